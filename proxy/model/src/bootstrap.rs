@@ -1,0 +1,47 @@
+//! Everything one process is told at start (`config.bootstrap.v3.Bootstrap`).
+
+use std::sync::Arc;
+
+use crate::{Address, Cluster, Listener};
+
+/// The resolved bootstrap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bootstrap {
+    /// Who this proxy is.
+    pub node: Node,
+    /// The administration server, if there is to be one.
+    pub admin: Option<Admin>,
+    /// Static listeners, in file order.
+    pub listeners: Vec<Arc<Listener>>,
+    /// Static clusters, in file order.
+    pub clusters: Vec<Arc<Cluster>>,
+}
+
+/// The proxy's identity (`config.core.v3.Node`), as far as it is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Node {
+    /// Opaque id.
+    pub id: Arc<str>,
+    /// The service cluster the proxy belongs to.
+    pub cluster: Arc<str>,
+    /// Region, zone and sub-zone.
+    pub locality: Locality,
+}
+
+/// Where something runs (`config.core.v3.Locality`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Locality {
+    /// Region.
+    pub region: Arc<str>,
+    /// Zone within the region.
+    pub zone: Arc<str>,
+    /// Sub-zone within the zone.
+    pub sub_zone: Arc<str>,
+}
+
+/// The administration server (`config.bootstrap.v3.Admin`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Admin {
+    /// Where it listens.
+    pub address: Address,
+}

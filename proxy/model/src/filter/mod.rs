@@ -1,0 +1,49 @@
+//! The settings of every HTTP filter that a user can configure, one file each.
+
+pub mod fault;
+pub mod router;
+pub mod runtime;
+
+use std::sync::Arc;
+
+/// One HTTP filter of a connection manager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpFilter {
+    /// The name in the list; per-route settings are found by it.
+    pub name: Arc<str>,
+    /// Skip it unless a route's settings enable it.
+    pub disabled: bool,
+    /// What it is.
+    pub config: FilterConfig,
+}
+
+/// All filters that exist, with their settings. The registry that builds them matches on this
+/// exhaustively.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FilterConfig {
+    /// `envoy.filters.http.fault`.
+    Fault(Arc<fault::Fault>),
+    /// The runtime APIs.
+    Runtime(Arc<runtime::Runtime>),
+}
+
+/// Settings of one filter at a route, virtual host or route configuration
+/// (`typed_per_filter_config`), by the filter's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PerRouteFilter {
+    /// The name of the filter in the connection manager's list.
+    pub name: Arc<str>,
+    /// What changes.
+    pub config: PerRouteConfig,
+}
+
+/// What a route may say of a filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PerRouteConfig {
+    /// `FilterConfig.disabled`.
+    Disabled,
+    /// Enabled with the settings of the list.
+    Enabled,
+    /// Other settings.
+    Override(FilterConfig),
+}

@@ -1,0 +1,85 @@
+//! A compiled regular expression that compares by its pattern.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// An RE2-style pattern (`type.matcher.v3.RegexMatcher`); the engine is linear in the input.
+#[derive(Clone)]
+pub struct Regex {
+    pattern: Arc<str>,
+    /// Anchored at both ends, as Envoy's `FullMatch`.
+    full: ::regex::Regex,
+    /// Unanchored, for replacements.
+    search: ::regex::Regex,
+}
+
+/// A pattern that does not compile.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid regular expression '{pattern}': {reason}")]
+pub struct InvalidRegex {
+    pattern: String,
+    reason: String,
+}
+
+impl Regex {
+    /// Compiles a pattern; its compiled size is bounded, so that no configuration can make
+    /// the proxy grow without limit.
+    pub fn new(pattern: &str) -> Result<Self, InvalidRegex> {
+        let compile = |text: &str| {
+            ::regex::RegexBuilder::new(text)
+                .size_limit(1 << 20)
+                .build()
+                .map_err(|error| InvalidRegex {
+                    pattern: pattern.to_owned(),
+                    reason: error
+                        .to_string()
+                        .lines()
+                        .last()
+                        .unwrap_or_default()
+                        .to_owned(),
+                })
+        };
+        let search = compile(pattern)?;
+        Ok(Self {
+            pattern: pattern.into(),
+            full: compile(&format!("^(?:{pattern})$"))?,
+            search,
+        })
+    }
+
+    /// The pattern as configured.
+    pub fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
+    /// Whether the whole text matches.
+    pub fn is_full_match(&self, text: &str) -> bool {
+        self.full.is_match(text)
+    }
+
+    /// Replaces every match; `substitution` uses `${1}` for groups.
+    pub fn replace_all(&self, text: &str, substitution: &str) -> String {
+        self.search.replace_all(text, substitution).into_owned()
+    }
+}
+
+impl PartialEq for Regex {
+    fn eq(&self, other: &Self) -> bool {
+        self.pattern == other.pattern
+    }
+}
+
+impl Eq for Regex {}
+
+impl Hash for Regex {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.pattern.hash(state);
+    }
+}
+
+impl fmt::Debug for Regex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Regex").field(&self.pattern).finish()
+    }
+}
