@@ -1,0 +1,57 @@
+//! Facts about the downstream connection.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// What is known of a downstream connection; shared by all its requests.
+#[derive(Debug)]
+pub struct ConnectionInfo {
+    /// Unique in the process.
+    pub id: u64,
+    /// The peer's address; `None` on a Unix socket.
+    pub remote: Option<SocketAddr>,
+    /// Where it connected to.
+    pub local: Option<SocketAddr>,
+    /// The listener's name.
+    pub listener: Arc<str>,
+    /// The filter chain's name.
+    pub filter_chain: Arc<str>,
+    /// Whether it came encrypted.
+    pub tls: bool,
+    /// Bytes read from the socket.
+    pub wire_received: AtomicU64,
+    /// Bytes written to the socket.
+    pub wire_sent: AtomicU64,
+}
+
+/// The HTTP version of one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+    /// HTTP/2.
+    Http2,
+}
+
+impl Protocol {
+    /// As logs print it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+        }
+    }
+
+    /// From the version of a request; HTTP/0.9 does not get that far.
+    pub fn of(version: http::Version) -> Self {
+        match version {
+            http::Version::HTTP_2 => Self::Http2,
+            http::Version::HTTP_10 | http::Version::HTTP_09 => Self::Http10,
+            _ => Self::Http11,
+        }
+    }
+}

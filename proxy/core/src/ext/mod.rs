@@ -1,0 +1,12 @@
+//! Facts that layers share about a request, as types in `http::Extensions`.
+//!
+//! Each is set by exactly one file: [`StreamInfo`] by the stack's server (or by whoever makes
+//! a request itself, such as `InvokeService`).
+
+mod chosen;
+mod conn;
+mod stream;
+
+pub use chosen::{ChosenCluster, Rejected};
+pub use conn::{ConnectionInfo, Protocol};
+pub use stream::{CaptureSpec, Captured, StreamInfo, UpstreamFacts};

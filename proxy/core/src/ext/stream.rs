@@ -1,0 +1,207 @@
+//! Facts about one request and its response, gathered as it runs, for logs and headers.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwapOption;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+
+use super::{ConnectionInfo, Protocol};
+use crate::ResponseFlags;
+
+/// The running record of one request; shared by reference, written without locks.
+///
+/// It outlives the request's own future, so that a log line can be written however it ends.
+#[derive(Debug)]
+pub struct StreamInfo {
+    /// The connection it came on.
+    pub connection: Arc<ConnectionInfo>,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// When its headers were complete.
+    pub start: Instant,
+    /// The same by the wall clock.
+    pub start_time: SystemTime,
+    /// Its number within the connection's worker; unique in the process.
+    pub stream_id: u64,
+    /// Whether it is a gRPC request.
+    pub is_grpc: bool,
+    /// Whether it comes from an internal address (decides who may set `x-envoy-*`).
+    pub internal: bool,
+    /// The address of the client after `x-forwarded-for` was weighed; `None`: the peer's.
+    pub client: Option<SocketAddr>,
+    /// Request body bytes from the client.
+    pub bytes_received: AtomicU64,
+    /// Response body bytes to the client.
+    pub bytes_sent: AtomicU64,
+    /// Tries made.
+    pub attempts: AtomicU32,
+    /// The name of the route taken.
+    pub route: OnceLock<Arc<str>>,
+    /// The name of the virtual host taken.
+    pub virtual_host: OnceLock<Arc<str>>,
+    /// The name of the cluster chosen.
+    pub cluster: OnceLock<Arc<str>>,
+    /// The endpoint of the latest try.
+    pub upstream: ArcSwapOption<UpstreamFacts>,
+    /// `%RESPONSE_CODE_DETAILS%`.
+    pub details: OnceLock<Cow<'static, str>>,
+    /// `%UPSTREAM_TRANSPORT_FAILURE_REASON%`.
+    pub transport_failure: OnceLock<Arc<str>>,
+    /// Request headers for logs, as they came.
+    pub received: OnceLock<Captured>,
+    /// Request headers for logs, as they went to the upstream; only where they differ.
+    pub sent: OnceLock<Captured>,
+    /// What logs want of the request headers.
+    pub capture: Option<Arc<CaptureSpec>>,
+    flags: AtomicU32,
+    request_end: AtomicU64,
+    upstream_first_byte: AtomicU64,
+}
+
+/// The endpoint that a try went to.
+#[derive(Debug)]
+pub struct UpstreamFacts {
+    /// Its address.
+    pub host: Arc<str>,
+    /// Its cluster.
+    pub cluster: Arc<str>,
+    /// This side's address of the connection, when connected.
+    pub local: Option<SocketAddr>,
+    /// The protocol spoken.
+    pub protocol: Option<Protocol>,
+}
+
+/// Which request headers logs will ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaptureSpec {
+    /// Ordinary headers.
+    pub headers: Vec<HeaderName>,
+}
+
+/// Request headers kept for logs.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// The method.
+    pub method: Method,
+    /// The URI.
+    pub uri: Uri,
+    /// The `host` header, for requests whose URI has no authority.
+    pub host: Option<HeaderValue>,
+    /// The headers of the specification, in its order. Of several values the first.
+    pub headers: Box<[Option<HeaderValue>]>,
+}
+
+impl StreamInfo {
+    /// A record that begins now.
+    pub fn new(connection: Arc<ConnectionInfo>, protocol: Protocol, stream_id: u64) -> Self {
+        Self {
+            connection,
+            protocol,
+            start: Instant::now(),
+            start_time: SystemTime::now(),
+            stream_id,
+            is_grpc: false,
+            internal: false,
+            client: None,
+            bytes_received: AtomicU64::new(0),
+            bytes_sent: AtomicU64::new(0),
+            attempts: AtomicU32::new(0),
+            route: OnceLock::new(),
+            virtual_host: OnceLock::new(),
+            cluster: OnceLock::new(),
+            upstream: ArcSwapOption::empty(),
+            details: OnceLock::new(),
+            transport_failure: OnceLock::new(),
+            received: OnceLock::new(),
+            sent: OnceLock::new(),
+            capture: None,
+            flags: AtomicU32::new(0),
+            request_end: AtomicU64::new(0),
+            upstream_first_byte: AtomicU64::new(0),
+        }
+    }
+
+    /// Adds response flags.
+    pub fn add_flags(&self, flags: ResponseFlags) {
+        self.flags.fetch_or(flags.bits(), Relaxed);
+    }
+
+    /// The response flags so far.
+    pub fn flags(&self) -> ResponseFlags {
+        ResponseFlags::from_bits(self.flags.load(Relaxed))
+    }
+
+    /// Says why the response is what it is; the first to say it is right.
+    pub fn set_details(&self, details: impl Into<Cow<'static, str>>) {
+        let _ = self.details.set(details.into());
+    }
+
+    /// Notes that the whole request was read.
+    pub fn mark_request_end(&self) {
+        self.request_end.store(self.elapsed_nanos(), Relaxed);
+    }
+
+    /// Start to the last byte of the request.
+    pub fn request_duration(&self) -> Option<Duration> {
+        nanos(self.request_end.load(Relaxed))
+    }
+
+    /// Notes that the upstream's response headers arrived (the latest try counts).
+    pub fn mark_upstream_first_byte(&self) {
+        self.upstream_first_byte
+            .store(self.elapsed_nanos(), Relaxed);
+    }
+
+    /// Start to the first byte of the upstream's response.
+    pub fn response_duration(&self) -> Option<Duration> {
+        nanos(self.upstream_first_byte.load(Relaxed))
+    }
+
+    /// Keeps what logs want of request headers that came from the client.
+    pub fn capture_received(&self, method: &Method, uri: &Uri, headers: &HeaderMap) {
+        if let Some(spec) = &self.capture {
+            let _ = self.received.set(Captured::new(spec, method, uri, headers));
+        }
+    }
+
+    /// Keeps what logs want of request headers that were changed on the way.
+    pub fn capture_sent(&self, method: &Method, uri: &Uri, headers: &HeaderMap) {
+        if let Some(spec) = &self.capture {
+            let _ = self.sent.set(Captured::new(spec, method, uri, headers));
+        }
+    }
+
+    /// The request headers to log: as sent, else as received.
+    pub fn logged_request(&self) -> Option<&Captured> {
+        self.sent.get().or_else(|| self.received.get())
+    }
+
+    fn elapsed_nanos(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos())
+            .unwrap_or(u64::MAX)
+            .max(1)
+    }
+}
+
+fn nanos(value: u64) -> Option<Duration> {
+    (value != 0).then(|| Duration::from_nanos(value))
+}
+
+impl Captured {
+    fn new(spec: &CaptureSpec, method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
+        Self {
+            method: method.clone(),
+            uri: uri.clone(),
+            host: headers.get(http::header::HOST).cloned(),
+            headers: spec
+                .headers
+                .iter()
+                .map(|name| headers.get(name).cloned())
+                .collect(),
+        }
+    }
+}

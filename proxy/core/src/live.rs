@@ -1,0 +1,37 @@
+//! A value that is replaced as a whole while many threads read it.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+
+/// A published value; clones see the same one. Reading takes no lock.
+#[derive(Debug)]
+pub struct Live<T>(Arc<ArcSwap<T>>);
+
+impl<T> Live<T> {
+    /// Publishes a first value.
+    pub fn new(value: T) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(value)))
+    }
+
+    /// The value now, borrowed cheaply; do not hold it across an await.
+    pub fn load(&self) -> Guard<Arc<T>> {
+        self.0.load()
+    }
+
+    /// The value now, to keep.
+    pub fn get(&self) -> Arc<T> {
+        self.0.load_full()
+    }
+
+    /// Publishes the next value.
+    pub fn publish(&self, value: T) {
+        self.0.store(Arc::new(value));
+    }
+}
+
+impl<T> Clone for Live<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}

@@ -1,0 +1,463 @@
+//! Counters, gauges and histograms under Envoy's names.
+//!
+//! A metric is found (or made) once, when what it measures is built; on the request path only
+//! atomics move. Every metric has two names: the dotted one of `/stats` and the labelled one
+//! of Prometheus.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// A number that only grows.
+#[derive(Clone, Debug, Default)]
+pub struct Counter(Arc<AtomicU64>);
+
+impl Counter {
+    /// Adds one.
+    pub fn inc(&self) {
+        self.add(1);
+    }
+
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+
+    /// The value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A number that goes up and down.
+#[derive(Clone, Debug, Default)]
+pub struct Gauge(Arc<AtomicI64>);
+
+impl Gauge {
+    /// Adds one for as long as the guard lives.
+    pub fn guard(&self) -> GaugeGuard {
+        self.add(1);
+        GaugeGuard(self.clone())
+    }
+
+    /// Adds `n`, which may be negative.
+    pub fn add(&self, n: i64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+
+    /// Sets it.
+    pub fn set(&self, n: i64) {
+        self.0.store(n, Relaxed);
+    }
+
+    /// The value.
+    pub fn get(&self) -> i64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// Takes one from its gauge when dropped.
+#[derive(Debug)]
+pub struct GaugeGuard(Gauge);
+
+impl Drop for GaugeGuard {
+    fn drop(&mut self) {
+        self.0.add(-1);
+    }
+}
+
+/// Upper bounds of the histogram buckets, in milliseconds: Envoy's default Prometheus ones.
+pub const BUCKETS_MS: [f64; 19] = [
+    0.5,
+    1.0,
+    5.0,
+    10.0,
+    25.0,
+    50.0,
+    100.0,
+    250.0,
+    500.0,
+    1000.0,
+    2500.0,
+    5000.0,
+    10000.0,
+    30000.0,
+    60000.0,
+    300_000.0,
+    600_000.0,
+    1_800_000.0,
+    3_600_000.0,
+];
+
+/// A distribution of durations, in milliseconds.
+#[derive(Clone, Debug)]
+pub struct Histogram(Arc<Distribution>);
+
+#[derive(Debug)]
+struct Distribution {
+    buckets: [AtomicU64; BUCKETS_MS.len() + 1],
+    sum_micros: AtomicU64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self(Arc::new(Distribution {
+            buckets: std::array::from_fn(|_| AtomicU64::new(0)),
+            sum_micros: AtomicU64::new(0),
+        }))
+    }
+}
+
+impl Histogram {
+    /// Records one duration.
+    pub fn record(&self, value: Duration) {
+        let ms = value.as_secs_f64() * 1000.0;
+        let bucket = BUCKETS_MS
+            .iter()
+            .position(|bound| ms <= *bound)
+            .unwrap_or(BUCKETS_MS.len());
+        self.0.buckets[bucket].fetch_add(1, Relaxed);
+        let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
+        self.0.sum_micros.fetch_add(micros, Relaxed);
+    }
+
+    /// How many were recorded.
+    pub fn count(&self) -> u64 {
+        self.0
+            .buckets
+            .iter()
+            .map(|bucket| bucket.load(Relaxed))
+            .sum()
+    }
+}
+
+/// All metrics of the process. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Registry(Arc<Mutex<BTreeMap<String, Entry>>>);
+
+#[derive(Debug)]
+struct Entry {
+    family: String,
+    labels: String,
+    metric: Metric,
+}
+
+#[derive(Clone, Debug)]
+enum Metric {
+    Counter(Counter),
+    Gauge(Gauge),
+    Histogram(Histogram),
+}
+
+/// A family of metrics about one thing: a cluster, a listener, a connection manager.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    registry: Registry,
+    dotted: String,
+    family: String,
+    labels: String,
+}
+
+impl Registry {
+    /// `cluster.<name>.` and `envoy_cluster_…{envoy_cluster_name="<name>"}`.
+    pub fn cluster(&self, name: &str) -> Scope {
+        self.labelled("cluster", "envoy_cluster_name", name)
+    }
+
+    /// `http.<prefix>.` and `envoy_http_…{envoy_http_conn_manager_prefix="<prefix>"}`.
+    pub fn http(&self, prefix: &str) -> Scope {
+        self.labelled("http", "envoy_http_conn_manager_prefix", prefix)
+    }
+
+    /// `tcp.<prefix>.` and `envoy_tcp_…{envoy_tcp_prefix="<prefix>"}`.
+    pub fn tcp(&self, prefix: &str) -> Scope {
+        self.labelled("tcp", "envoy_tcp_prefix", prefix)
+    }
+
+    /// `listener.<address>.` and `envoy_listener_…{envoy_listener_address="<address>"}`.
+    pub fn listener(&self, address: &str) -> Scope {
+        self.labelled("listener", "envoy_listener_address", address)
+    }
+
+    /// A scope without labels, such as `server.` or `listener_manager.`.
+    pub fn plain(&self, name: &str) -> Scope {
+        Scope {
+            registry: self.clone(),
+            dotted: name.to_owned(),
+            family: format!("envoy_{}", sanitize(name)),
+            labels: String::new(),
+        }
+    }
+
+    fn labelled(&self, family: &str, label: &str, value: &str) -> Scope {
+        Scope {
+            registry: self.clone(),
+            // Envoy replaces `:` in the dotted names of listeners and clusters by `_`.
+            dotted: format!("{family}.{}", value.replace(':', "_")),
+            family: format!("envoy_{family}"),
+            labels: format!("{label}=\"{}\"", escape(value)),
+        }
+    }
+
+    fn entry(&self, dotted: String, family: String, labels: String, new: Metric) -> Metric {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries
+            .entry(dotted)
+            .or_insert(Entry {
+                family,
+                labels,
+                metric: new,
+            })
+            .metric
+            .clone()
+    }
+
+    /// The text of `/stats`, sorted by name; `filter` selects names.
+    pub fn text(&self, filter: impl Fn(&str) -> bool, used_only: bool) -> String {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = String::new();
+        for (name, entry) in entries.iter().filter(|(name, _)| filter(name)) {
+            let value = match &entry.metric {
+                Metric::Counter(counter) => i128::from(counter.get()),
+                Metric::Gauge(gauge) => i128::from(gauge.get()),
+                Metric::Histogram(_) => continue,
+            };
+            if !used_only || value != 0 {
+                let _ = writeln!(out, "{name}: {value}");
+            }
+        }
+        for (name, entry) in entries.iter().filter(|(name, _)| filter(name)) {
+            if let Metric::Histogram(histogram) = &entry.metric {
+                let count = histogram.count();
+                if count > 0 {
+                    let _ = writeln!(out, "{name}: {}", summary(histogram));
+                } else if !used_only {
+                    let _ = writeln!(out, "{name}: No recorded values");
+                }
+            }
+        }
+        out
+    }
+
+    /// The Prometheus text exposition, grouped by family.
+    pub fn prometheus(&self) -> String {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut families: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+        for entry in entries.values() {
+            families.entry(&entry.family).or_default().push(entry);
+        }
+        let mut out = String::new();
+        for (family, members) in families {
+            let kind = match members.first().map(|entry| &entry.metric) {
+                Some(Metric::Counter(_)) => "counter",
+                Some(Metric::Gauge(_)) => "gauge",
+                _ => "histogram",
+            };
+            let _ = writeln!(out, "# TYPE {family} {kind}");
+            for entry in members {
+                write_prometheus(&mut out, family, entry);
+            }
+        }
+        out
+    }
+}
+
+fn write_prometheus(out: &mut String, family: &str, entry: &Entry) {
+    let labels = &entry.labels;
+    match &entry.metric {
+        Metric::Counter(counter) => {
+            let _ = writeln!(out, "{family}{{{labels}}} {}", counter.get());
+        }
+        Metric::Gauge(gauge) => {
+            let _ = writeln!(out, "{family}{{{labels}}} {}", gauge.get());
+        }
+        Metric::Histogram(histogram) => {
+            let comma = if labels.is_empty() { "" } else { "," };
+            let mut total = 0;
+            for (bucket, count) in histogram.0.buckets.iter().enumerate() {
+                total += count.load(Relaxed);
+                let bound = BUCKETS_MS
+                    .get(bucket)
+                    .map_or_else(|| "+Inf".to_owned(), f64::to_string);
+                let _ = writeln!(
+                    out,
+                    "{family}_bucket{{{labels}{comma}le=\"{bound}\"}} {total}"
+                );
+            }
+            let sum = Duration::from_micros(histogram.0.sum_micros.load(Relaxed));
+            let _ = writeln!(
+                out,
+                "{family}_sum{{{labels}}} {}",
+                sum.as_secs_f64() * 1000.0
+            );
+            let _ = writeln!(out, "{family}_count{{{labels}}} {total}");
+        }
+    }
+}
+
+fn summary(histogram: &Histogram) -> String {
+    let total = histogram.count();
+    let quantile = |q: f64| {
+        let mut seen = 0;
+        for (bucket, count) in histogram.0.buckets.iter().enumerate() {
+            seen += count.load(Relaxed);
+            #[allow(clippy::cast_precision_loss, reason = "a summary for humans")]
+            if seen as f64 >= q * total as f64 {
+                return BUCKETS_MS.get(bucket).copied().unwrap_or(f64::INFINITY);
+            }
+        }
+        f64::INFINITY
+    };
+    [("P50", 0.5), ("P90", 0.9), ("P99", 0.99), ("P100", 1.0)]
+        .map(|(name, q)| format!("{name}(nan,{})", quantile(q)))
+        .join(" ")
+}
+
+impl Scope {
+    /// A counter of this scope.
+    pub fn counter(&self, name: &str) -> Counter {
+        self.counter_tagged(name, name, None)
+    }
+
+    /// A counter whose dotted name and Prometheus name differ, such as `upstream_rq_200` and
+    /// `upstream_rq{envoy_response_code="200"}`.
+    pub fn counter_tagged(
+        &self,
+        dotted: &str,
+        family: &str,
+        label: Option<(&str, &str)>,
+    ) -> Counter {
+        let new = Metric::Counter(Counter::default());
+        match self.make(dotted, family, label, new) {
+            Metric::Counter(counter) => counter,
+            // One name is only ever used for one kind; a detached metric keeps that a bug, not
+            // a crash.
+            Metric::Gauge(_) | Metric::Histogram(_) => Counter::default(),
+        }
+    }
+
+    /// A gauge of this scope.
+    pub fn gauge(&self, name: &str) -> Gauge {
+        self.gauge_tagged(name, name, None)
+    }
+
+    /// A gauge whose dotted name and Prometheus name differ, such as
+    /// `circuit_breakers.default.rq_open`.
+    pub fn gauge_tagged(&self, dotted: &str, family: &str, label: Option<(&str, &str)>) -> Gauge {
+        match self.make(dotted, family, label, Metric::Gauge(Gauge::default())) {
+            Metric::Gauge(gauge) => gauge,
+            Metric::Counter(_) | Metric::Histogram(_) => Gauge::default(),
+        }
+    }
+
+    /// A histogram of this scope.
+    pub fn histogram(&self, name: &str) -> Histogram {
+        match self.make(name, name, None, Metric::Histogram(Histogram::default())) {
+            Metric::Histogram(histogram) => histogram,
+            Metric::Counter(_) | Metric::Gauge(_) => Histogram::default(),
+        }
+    }
+
+    /// Counters of answers by status and status class, made when first met.
+    pub fn codes(&self, prefix: &'static str) -> CodeCounters {
+        CodeCounters(Arc::new(Codes {
+            scope: self.clone(),
+            prefix,
+            classes: std::array::from_fn(|_| OnceLock::new()),
+            codes: OnceLock::new(),
+        }))
+    }
+
+    fn make(
+        &self,
+        dotted: &str,
+        family: &str,
+        label: Option<(&str, &str)>,
+        metric: Metric,
+    ) -> Metric {
+        let mut labels = self.labels.clone();
+        if let Some((name, value)) = label {
+            if !labels.is_empty() {
+                labels.push(',');
+            }
+            let _ = write!(labels, "{name}=\"{}\"", escape(value));
+        }
+        self.registry.entry(
+            format!("{}.{dotted}", self.dotted),
+            format!("{}_{}", self.family, sanitize(family)),
+            labels,
+            metric,
+        )
+    }
+}
+
+/// Answers counted by status (`<prefix>_200`) and class (`<prefix>_2xx`).
+#[derive(Clone, Debug)]
+pub struct CodeCounters(Arc<Codes>);
+
+#[derive(Debug)]
+struct Codes {
+    scope: Scope,
+    prefix: &'static str,
+    classes: [OnceLock<Counter>; 5],
+    codes: OnceLock<Box<[OnceLock<Counter>]>>,
+}
+
+impl CodeCounters {
+    /// Counts one answer in its class only (`downstream_rq_2xx`).
+    pub fn record_class(&self, status: http::StatusCode) {
+        let class = usize::from(status.as_u16() / 100);
+        let Some(slot) = class
+            .checked_sub(1)
+            .and_then(|class| self.0.classes.get(class))
+        else {
+            return;
+        };
+        slot.get_or_init(|| {
+            self.0.scope.counter_tagged(
+                &format!("{}_{class}xx", self.0.prefix),
+                &format!("{}_xx", self.0.prefix),
+                Some(("envoy_response_code_class", &class.to_string())),
+            )
+        })
+        .inc();
+    }
+
+    /// Counts one answer in its class and its status.
+    pub fn record(&self, status: http::StatusCode) {
+        self.record_class(status);
+        let codes = self
+            .0
+            .codes
+            .get_or_init(|| (0..500).map(|_| OnceLock::new()).collect());
+        let Some(slot) = usize::from(status.as_u16())
+            .checked_sub(100)
+            .and_then(|i| codes.get(i))
+        else {
+            return;
+        };
+        slot.get_or_init(|| {
+            self.0.scope.counter_tagged(
+                &format!("{}_{}", self.0.prefix, status.as_u16()),
+                self.0.prefix,
+                Some(("envoy_response_code", status.as_str())),
+            )
+        })
+        .inc();
+    }
+}
+
+fn sanitize(name: &str) -> String {
+    name.chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect()
+}
+
+fn escape(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
