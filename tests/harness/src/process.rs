@@ -1,0 +1,116 @@
+//! A child process that ends with its guard.
+
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::wait;
+
+/// A running child: its output is collected, and dropping the guard kills it.
+pub struct Process {
+    name: String,
+    child: Child,
+    output: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Process {
+    /// Starts `command`; `name` is what failures call it.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    pub fn spawn(name: &str, command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {name} ({command:?}): {error}"));
+        let output = Arc::new(Mutex::new(Vec::new()));
+        if let Some(pipe) = child.stdout.take() {
+            collect(pipe, Arc::clone(&output));
+        }
+        if let Some(pipe) = child.stderr.take() {
+            collect(pipe, Arc::clone(&output));
+        }
+        Self { name: name.to_owned(), child, output }
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it printed so far, standard output and error as they came.
+    pub fn output(&self) -> String {
+        String::from_utf8_lossy(&self.output.lock().unwrap()).into_owned()
+    }
+
+    /// Its exit status, if it ended.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Waits for its end; `None` when `limit` passed first.
+    pub async fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.exited() {
+                return Some(status);
+            }
+            if start.elapsed() >= limit {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until its output contains `text`.
+    ///
+    /// # Panics
+    /// When it does not appear within [`wait::PATIENCE`].
+    pub async fn wait_for_output(&self, text: &str) {
+        let seen = wait::until(wait::PATIENCE, || self.output().contains(text)).await;
+        assert!(seen, "{} never printed {text:?}; it printed:\n{}", self.name, self.output());
+    }
+
+    /// Sends a signal by name, such as `TERM`, `STOP` or `CONT`.
+    pub fn signal(&self, signal: &str) {
+        let id = self.id().to_string();
+        // The `kill` program: sending a signal by libc would need `unsafe`.
+        let _ = Command::new("kill").arg(format!("-{signal}")).arg(id).status();
+    }
+
+    /// Resident memory in KiB, from `/proc`; 0 when it ended.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
+        let status = status.unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    }
+
+    /// Kills it (SIGKILL) and waits for the end.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn collect(mut pipe: impl Read + Send + 'static, output: Arc<Mutex<Vec<u8>>>) {
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(read) = pipe.read(&mut buffer) {
+            if read == 0 {
+                break;
+            }
+            output.lock().unwrap().extend_from_slice(&buffer[..read]);
+        }
+    });
+}
