@@ -1,0 +1,72 @@
+"""The rounds over the data plane: every scenario with every target, in changing order."""
+
+import sys
+
+from .load import at_rate, idle_growth, once, saturate
+from .scenarios import SCENARIOS
+
+FAST, SLOW = 12_000, 2_000
+IDLE_CONNS = 1_000
+IDLE_SCENARIOS = ("h1", "h2")
+
+
+def measure(settings, proxies, tool, results):
+    """All rounds. Rounds alternate the order of the targets, so that drift hits all alike."""
+    chosen = [s for s in SCENARIOS if not settings.scenarios or s.name in settings.scenarios]
+    for number in range(1, settings.rounds + 1):
+        for scenario in chosen:
+            turn = number % len(settings.targets)
+            for target in settings.targets[turn:] + settings.targets[:turn]:
+                # Without a proxy there is no bootstrap that could differ.
+                if target == "direct" and scenario.name not in ("h1", "h2", "grpc"):
+                    continue
+                print(f"round {number}/{settings.rounds}: {scenario.title}, {target}",
+                      file=sys.stderr, flush=True)
+                one(settings, proxies, tool, results, number, scenario, target)
+
+
+def one(settings, proxies, tool, results, number, scenario, target):
+    """All figures of one scenario, with one target, in one round."""
+    protocol, seconds, warmup = scenario.protocol, settings.seconds, settings.warmup
+
+    def add(metric, value):
+        results.add(scenario.name, target, metric, number, value)
+
+    with proxies.start(target, scenario) as (process, call, started):
+        if process:
+            process.settle()
+            add("start_ms", started)
+            add("rss_idle", process.rss())
+        if process and scenario.name in IDLE_SCENARIOS:
+            add("idle_mb_per_1000", idle_growth(tool, call, process, IDLE_CONNS))
+    # A fresh process for the load: what idle connections left behind is not its memory.
+    with proxies.start(target, scenario) as (process, call, _):
+        once(tool, call)
+        full = saturate(call, process, seconds, warmup)
+        add("rps", full["rps"])
+        if process:
+            add("cpu_sat", full["cpu"])
+            add("user_sat", full["cpu"] * full["user"])
+            add("busy_sat", full["busy"])
+            add("rss_load", full["rss"])
+        for name, rate, conns in (("fast", FAST, protocol.conns), ("slow", SLOW,
+                                                                   protocol.rate_conns)):
+            paced = at_rate(tool, call, process, rate, seconds, warmup, conns, protocol.streams)
+            if process:
+                add(f"cpu_{name}", paced["cpu"])
+                add(f"user_{name}", paced["cpu"] * paced["user"])
+            add(f"p50_{name}", paced["p50_us"])
+            add(f"p99_{name}", paced["p99_us"])
+
+
+def subtract_direct(results):
+    """Adds `added_p50_slow` and the like: the same round's figure less that of `direct`."""
+    for scenario in SCENARIOS:
+        base = {"tcp": "h1"}.get(scenario.name, scenario.protocol.name)
+        for target in ("tandem", "envoy"):
+            for metric in ("p50_slow", "p99_slow", "p50_fast", "p99_fast"):
+                direct = results.series(base, "direct", metric)
+                for number, value in results.series(scenario.name, target, metric).items():
+                    if number in direct:
+                        added = value - direct[number]
+                        results.add(scenario.name, target, f"added_{metric}", number, added)

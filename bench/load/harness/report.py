@@ -1,0 +1,162 @@
+"""The table, in Markdown: medians with their spread, ratios paired within rounds, targets."""
+
+from .scenarios import SCENARIOS
+
+PEERS = ("envoy", "tandem")
+
+
+def markdown(results, facts):
+    """The whole page."""
+    parts = [
+        "# Benchmarks", "", "![CPU time per request](benchmarks.svg)", "", introduction(facts),
+        cpu(results, "CPU time per request, saturated", "cpu_sat", "user_sat", "target_saturated"),
+        cpu(results, "CPU time per request, at 12,000 requests/s", "cpu_fast", "user_fast",
+            "target_rate"),
+        throughput(results), latency(results), memory(results), runtime(results),
+    ]
+    return "\n".join(part for part in parts if part is not None) + "\n"
+
+
+def introduction(facts):
+    """Method and machine, in a paragraph each."""
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    busy = max(facts["busy_before"], facts["busy_after"])
+    warning = ""
+    if busy > 0.05:
+        warning = (f"\n**The machine was not quiet ({busy:.0%} used by others): these figures are "
+                   "not to be trusted.**\n")
+    return f"""\
+Tandem and Envoy ran from the same bootstrap files, each with one worker alone on one core; client
+and upstream shared the other. Responses have 1 KiB. *Plain* is the router only; *full* adds 20
+routes matched by header before the one that serves, a JSON access log of 18 fields to a file, header
+edits in both directions, a timeout and a retry policy. Figures are medians of {facts['rounds']}
+alternating rounds of {facts['seconds']:g} s each, after a warm-up, with the least and greatest in
+brackets; ratios are taken within each round. A run with a single failed request is not reported.
+CPU time is the scheduler's count for all threads of the process.
+
+To repeat it: `bench/load/run`. How it works: `bench/load/README.md`.
+
+{facts['processor']}, {facts['memory']}, Linux {facts['kernel']}; {versions}.
+{warning}"""
+
+
+def cpu(results, title, metric, user, goal):
+    """CPU per request: both, the ratio, and the target."""
+    rows = []
+    for scenario in SCENARIOS:
+        ratio = results.ratio(scenario.name, metric)
+        cells = [scenario.title]
+        for target in PEERS:
+            cells.append(with_user(results, scenario.name, target, metric, user))
+        limit = getattr(scenario, goal)
+        rows.append(cells + [number(ratio, 2), f"≤ {limit:.2f}{verdict(ratio, limit)}"])
+    return table(title, ["µs per request (of it user)", "Envoy", "Tandem", "Tandem / Envoy",
+                         "target"], rows)
+
+
+def throughput(results):
+    """Requests a second at saturation, and how busy the proxy's core was."""
+    rows = []
+    for scenario in SCENARIOS:
+        cells = [scenario.title,
+                 number(results.spread(scenario.name, "direct", "rps"), 0)]
+        for target in PEERS:
+            rate = results.spread(scenario.name, target, "rps")
+            busy = results.median(scenario.name, target, "busy_sat")
+            cells.append(number(rate, 0) + (f", {busy:.0%} busy" if busy is not None else ""))
+        rows.append(cells + [number(results.ratio(scenario.name, "rps"), 2)])
+    return table("Throughput, saturated", ["requests/s", "direct", "Envoy", "Tandem",
+                                           "Tandem / Envoy"], rows) + (
+        "\nA core that is less than 95 % busy was waiting for the client: the proxy could do "
+        "more.\n" if any(any("busy" in cell for cell in row) for row in rows) else "")
+
+
+def latency(results):
+    """What a proxy adds to the latency of the same load without one."""
+    rows = []
+    for scenario in SCENARIOS:
+        for metric, name in (("slow", "2,000/s"), ("fast", "12,000/s")):
+            cells = [scenario.title, name]
+            for share in ("p50", "p99"):
+                key = f"added_{share}_{metric}"
+                cells += [number(results.spread(scenario.name, t, key), 0) for t in PEERS]
+                cells.append(number(results.ratio(scenario.name, key), 2))
+            rows.append(cells)
+    return table("Latency added over direct", [
+        "µs", "at", "p50 Envoy", "p50 Tandem", "p50 ratio (target ≤ 0.80)", "p99 Envoy",
+        "p99 Tandem", "p99 ratio"], rows)
+
+
+def memory(results):
+    """Resident memory and the time to the first answer."""
+    rows = []
+    for scenario in SCENARIOS:
+        for metric, name, limit in (
+                ("rss_idle", "MB idle", None), ("rss_load", "MB under load", None),
+                ("idle_mb_per_1000", "MB per 1,000 idle connections",
+                 10 if scenario.name == "h1" else None),
+                ("start_ms", "ms to the first answer", 100)):
+            pair = [results.spread(scenario.name, target, metric) for target in PEERS]
+            goal = f"≤ {limit}{verdict(pair[1], limit)}" if limit else ""
+            rows.append([scenario.title, name, *(number(one, 1) for one in pair), goal])
+    for metric, name, limit in (("rss_idle", "MB idle", 15), ("start_ms", "ms to ready", 100)):
+        own = results.spread("runtime", "tandem", metric)
+        rows.append(["runtime API on", name, "", number(own, 1), f"≤ {limit}{verdict(own, limit)}"])
+    return table("Memory and start", ["", "", "Envoy", "Tandem", "target for Tandem"], rows)
+
+
+def runtime(results):
+    """The runtime API against its yardsticks."""
+    rows = []
+    for scenario, title, base, base_name, limit in (
+            ("invoke", "InvokeService over gRPC", "intercepted", "the same call intercepted", 1.4),
+            ("get-state", "GetState on Redis", "minimal", "minimal tonic server, one GET", 1.3)):
+        for metric, name in (("cpu_sat", "CPU µs, saturated"), ("cpu_fast", "CPU µs, at 4,000/s"),
+                             ("rps", "calls/s, saturated"), ("p50_fast", "p50 µs, at 4,000/s"),
+                             ("p99_fast", "p99 µs, at 4,000/s")):
+            ratio = results.ratio(scenario, metric, "api", base)
+            goal = f"≤ {limit}{verdict(ratio, limit)}" if metric.startswith("cpu") else ""
+            digits = 0 if metric == "rps" else 1
+            rows.append([title, name, number(results.spread(scenario, "api", metric), digits),
+                         f"{number(results.spread(scenario, base, metric), digits)}",
+                         number(ratio, 2), goal])
+        rows = [row[:3] + [f"{row[3]} ({base_name})" if row[3] and row[0] == title else row[3]]
+                + row[4:] for row in rows]
+    return table("Runtime API", ["", "", "Tandem's API", "compared with", "ratio", "target"], rows)
+
+
+def with_user(results, scenario, target, metric, user):
+    """`12.3 [12.0–12.9] (3.4)`."""
+    whole, part = results.spread(scenario, target, metric), results.median(scenario, target, user)
+    return number(whole, 1) + (f" ({part:.1f})" if whole else "")
+
+
+def number(value, digits):
+    """`median [least–greatest]`; a single round has no spread."""
+    if value is None:
+        return ""
+    middle, least, greatest = (f"{part:,.{digits}f}" for part in value)
+    return middle if least == greatest else f"{middle} [{least}–{greatest}]"
+
+
+def verdict(value, limit):
+    """Whether the median keeps within its target."""
+    if value is None:
+        return ""
+    return " ✓" if value[0] <= limit else " ✗ **missed**"
+
+
+def table(title, head, rows):
+    """A Markdown table; rows without a single figure are left out, and so is an empty table."""
+    labels = sum(1 for name in head if not name or name in ("at", "µs", "requests/s")) or 1
+    rows = [row for row in rows if any(cell and cell[0].isdigit() or cell.startswith("-")
+                                       for cell in row[labels:])]
+    if not rows:
+        return None
+    lines = [f"\n## {title}\n", line(head), line(["---"] * len(head))]
+    return "\n".join(lines + [line(row) for row in rows])
+
+
+def line(cells):
+    """One row."""
+    return "| " + " | ".join(cells) + " |"
