@@ -18,7 +18,7 @@ def measure(settings, proxies, tool, results):
             turn = number % len(settings.targets)
             for target in settings.targets[turn:] + settings.targets[:turn]:
                 # Without a proxy there is no bootstrap that could differ.
-                if target == "direct" and scenario.name not in ("h1", "h2", "grpc"):
+                if target == "direct" and scenario.name != scenario.direct:
                     continue
                 print(f"round {number}/{settings.rounds}: {scenario.title}, {target}",
                       file=sys.stderr, flush=True)
@@ -62,10 +62,9 @@ def one(settings, proxies, tool, results, number, scenario, target):
 def subtract_direct(results):
     """Adds `added_p50_slow` and the like: the same round's figure less that of `direct`."""
     for scenario in SCENARIOS:
-        base = {"tcp": "h1"}.get(scenario.name, scenario.protocol.name)
         for target in ("tandem", "envoy"):
             for metric in ("p50_slow", "p99_slow", "p50_fast", "p99_fast"):
-                direct = results.series(base, "direct", metric)
+                direct = results.series(scenario.direct, "direct", metric)
                 for number, value in results.series(scenario.name, target, metric).items():
                     if number in direct:
                         added = value - direct[number]

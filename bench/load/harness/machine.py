@@ -56,4 +56,5 @@ def version_of(command, word=-1):
     """The version that a program prints about itself."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = (done.stdout + done.stderr).strip().splitlines()
-    return lines[0].split()[word] if lines else "unknown"
+    # nginx and h2load print name/version.
+    return lines[0].split()[word].split("/")[-1] if lines else "unknown"

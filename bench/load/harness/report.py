@@ -58,17 +58,16 @@ def throughput(results):
     """Requests a second at saturation, and how busy the proxy's core was."""
     rows = []
     for scenario in SCENARIOS:
-        cells = [scenario.title,
-                 number(results.spread(scenario.name, "direct", "rps"), 0)]
+        cells = [scenario.title, number(results.spread(scenario.direct, "direct", "rps"), 0)]
         for target in PEERS:
             rate = results.spread(scenario.name, target, "rps")
             busy = results.median(scenario.name, target, "busy_sat")
             cells.append(number(rate, 0) + (f", {busy:.0%} busy" if busy is not None else ""))
         rows.append(cells + [number(results.ratio(scenario.name, "rps"), 2)])
     return table("Throughput, saturated", ["requests/s", "direct", "Envoy", "Tandem",
-                                           "Tandem / Envoy"], rows) + (
-        "\nA core that is less than 95 % busy was waiting for the client: the proxy could do "
-        "more.\n" if any(any("busy" in cell for cell in row) for row in rows) else "")
+                                           "Tandem / Envoy"], rows,
+                 "A core that is less than 95 % busy was waiting for the client: the proxy could do "
+                 "more.")
 
 
 def latency(results):
@@ -118,11 +117,9 @@ def runtime(results):
             goal = f"≤ {limit}{verdict(ratio, limit)}" if metric.startswith("cpu") else ""
             digits = 0 if metric == "rps" else 1
             rows.append([title, name, number(results.spread(scenario, "api", metric), digits),
-                         f"{number(results.spread(scenario, base, metric), digits)}",
+                         base_name, number(results.spread(scenario, base, metric), digits),
                          number(ratio, 2), goal])
-        rows = [row[:3] + [f"{row[3]} ({base_name})" if row[3] and row[0] == title else row[3]]
-                + row[4:] for row in rows]
-    return table("Runtime API", ["", "", "Tandem's API", "compared with", "ratio", "target"], rows)
+    return table("Runtime API", ["", "", "Tandem's API", "compared with", "its figure", "ratio", "target"], rows)
 
 
 def with_user(results, scenario, target, metric, user):
@@ -146,7 +143,7 @@ def verdict(value, limit):
     return " ✓" if value[0] <= limit else " ✗ **missed**"
 
 
-def table(title, head, rows):
+def table(title, head, rows, note=""):
     """A Markdown table; rows without a single figure are left out, and so is an empty table."""
     labels = sum(1 for name in head if not name or name in ("at", "µs", "requests/s")) or 1
     rows = [row for row in rows if any(cell and cell[0].isdigit() or cell.startswith("-")
@@ -154,7 +151,7 @@ def table(title, head, rows):
     if not rows:
         return None
     lines = [f"\n## {title}\n", line(head), line(["---"] * len(head))]
-    return "\n".join(lines + [line(row) for row in rows])
+    return "\n".join(lines + [line(row) for row in rows] + ([f"\n{note}"] if note else []))
 
 
 def line(cells):

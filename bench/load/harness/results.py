@@ -35,8 +35,12 @@ class Results:
         return spread([combine(one[r], two[r]) for r in sorted(one.keys() & two.keys())])
 
     def ratio(self, scenario, metric, first="tandem", second="envoy"):
-        """First to second, paired round by round."""
-        return self.combined(scenario, metric, first, second, lambda a, b: a / b if b else 0.0)
+        """First to second, paired round by round; None unless both are always above zero (added
+        latency may drown in the noise of `direct`, and then its ratio means nothing)."""
+        both = [self.series(scenario, target, metric).values() for target in (first, second)]
+        if any(value <= 0 for values in both for value in values):
+            return None
+        return self.combined(scenario, metric, first, second, lambda a, b: a / b)
 
     def save(self, path, facts):
         """Every single figure, for whoever wants to look closer."""

@@ -42,6 +42,11 @@ class Scenario:
     target_saturated: float
     target_rate: float
 
+    @property
+    def direct(self):
+        """The scenario in which the same load is measured without a proxy."""
+        return self.protocol.name
+
 
 SCENARIOS = [
     Scenario("tcp", "TCP proxy", "tcp.yaml", H1, 0.85, 0.90),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,7 +80,14 @@ def versions(tandem, envoy_binary):
         "rustc": version_of(["rustc", "--version"], 1),
     }
     if envoy_binary:
-        found["Envoy"] = version_of([envoy_binary, "--version"]).split("/")[1]
+        found["Envoy"] = envoy_version(envoy_binary)
     if tandem:
         found["Tandem"] = revision()
     return found
+
+
+def envoy_version(binary):
+    """`envoy version: HASH/1.40.0/Clean/RELEASE/SSL`, after the path of the binary."""
+    done = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"version: [0-9a-f]+/([^/]+)/", done.stdout)
+    return found.group(1) if found else "unknown"
