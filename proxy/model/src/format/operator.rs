@@ -1,48 +1,10 @@
-//! Parsed substitution formats: the `%…%` operators of access logs and header values.
+//! The operators that exist.
 
 use std::sync::Arc;
 
 use http::HeaderName;
 
-/// A text with operators in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Format {
-    /// Literal pieces and operators, in order.
-    pub segments: Vec<Segment>,
-    /// Write nothing instead of `-` where an operator has no value (`omit_empty_values`).
-    pub omit_empty: bool,
-}
-
-/// A piece of a format.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Segment {
-    /// Text as it is.
-    Literal(Arc<str>),
-    /// A value, cut to a length if one is given (`:Z`).
-    Operator(Operator, Option<usize>),
-}
-
-/// A JSON access-log line: values in key order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JsonFormat {
-    /// The tree.
-    pub root: Vec<(Arc<str>, JsonValue)>,
-    /// Leave keys without a value out instead of `null`.
-    pub omit_empty: bool,
-}
-
-/// A value of a JSON access-log line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JsonValue {
-    /// A format; a lone operator keeps its type (number, `null`), others are strings.
-    Format(Format),
-    /// An object.
-    Object(Vec<(Arc<str>, JsonValue)>),
-    /// An array.
-    Array(Vec<JsonValue>),
-    /// A literal that is not a string: rendered JSON.
-    Literal(Arc<str>),
-}
+use super::TimeFormat;
 
 /// A header operator's argument: a first choice, an alternative.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -70,7 +32,7 @@ pub enum HeaderKey {
     Status,
 }
 
-/// The operators that exist; each is documented by Envoy's access-log page under its name.
+/// Each operator is documented by Envoy's access-log page under its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(
     missing_docs,
@@ -81,6 +43,7 @@ pub enum Operator {
     Resp(HeaderArg),
     Trailer(HeaderArg),
     StartTime(Option<TimeFormat>),
+    EmitTime(Option<TimeFormat>),
     Protocol,
     ResponseCode,
     ResponseCodeDetails,
@@ -101,10 +64,16 @@ pub enum Operator {
     ResponseDuration,
     /// `RESPONSE_TX_DURATION`: first upstream byte to last downstream byte.
     ResponseTxDuration,
+    CommonDuration(DurationSpec),
     UpstreamHost,
+    UpstreamHostWithoutPort,
     UpstreamCluster,
     UpstreamLocalAddress,
+    UpstreamLocalAddressWithoutPort,
+    UpstreamLocalPort,
     UpstreamRemoteAddress,
+    UpstreamRemoteAddressWithoutPort,
+    UpstreamRemotePort,
     UpstreamRequestAttemptCount,
     UpstreamTransportFailureReason,
     UpstreamProtocol,
@@ -113,6 +82,7 @@ pub enum Operator {
     DownstreamRemotePort,
     DownstreamDirectRemoteAddress,
     DownstreamDirectRemoteAddressWithoutPort,
+    DownstreamDirectRemotePort,
     DownstreamLocalAddress,
     DownstreamLocalAddressWithoutPort,
     DownstreamLocalPort,
@@ -124,12 +94,16 @@ pub enum Operator {
     StreamId,
     GrpcStatus(GrpcStatusFormat),
     GrpcStatusNumber,
-    Environment(Arc<str>),
+    /// Read once, when the format is parsed; `None`: not set.
+    Environment(Option<Arc<str>>),
     FilterChainName,
     ListenerName,
     UniqueId,
     AccessLogType,
     TraceId,
+    QueryParameter(Arc<str>),
+    /// A fact of TLS connections; there are none yet, so it has no value. By its name.
+    Tls(&'static str),
 }
 
 /// `%GRPC_STATUS(X)%`.
@@ -144,9 +118,37 @@ pub enum GrpcStatusFormat {
     Number,
 }
 
-/// A parsed `strftime`-like time format, with Envoy's `%3f` style of fractions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TimeFormat {
-    /// The format as configured.
-    pub pattern: Arc<str>,
+/// `%COMMON_DURATION(START:END:PRECISION)%`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DurationSpec {
+    /// From …
+    pub from: TimePoint,
+    /// … to.
+    pub to: TimePoint,
+    /// In what.
+    pub unit: DurationUnit,
+}
+
+/// A moment in a request's life, by Envoy's short name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimePoint {
+    /// `DS_RX_BEG`: the request's headers were read.
+    RequestStart,
+    /// `DS_RX_END`: the whole request was read.
+    RequestEnd,
+    /// `US_RX_BEG`: the upstream's response began.
+    ResponseStart,
+    /// `DS_TX_END`: the response was written.
+    ResponseEnd,
+}
+
+/// The unit of a duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DurationUnit {
+    /// `ms`.
+    Milliseconds,
+    /// `us`.
+    Microseconds,
+    /// `ns`.
+    Nanoseconds,
 }
