@@ -1,1 +1,7 @@
-//! test
+//! The integration tests: the real binary between real clients and real servers.
+//!
+//! `tests/run` installs what they need. A tool that is missing is a failure, not a skip.
+#![allow(unreachable_pub, reason = "a test binary exports nothing")]
+#![allow(clippy::unwrap_used, reason = "tests panic")]
+
+mod oracle;

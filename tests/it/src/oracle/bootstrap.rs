@@ -1,0 +1,208 @@
+//! The bootstrap that both proxies get, from a few fragments of YAML.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What each comparison's access log has; `mod.rs` says which fields are not compared exactly.
+const LOG_FIELDS: &str = r#"
+protocol: "%PROTOCOL%"
+method: "%REQ(:METHOD)%"
+path: "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"
+authority: "%REQ(:AUTHORITY)%"
+code: "%RESPONSE_CODE%"
+flags: "%RESPONSE_FLAGS%"
+details: "%RESPONSE_CODE_DETAILS%"
+bytes_in: "%BYTES_RECEIVED%"
+bytes_out: "%BYTES_SENT%"
+duration: "%DURATION%"
+service_time: "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%"
+upstream_host: "%UPSTREAM_HOST%"
+cluster: "%UPSTREAM_CLUSTER%"
+route: "%ROUTE_NAME%"
+forwarded_for: "%REQ(X-FORWARDED-FOR)%"
+agent: "%REQ(USER-AGENT)%"
+request_id: "%REQ(X-REQUEST-ID)%"
+remote: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
+content_type: "%RESP(CONTENT-TYPE)%"
+start: "%START_TIME%"
+"#;
+
+const HCM: &str = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const ROUTER: &str = "
+- name: envoy.filters.http.router
+  typed_config:
+    \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+";
+const HTTP2: &str = r#"
+typed_extension_protocol_options:
+  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+    explicit_http_config: {http2_protocol_options: {}}
+"#;
+
+/// One listener with an HTTP connection manager.
+pub struct Listener {
+    name: &'static str,
+    hcm: String,
+    filters: String,
+    routes: String,
+    network_filters: Option<String>,
+    log_fields: String,
+}
+
+/// A listener of this name without routes.
+pub fn listener(name: &'static str) -> Listener {
+    Listener {
+        name,
+        hcm: String::new(),
+        filters: ROUTER.to_owned(),
+        routes: String::new(),
+        network_filters: None,
+        log_fields: String::new(),
+    }
+}
+
+impl Listener {
+    /// More fields of the connection manager.
+    pub fn hcm(mut self, yaml: &str) -> Self {
+        self.hcm.push_str(&format!("{}\n", indent(yaml, 0)));
+        self
+    }
+
+    /// HTTP filters before the router.
+    pub fn filters(mut self, yaml: &str) -> Self {
+        self.filters = format!("{}\n{}", indent(yaml, 0), indent(ROUTER, 0));
+        self
+    }
+
+    /// All HTTP filters, the router among them.
+    pub fn only_filters(mut self, yaml: &str) -> Self {
+        self.filters = yaml.to_owned();
+        self
+    }
+
+    /// The route configuration's fields.
+    pub fn routes(mut self, yaml: &str) -> Self {
+        self.routes.push_str(&format!("{}\n", indent(yaml, 0)));
+        self
+    }
+
+    /// More fields of the access log.
+    pub fn log(mut self, yaml: &str) -> Self {
+        self.log_fields.push_str(&format!("{}\n", indent(yaml, 0)));
+        self
+    }
+
+    /// A virtual host `all` for every domain with these routes.
+    pub fn route_list(self, yaml: &str) -> Self {
+        let routes = indent(yaml, 2);
+        self.routes(&format!("virtual_hosts:\n- name: all\n  domains: [\"*\"]\n  routes:\n{routes}"))
+    }
+
+    /// Network filters instead of the HTTP connection manager.
+    pub fn network_filters(mut self, yaml: &str) -> Self {
+        self.network_filters = Some(yaml.to_owned());
+        self
+    }
+
+    fn render(&self) -> String {
+        let filters = self.network_filters.clone().unwrap_or_else(|| self.connection_manager());
+        let head = format!(
+            "- name: {name}\n  address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{{name}}}}}}}}}\n  filter_chains:\n  - filters:\n",
+            name = self.name
+        );
+        format!("{head}{}\n", indent(&filters, 4))
+    }
+
+    fn connection_manager(&self) -> String {
+        let fields = indent(&format!("{}\n{}", indent(LOG_FIELDS, 0), self.log_fields), 12);
+        let access_log = format!(
+            "- name: envoy.access_loggers.file\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog\n    path: \"{{{{log}}}}\"\n    log_format:\n      json_format:\n{}",
+            indent(&fields, 8)
+        );
+        format!(
+            "- name: envoy.filters.network.http_connection_manager\n  typed_config:\n    \"@type\": {HCM}\n    stat_prefix: {name}\n{hcm}\n    access_log:\n{access_log}\n    http_filters:\n{filters}\n    route_config:\n      name: {name}\n{routes}",
+            name = self.name,
+            hcm = indent(&self.hcm, 4),
+            access_log = indent(&access_log, 4),
+            filters = indent(&self.filters, 4),
+            routes = indent(&self.routes, 6),
+        )
+    }
+}
+
+/// Listeners and clusters.
+#[derive(Default)]
+pub struct Bootstrap {
+    listeners: Vec<Listener>,
+    clusters: String,
+}
+
+/// A bootstrap with the clusters that every comparison has: `up` and `up2` (HTTP/1.1), `up_h2`
+/// (HTTP/2), `dead` (refuses connections) and `empty` (has no endpoint).
+pub fn bootstrap() -> Bootstrap {
+    Bootstrap::default()
+        .cluster("up", "up", "")
+        .cluster("up2", "up2", "")
+        .cluster("up_h2", "up", HTTP2)
+        .cluster("dead", "dead", "")
+        .clusters(
+            "- {name: empty, type: STATIC, load_assignment: {cluster_name: empty, endpoints: []}}",
+        )
+}
+
+impl Bootstrap {
+    /// Adds a listener.
+    pub fn listener(mut self, listener: Listener) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
+    /// Adds a static cluster with one endpoint, the named port, and more fields.
+    pub fn cluster(self, name: &str, port: &str, yaml: &str) -> Self {
+        let yaml = indent(yaml, 2);
+        self.clusters(&format!(
+            "- name: {name}\n  type: STATIC\n  connect_timeout: 1s\n  load_assignment:\n    cluster_name: {name}\n    endpoints:\n    - lb_endpoints:\n      - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{{port}}}}}}}}}}}\n{yaml}"
+        ))
+    }
+
+    /// As [`Bootstrap::cluster`], and HTTP/2.
+    pub fn cluster_h2(self, name: &str, port: &str, yaml: &str) -> Self {
+        self.cluster(name, port, &format!("{}\n{}", indent(yaml, 0), indent(HTTP2, 0)))
+    }
+
+    /// Adds clusters as they are written.
+    pub fn clusters(mut self, yaml: &str) -> Self {
+        self.clusters.push_str(&format!("{}\n", indent(yaml, 0)));
+        self
+    }
+
+    /// The names of the listeners; each needs a port.
+    pub fn listener_names(&self) -> impl Iterator<Item = &'static str> {
+        self.listeners.iter().map(|listener| listener.name)
+    }
+
+    /// The YAML, with `{{name}}` replaced by ports and `{{log}}` by the access log's path.
+    pub fn render(&self, ports: &BTreeMap<&str, u16>, log: &Path) -> String {
+        let mut text = String::from(
+            "admin: {address: {socket_address: {address: 127.0.0.1, port_value: {{admin}}}}}\nstatic_resources:\n  listeners:\n",
+        );
+        for listener in &self.listeners {
+            text.push_str(&format!("{}\n", indent(&listener.render(), 2)));
+        }
+        text.push_str(&format!("  clusters:\n{}\n", indent(&self.clusters, 2)));
+        for (name, port) in ports {
+            text = text.replace(&format!("{{{{{name}}}}}"), &port.to_string());
+        }
+        text.replace("{{log}}", &log.display().to_string())
+    }
+}
+
+/// Takes the indentation that all lines have, and gives each `columns`.
+pub fn indent(text: &str, columns: usize) -> String {
+    let lines = || text.lines().filter(|line| !line.trim().is_empty());
+    let common = lines().map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
+    let lines: Vec<String> =
+        lines().map(|line| format!("{}{}", " ".repeat(columns), &line[common..])).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,103 @@
+//! The differences between two runs of a group.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use super::case::{Case, Send};
+use super::fields::Fields;
+
+/// Texts of ours that users read but no program should depend on: shown, not refused.
+const SOFT: &[&str] = &["details"];
+
+/// What a comparison found.
+pub struct Report {
+    /// For people.
+    pub text: String,
+    /// How many cases have a difference that is not allowed.
+    pub failures: usize,
+}
+
+/// Compares case by case.
+pub fn report(
+    group: &str,
+    cases: &[Case],
+    oracle: &[Fields],
+    subject: Result<&[Fields], &String>,
+) -> Report {
+    let subject = match subject {
+        Ok(subject) => subject,
+        Err(error) => {
+            let text = format!("== {group}: the subject did not start; {} cases\n{error}\n", cases.len());
+            return Report { text, failures: cases.len() };
+        }
+    };
+    let mut failed = String::new();
+    let mut failures = 0;
+    let mut allowed: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut soft = BTreeSet::new();
+    for ((case, oracle), subject) in cases.iter().zip(oracle).zip(subject) {
+        let mut lines = String::new();
+        for (field, envoy, tandem) in differences(oracle, subject) {
+            if let Some(difference) = case.differs.iter().find(|d| field.starts_with(d.field)) {
+                *allowed.entry(difference.reason).or_default() += 1;
+            } else if SOFT.iter().any(|name| field.ends_with(name)) {
+                soft.insert(format!("{envoy} / {tandem}"));
+            } else {
+                let _ = writeln!(lines, "      {field}\n        envoy:  {envoy}\n        tandem: {tandem}");
+            }
+        }
+        if !lines.is_empty() {
+            failures += 1;
+            let _ = writeln!(failed, "    {}   ({})\n{lines}", case.name, sent(case));
+        }
+    }
+    let mut text = format!("== {group}: {} of {} cases differ from Envoy\n", failures, cases.len());
+    text.push_str(&failed);
+    for (reason, count) in allowed {
+        let _ = writeln!(text, "    meant ({count}): {reason}");
+    }
+    for pair in soft {
+        let _ = writeln!(text, "    response code details, envoy / tandem: {pair}");
+    }
+    Report { text, failures }
+}
+
+/// All that the oracle showed: what to write code against.
+pub fn dump(cases: &[Case], oracle: &[Fields]) -> String {
+    let mut text = String::new();
+    for (case, fields) in cases.iter().zip(oracle) {
+        let _ = writeln!(text, "{}   ({})", case.name, sent(case));
+        for (name, value) in fields {
+            let _ = writeln!(text, "    {name} = {value}");
+        }
+    }
+    text
+}
+
+/// Keeps a report where `tests/run` prints it from.
+pub fn save(group: &str, text: &str) {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| tandem_harness::proxy::workspace().join("target"), PathBuf::from);
+    let folder = target.join("oracle");
+    let _ = std::fs::create_dir_all(&folder);
+    let _ = std::fs::write(folder.join(format!("{group}.txt")), text);
+}
+
+fn differences<'a>(oracle: &'a Fields, subject: &'a Fields) -> Vec<(&'a str, &'a str, &'a str)> {
+    let names: BTreeSet<&String> = oracle.keys().chain(subject.keys()).collect();
+    let value = |fields: &'a Fields, name: &String| fields.get(name).map_or("(none)", String::as_str);
+    let all = names.into_iter().map(|name| (name.as_str(), value(oracle, name), value(subject, name)));
+    all.filter(|(_, envoy, tandem)| envoy != tandem).collect()
+}
+
+fn sent(case: &Case) -> String {
+    let text = match &case.send {
+        Send::Built(r) => format!("{}: {} {} host={} {:?}", case.listener, r.method, r.path, r.authority, r.headers),
+        Send::Raw(parts) => {
+            let text = parts.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+            format!("{}: {:?}", case.listener, text.collect::<Vec<_>>().join(" … "))
+        }
+    };
+    text.chars().take(400).collect()
+}

@@ -1,0 +1,132 @@
+//! What an exchange showed, as named texts that can be compared.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use tandem_harness::Headers;
+use tandem_harness::client::Response;
+use tandem_harness::upstream::Seen;
+
+/// Named texts.
+pub type Fields = BTreeMap<String, String>;
+
+/// Ports have other numbers in each run: they are called by name.
+pub struct Names(pub Vec<(u16, String)>);
+
+impl Names {
+    /// Puts names in the place of what differs between runs.
+    pub fn clean(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (port, name) in &self.0 {
+            text = text.replace(&format!(":{port}"), &format!(":<{name}>"));
+            text = text.replace(&format!("port={port}"), &format!("port=<{name}>"));
+        }
+        if let Some((_, name)) = self.0.iter().find(|(port, _)| text == port.to_string()) {
+            return format!("<{name}>");
+        }
+        // An ephemeral port of this run's clients.
+        if let Some(at) = text.find("127.0.0.1:") {
+            let rest = &text[at + 10..];
+            let digits = rest.chars().take_while(char::is_ascii_digit).count();
+            if digits > 0 {
+                text = format!("{}127.0.0.1:<port>{}", &text[..at], &rest[digits..]);
+            }
+        }
+        text
+    }
+}
+
+/// Adds an answer under `prefix`.
+pub fn response(fields: &mut Fields, prefix: &str, response: &Response, names: &Names) {
+    let mut put = |name: &str, value: String| {
+        fields.insert(format!("{prefix}{name}"), value);
+    };
+    put("status", response.status.to_string());
+    put("version", response.version.clone());
+    put("end", response.end.clone());
+    if !response.interim.is_empty() {
+        put("interim", format!("{:?}", response.interim));
+    }
+    put("body", names.clean(&brief(&response.body)));
+    headers(fields, &format!("{prefix}header."), &response.headers, names);
+    headers(fields, &format!("{prefix}trailer."), &response.trailers, names);
+}
+
+/// Adds what the upstream saw under `prefix`.
+pub fn seen(fields: &mut Fields, prefix: &str, seen: &Seen, names: &Names) {
+    let mut put = |name: &str, value: String| {
+        fields.insert(format!("{prefix}{name}"), value);
+    };
+    put("server", seen.server.to_owned());
+    put("line", names.clean(&seen.line));
+    put("protocol", seen.protocol.to_owned());
+    put("body", brief(&seen.body));
+    put("end", format!("{:?}", seen.end));
+    headers(fields, &format!("{prefix}header."), &seen.headers, names);
+    headers(fields, &format!("{prefix}trailer."), &seen.trailers, names);
+}
+
+/// Adds a line of the access log under `prefix`.
+pub fn log_line(fields: &mut Fields, prefix: &str, line: &str, names: &Names) {
+    let Ok(Value::Object(entries)) = serde_json::from_str(line) else {
+        fields.insert(format!("{prefix}line"), line.to_owned());
+        return;
+    };
+    for (name, value) in entries {
+        let text = match name.as_str() {
+            "duration" | "service_time" | "timing" if value.is_number() || value.is_string() => "<ms>".into(),
+            "start" => shape(value.as_str().unwrap_or_default()),
+            "request_id" => normal("x-request-id", value.as_str().unwrap_or("null")),
+            _ => value.to_string(),
+        };
+        fields.insert(format!("{prefix}{name}"), names.clean(&text));
+    }
+}
+
+fn headers(fields: &mut Fields, prefix: &str, headers: &Headers, names: &Names) {
+    for (name, value) in headers {
+        let value = names.clean(&normal(name, value));
+        fields
+            .entry(format!("{prefix}{name}"))
+            .and_modify(|all| all.push_str(&format!(" || {value}")))
+            .or_insert(value);
+    }
+}
+
+fn normal(name: &str, value: &str) -> String {
+    match name.to_ascii_lowercase().as_str() {
+        "date" => shape(value),
+        "x-envoy-upstream-service-time" => shape(value.trim_end_matches(|c: char| c.is_ascii_digit())) + "<ms>",
+        // Counts down while a request waits to be tried again.
+        "x-envoy-expected-rq-timeout-ms" => value
+            .parse::<u64>()
+            .map_or(value.to_owned(), |time| format!("about {}", time.div_ceil(100) * 100)),
+        _ if is_uuid(value) => "<uuid>".into(),
+        _ => value.to_owned(),
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().filter(|&byte| byte == b'-').count() == 4
+}
+
+/// A text with all digits as `9` and all words of a date as `x`.
+fn shape(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            c if c.is_ascii_digit() => '9',
+            'A'..='Z' | 'a'..='z' => 'x',
+            c => c,
+        })
+        .collect()
+}
+
+/// A body, or its size and a sum when it is long.
+fn brief(body: &[u8]) -> String {
+    let text: String = body.iter().map(|&byte| char::from(byte)).collect();
+    if body.len() <= 300 {
+        return text;
+    }
+    let sum = body.iter().fold(0_u64, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    format!("{} bytes, sum {sum:x}", body.len())
+}

@@ -1,0 +1,157 @@
+//! Runs a group against both proxies.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use tandem_harness::client::Request;
+use tandem_harness::{Kind, Proxy, Upstream, ports, wait};
+use tempfile::TempDir;
+
+use super::bootstrap::Bootstrap;
+use super::case::{Case, Send, Wire};
+use super::fields::{self, Fields, Names};
+use super::{compare, exchange};
+
+/// Compares the subject with Envoy on every case.
+///
+/// # Panics
+/// With a list of all differences that no case allows.
+pub async fn check(group: &str, bootstrap: Bootstrap, cases: Vec<Case>) {
+    let cases: Vec<Case> = cases.into_iter().flat_map(expand).collect();
+    let cases: Vec<Case> = match std::env::var("TANDEM_ORACLE_CASE") {
+        Ok(only) => cases.into_iter().filter(|case| case.name.contains(&only)).collect(),
+        Err(_) => cases,
+    };
+    let subject = match std::env::var("TANDEM_ORACLE_SUBJECT").as_deref() {
+        Ok("envoy") => Kind::Envoy,
+        _ => Kind::Tandem,
+    };
+    let (oracle, subject) = tokio::join!(
+        side(Kind::Envoy, &bootstrap, &cases),
+        side(subject, &bootstrap, &cases)
+    );
+    let oracle = oracle.unwrap_or_else(|error| panic!("{group}: the oracle: {error}"));
+    let report = compare::report(group, &cases, &oracle, subject.as_deref());
+    compare::save(group, &report.text);
+    compare::save(&format!("{group}.envoy"), &compare::dump(&cases, &oracle));
+    assert!(report.failures == 0, "{}", report.text);
+}
+
+/// A case for each protocol.
+fn expand(case: Case) -> Vec<Case> {
+    let over = |wire, suffix| Case { name: format!("{} [{suffix}]", case.name), wire, ..case.clone() };
+    match case.wire {
+        Wire::Both => vec![over(Wire::H1, "h1"), over(Wire::H2, "h2")],
+        Wire::H1 => vec![over(Wire::H1, "h1")],
+        Wire::H2 => vec![over(Wire::H2, "h2")],
+    }
+}
+
+async fn side(kind: Kind, bootstrap: &Bootstrap, cases: &[Case]) -> Result<Vec<Fields>, String> {
+    let folder = TempDir::new().map_err(|error| error.to_string())?;
+    let log = folder.path().join("access.log");
+    let upstream = Upstream::start(&["up", "up2"]).await;
+    let mut named: BTreeMap<&str, u16> = bootstrap.listener_names().map(|name| (name, ports::free())).collect();
+    named.insert("admin", ports::free());
+    named.insert("dead", ports::free());
+    named.insert("up", upstream.ports()[0]);
+    named.insert("up2", upstream.ports()[1]);
+    let text = bootstrap.render(&named, &log);
+    let proxy = Proxy::start(kind, &text, named["admin"]).await?;
+    let names = Names(named.iter().map(|(name, port)| (*port, (*name).to_owned())).collect());
+    let mut side = Side { named, names, upstream, log: LogFile { path: &log, read: 0 } };
+    let mut all = Vec::new();
+    for case in cases {
+        all.push(side.run(case).await);
+    }
+    drop(proxy);
+    Ok(all)
+}
+
+struct Side<'a> {
+    named: BTreeMap<&'a str, u16>,
+    names: Names,
+    upstream: Upstream,
+    log: LogFile<'a>,
+}
+
+impl Side<'_> {
+    async fn run(&mut self, case: &Case) -> Fields {
+        let mut all = Fields::new();
+        for turn in 0..case.times {
+            let mut fields = self.once(case).await;
+            if turn == 0 {
+                all = fields;
+                continue;
+            }
+            while let Some((name, value)) = fields.pop_first() {
+                all.insert(format!("again.{turn}.{name}"), value);
+            }
+        }
+        all
+    }
+
+    async fn once(&mut self, case: &Case) -> Fields {
+        let port = self.named[case.listener];
+        let case = &self.with_ports(case);
+        let mut fields = Fields::new();
+        let over_h2 = case.wire == Wire::H2;
+        if over_h2 {
+            exchange::over_h2(case, port, &self.names, &mut fields).await;
+        } else {
+            exchange::over_h1(case, port, &self.names, &mut fields).await;
+        }
+        let seen = self.upstream.log().take().await;
+        let seen: Vec<_> = seen.into_iter().filter(|seen| !seen.line.contains("/__probe")).collect();
+        fields.insert("upstream.count".into(), seen.len().to_string());
+        for (number, seen) in seen.iter().enumerate() {
+            fields::seen(&mut fields, &format!("upstream.{number}."), seen, &self.names);
+        }
+        let lines = self.log.next(case.responses).await;
+        fields.insert("log.count".into(), lines.len().to_string());
+        for (number, line) in lines.iter().enumerate() {
+            fields::log_line(&mut fields, &format!("log.{number}."), line, &self.names);
+        }
+        fields
+    }
+
+    /// Ports in a request are known only now: `{{name}}` in hosts, paths and fields.
+    fn with_ports(&self, case: &Case) -> Case {
+        let mut case = case.clone();
+        let fill = |text: &mut String| {
+            for (name, port) in &self.named {
+                *text = text.replace(&format!("{{{{{name}}}}}"), &port.to_string());
+            }
+        };
+        if let Send::Built(Request { path, authority, headers, .. }) = &mut case.send {
+            fill(path);
+            fill(authority);
+            headers.iter_mut().for_each(|(_, value)| fill(value));
+            headers.push(("x-case".into(), case.name.clone()));
+        }
+        case
+    }
+}
+
+struct LogFile<'a> {
+    path: &'a Path,
+    read: usize,
+}
+
+impl LogFile<'_> {
+    /// The lines since the last call, as soon as there are `count`, or those there are.
+    async fn next(&mut self, count: usize) -> Vec<String> {
+        let read = || {
+            let bytes = std::fs::read(self.path).unwrap_or_default();
+            let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+            let new = String::from_utf8_lossy(&bytes[self.read.min(whole)..whole]).into_owned();
+            let lines = new.lines().filter(|line| !line.contains("/__probe"));
+            (whole, lines.map(str::to_owned).collect::<Vec<_>>())
+        };
+        wait::until(Duration::from_millis(400), || read().1.len() >= count).await;
+        let (whole, lines) = read();
+        self.read = whole;
+        lines
+    }
+}
