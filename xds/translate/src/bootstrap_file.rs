@@ -1,0 +1,81 @@
+//! From a file's text to the bootstrap message: read, transcode, check, decode.
+
+use envoy_types::pb::envoy::config::bootstrap::v3::Bootstrap;
+use prost::Message as _;
+
+use crate::error::{Error, Errors, Trail};
+use crate::schema::Message;
+use crate::source::{Node, Source, locate};
+use crate::transcode::transcode;
+use crate::{support, validate};
+
+const TYPE: &str = "envoy.config.bootstrap.v3.Bootstrap";
+
+/// Reads a bootstrap; what is wrong with it is reported in one go.
+///
+/// Sources are merged in their order, as Envoy merges `--config-yaml` over `--config-path`: later
+/// values replace earlier ones, lists are appended, messages are merged.
+pub fn read_bootstrap(sources: &[Source]) -> Result<Bootstrap, Errors> {
+    read_with(sources, |_| Ok(())).map(|(bootstrap, ())| bootstrap)
+}
+
+/// Reads a bootstrap and goes on with `then`, whose errors get their lines too.
+pub(crate) fn read_with<T>(
+    sources: &[Source],
+    then: impl FnOnce(&Bootstrap) -> Result<T, Vec<Error>>,
+) -> Result<(Bootstrap, T), Errors> {
+    let Some(ty) = Message::named(TYPE) else {
+        return Err(Error::new(&Trail::ROOT, format!("the schema has no {TYPE}")).into());
+    };
+    let nodes = sources
+        .iter()
+        .map(Source::parse)
+        .collect::<Result<Vec<_>, _>>()?;
+    let documents: Vec<_> = sources.iter().zip(&nodes).collect();
+    let (mut bytes, mut errors) = (Vec::new(), Vec::new());
+    for (source, node) in &documents {
+        // a message behind another is the merge of both
+        let (part, part_errors) = transcode(source, node, ty);
+        bytes.extend(part);
+        errors.extend(part_errors);
+    }
+    errors.extend(support::check(ty, &bytes));
+    errors.extend(validate::check(ty, &bytes));
+    let decoded = Bootstrap::decode(bytes.as_slice());
+    let result = match decoded {
+        Ok(bootstrap) if errors.is_empty() => match then(&bootstrap) {
+            Ok(value) => return Ok((bootstrap, value)),
+            Err(late) => late,
+        },
+        Ok(_) => errors,
+        Err(e) => vec![Error::new(
+            &Trail::ROOT,
+            format!("expected a bootstrap: {e}"),
+        )],
+    };
+    Err(Errors(placed(result, &documents)))
+}
+
+/// Gives every error its line, and puts them in the order of the texts.
+fn placed(errors: Vec<Error>, documents: &[(&Source, &Node<'_>)]) -> Vec<Error> {
+    let mut placed: Vec<Error> = Vec::new();
+    for mut error in errors {
+        if error.place.is_none()
+            && let Some((source, position)) = locate(documents, &error.path)
+        {
+            error = error.at(source.name(), position);
+        }
+        // a value that could not be read is not also missing
+        let known = |other: &Error| other.path == error.path;
+        if !placed.iter().any(known) {
+            placed.push(error);
+        }
+    }
+    let order = |name: &str| {
+        documents
+            .iter()
+            .position(|(source, _)| source.name() == name)
+    };
+    placed.sort_by_key(|error| error.place.as_ref().map(|(name, at)| (order(name), *at)));
+    placed
+}

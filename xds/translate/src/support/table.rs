@@ -1,0 +1,24 @@
+//! What is supported, an area a file.
+
+mod access_log;
+mod cluster;
+mod common;
+mod filter;
+mod hcm;
+mod listener;
+mod process;
+mod route;
+
+use super::area::Area;
+
+/// In the order of the documentation.
+pub(super) const AREAS: &[Area] = &[
+    process::AREA,
+    listener::AREA,
+    hcm::AREA,
+    route::AREA,
+    filter::AREA,
+    access_log::AREA,
+    cluster::AREA,
+    common::AREA,
+];

@@ -1,0 +1,68 @@
+//! Clusters and endpoints.
+
+use crate::support::area::{Area, types};
+
+pub(super) const AREA: Area = Area {
+    title: "Clusters",
+    types: types! {
+        "envoy.config.cluster.v3.Cluster" {
+            name, alt_stat_name,
+            type = STATIC | STRICT_DNS,
+            connect_timeout, per_connection_buffer_limit_bytes,
+            lb_policy = ROUND_ROBIN | LEAST_REQUEST | RANDOM,
+            least_request_lb_config, common_lb_config, load_assignment, circuit_breakers,
+            outlier_detection, typed_extension_protocol_options =
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            http2_protocol_options, common_http_protocol_options, max_requests_per_connection,
+            dns_refresh_rate, respect_dns_ttl, dns_lookup_family, upstream_connection_options,
+            transport_socket;
+            metadata: "nothing that is supported reads it",
+            ignore_health_on_host_removal: "there are no active health checks",
+        }
+        "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig" { choice_count }
+        "envoy.config.cluster.v3.Cluster.CommonLbConfig" { healthy_panic_threshold }
+        "envoy.config.cluster.v3.CircuitBreakers" { thresholds }
+        "envoy.config.cluster.v3.CircuitBreakers.Thresholds" {
+            priority, max_connections, max_pending_requests, max_requests, max_retries,
+            retry_budget, track_remaining,
+        }
+        "envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget" {
+            budget_percent, min_retry_concurrency,
+        }
+        "envoy.config.cluster.v3.OutlierDetection" {
+            consecutive_5xx, enforcing_consecutive_5xx, consecutive_gateway_failure,
+            enforcing_consecutive_gateway_failure, consecutive_local_origin_failure,
+            enforcing_consecutive_local_origin_failure, split_external_local_origin_errors,
+            interval, base_ejection_time, max_ejection_time, max_ejection_time_jitter,
+            max_ejection_percent, enforcing_success_rate, enforcing_failure_percentage,
+            enforcing_local_origin_success_rate, enforcing_failure_percentage_local_origin,
+        }
+        "envoy.config.cluster.v3.UpstreamConnectionOptions" { tcp_keepalive }
+        "envoy.config.core.v3.TcpKeepalive" {
+            keepalive_probes, keepalive_time, keepalive_interval,
+        }
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions" {
+            common_http_protocol_options, explicit_http_config, use_downstream_protocol_config,
+        }
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig" {
+            http_protocol_options, http2_protocol_options,
+        }
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig" {
+            http_protocol_options, http2_protocol_options,
+        }
+        "envoy.config.endpoint.v3.ClusterLoadAssignment" { cluster_name, endpoints, policy }
+        "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy" { overprovisioning_factor }
+        "envoy.config.endpoint.v3.LocalityLbEndpoints" {
+            locality, lb_endpoints, load_balancing_weight, priority;
+            metadata: "nothing that is supported reads it",
+        }
+        "envoy.config.endpoint.v3.LbEndpoint" {
+            endpoint, health_status, load_balancing_weight;
+            metadata: "nothing that is supported reads it",
+        }
+        "envoy.config.endpoint.v3.Endpoint" {
+            address, hostname;
+            health_check_config: "there are no active health checks",
+        }
+    },
+};

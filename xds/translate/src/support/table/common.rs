@@ -1,0 +1,38 @@
+//! Messages that many parts use.
+
+use crate::support::area::{Area, types};
+
+pub(super) const AREA: Area = Area {
+    title: "Common messages",
+    types: types! {
+        "envoy.config.core.v3.Address" { socket_address, pipe }
+        "envoy.config.core.v3.SocketAddress" { protocol = TCP, address, port_value }
+        "envoy.config.core.v3.Pipe" { path }
+        "envoy.config.core.v3.CidrRange" { address_prefix, prefix_len }
+        "envoy.config.core.v3.DataSource" { inline_string, inline_bytes }
+        "envoy.config.core.v3.HeaderValueOption" {
+            header, append, append_action, keep_empty_value,
+        }
+        "envoy.config.core.v3.HeaderValue" { key, value }
+        "envoy.config.core.v3.TransportSocket" {
+            name,
+            typed_config = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
+        }
+        "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer" {}
+        "envoy.config.core.v3.RuntimeFractionalPercent" {
+            default_value;
+            runtime_key: "there is no runtime layer that could set it",
+        }
+        "envoy.type.v3.FractionalPercent" { numerator, denominator }
+        "envoy.type.v3.Percent" { value }
+        "envoy.type.v3.Int64Range" { start, end }
+        "envoy.type.matcher.v3.StringMatcher" {
+            exact, prefix, suffix, safe_regex, contains, ignore_case,
+        }
+        "envoy.type.matcher.v3.RegexMatcher" {
+            regex;
+            google_re2: "there is no other engine to choose",
+        }
+        "envoy.type.matcher.v3.RegexMatchAndSubstitute" { pattern, substitution }
+    },
+};

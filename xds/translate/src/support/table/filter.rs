@@ -1,0 +1,49 @@
+//! HTTP filters.
+
+use crate::support::area::{Area, types};
+
+pub(super) const AREA: Area = Area {
+    title: "HTTP filters",
+    types: types! {
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter" {
+            name,
+            typed_config =
+                "envoy.extensions.filters.http.router.v3.Router"
+                | "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                | "tandem.filter.runtime.v1.Runtime",
+            disabled;
+            is_optional: "every type that is listed here exists",
+        }
+        "envoy.extensions.filters.http.router.v3.Router" {
+            suppress_envoy_headers, strict_check_headers, respect_expected_rq_timeout;
+            dynamic_stats: "it only thins out metrics",
+            start_child_span: "there are no traces",
+        }
+        "envoy.extensions.filters.http.fault.v3.HTTPFault" {
+            delay, abort, upstream_cluster, headers, downstream_nodes, max_active_faults;
+            delay_percent_runtime: "there is no runtime layer that could set it",
+            abort_percent_runtime: "there is no runtime layer that could set it",
+            delay_duration_runtime: "there is no runtime layer that could set it",
+            abort_http_status_runtime: "there is no runtime layer that could set it",
+            max_active_faults_runtime: "there is no runtime layer that could set it",
+            response_rate_limit_percent_runtime: "there is no runtime layer that could set it",
+            abort_grpc_status_runtime: "there is no runtime layer that could set it",
+            disable_downstream_cluster_stats: "there are no metrics per downstream cluster",
+            filter_metadata: "nothing that is supported reads it",
+        }
+        "envoy.extensions.filters.common.fault.v3.FaultDelay" {
+            fixed_delay, header_delay, percentage,
+        }
+        "envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay" {}
+        "envoy.extensions.filters.http.fault.v3.FaultAbort" {
+            http_status, grpc_status, header_abort, percentage,
+        }
+        "envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort" {}
+        "tandem.filter.runtime.v1.Runtime" {
+            app, apis = LAYOTTO_GRPC, resources_paths, data_dir, outbound_listener,
+            default_invoke_port,
+        }
+        "tandem.filter.runtime.v1.App" { app_id, host, port, protocol, callback }
+        "tandem.filter.runtime.v1.Callback" { host, port }
+    },
+};
