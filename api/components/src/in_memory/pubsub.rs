@@ -1,0 +1,104 @@
+//! Publish and subscribe within the process. What is published to a topic goes to the groups that
+//! have subscribed to it by then; each has a queue of its own.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tandem_api_contract::{
+    Error,
+    declaration::Context,
+    options::Options,
+    pubsub::{Handler, Message, PubSub, Publish, Subscribe, Subscription, Verdict},
+};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use super::{Queue, lock};
+
+/// What a group may leave lying before publishers are refused.
+const QUEUE: usize = 100_000;
+
+pub(super) struct Bus {
+    group: String,
+    retry: Duration,
+    concurrency: usize,
+    topics: Mutex<HashMap<String, HashMap<String, Arc<Queue<Message>>>>>,
+}
+
+impl Bus {
+    /// Fields: `consumerID`, `redeliverInterval` (1 s), `concurrency` (10).
+    pub(super) fn new(options: &mut Options<'_>, context: &Context) -> Self {
+        let retry = options.duration("redeliverInterval", Duration::from_secs(1));
+        let concurrency = options.number("concurrency", 1..=10_000).unwrap_or(10);
+        Self {
+            group: options.text("consumerID").unwrap_or(&context.app_id).to_owned(),
+            retry: retry.unwrap_or(Duration::from_secs(1)),
+            concurrency: usize::try_from(concurrency).unwrap_or(1),
+            topics: Mutex::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl PubSub for Bus {
+    async fn publish(&self, publish: Publish) -> Result<(), Error> {
+        let Publish { topic, data, metadata } = publish;
+        let topics = lock(&self.topics);
+        let Some(groups) = topics.get(&topic) else {
+            return Ok(());
+        };
+        if groups.values().any(|queue| queue.len() >= QUEUE) {
+            return Err(Error::unavailable(format!(
+                "topic '{topic}' is full: a group has {QUEUE} messages waiting"
+            )));
+        }
+        for queue in groups.values() {
+            queue.push(Message {
+                topic: topic.clone(),
+                data: data.clone(),
+                metadata: metadata.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    async fn subscribe(
+        &self,
+        subscribe: Subscribe,
+        handler: Arc<dyn Handler>,
+    ) -> Result<Subscription, Error> {
+        let group = subscribe.metadata.get("consumerID").unwrap_or(&self.group).clone();
+        let queue = lock(&self.topics)
+            .entry(subscribe.topic)
+            .or_default()
+            .entry(group)
+            .or_default()
+            .clone();
+        let (retry, concurrency) = (self.retry, Arc::new(Semaphore::new(self.concurrency)));
+        Ok(Subscription::spawn(async move {
+            let mut handling = JoinSet::new();
+            loop {
+                let Ok(permit) = concurrency.clone().acquire_owned().await else { return };
+                while handling.try_join_next().is_some() {}
+                let claim = loop {
+                    match queue.try_claim() {
+                        Some(claim) => break claim,
+                        None => queue.changed().await,
+                    }
+                };
+                let handler = handler.clone();
+                handling.spawn(async move {
+                    let Some(message) = claim.item().cloned() else { return };
+                    match handler.handle(message).await {
+                        Verdict::Ack => claim.done(),
+                        Verdict::Retry => claim.retry(retry),
+                    }
+                    drop(permit);
+                });
+            }
+        }))
+    }
+}
