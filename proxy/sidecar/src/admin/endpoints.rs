@@ -1,0 +1,242 @@
+//! What each endpoint answers, as Envoy's administration interface documents it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::time::Instant;
+
+use ::http::{Method, StatusCode};
+use tandem_core::stats::Registry;
+use tandem_model::Address;
+use tandem_upstream::ClusterManager;
+use tandem_xds_translate::Source;
+
+use super::config_dump;
+use crate::drain::Drains;
+use crate::logging::LevelHandle;
+use crate::shutdown::Quit;
+
+/// Everything the endpoints look at or change.
+pub(crate) struct Admin {
+    pub(crate) stats: Registry,
+    pub(crate) clusters: Arc<ClusterManager>,
+    /// Each listener's name and the address it got.
+    pub(crate) listeners: Vec<(Arc<str>, Address)>,
+    /// What the bootstrap was read from, for `/config_dump`: made into JSON only when asked, so
+    /// that no tree is kept in memory.
+    pub(crate) sources: Vec<Source>,
+    pub(crate) levels: LevelHandle,
+    pub(crate) quit: Quit,
+    pub(crate) drains: Arc<Drains>,
+    pub(crate) state: State,
+    pub(crate) started: Instant,
+    pub(crate) concurrency: usize,
+}
+
+/// Where the process is in its life; shared by reference.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State(Arc<AtomicU8>);
+
+const NAMES: [&str; 3] = ["INITIALIZING", "LIVE", "DRAINING"];
+
+impl State {
+    /// Serving.
+    pub(crate) fn live(&self) {
+        self.0.store(1, Relaxed);
+    }
+
+    /// Ending.
+    pub(crate) fn draining(&self) {
+        self.0.store(2, Relaxed);
+    }
+
+    fn name(&self) -> &'static str {
+        NAMES[usize::from(self.0.load(Relaxed))]
+    }
+}
+
+/// An answer.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) content_type: &'static str,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    fn text(body: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            content_type: "text/plain; charset=UTF-8",
+            body: body.into(),
+        }
+    }
+
+    fn json(body: &serde_json::Value) -> Self {
+        let mut text = format!("{body:#}");
+        text.push('\n');
+        Self { status: StatusCode::OK, content_type: "application/json", body: text }
+    }
+
+    fn with(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+}
+
+const HELP: &str = "admin commands are:
+  /: this list
+  /clusters: upstream cluster status
+  /config_dump: the configuration in force (JSON)
+  /drain_listeners (POST): stop accepting; ?graceful lets clients leave first, ?inboundonly
+  /help: this list
+  /listeners: listener addresses
+  /logging (POST): ?level=LEVEL for all, or ?NAME=LEVEL for one component
+  /quitquitquit (POST): end the process
+  /ready: 200 LIVE when serving, else 503 with the state
+  /server_info: version, state, uptime (JSON)
+  /stats: metrics; ?filter=REGEX, ?usedonly, ?format=prometheus
+  /stats/prometheus: metrics for Prometheus
+";
+
+impl Admin {
+    /// Answers one request.
+    pub(crate) fn answer(&self, method: &Method, path: &str, query: &str) -> Answer {
+        let changes = matches!(path, "/drain_listeners" | "/logging" | "/quitquitquit");
+        if changes && method != Method::POST {
+            return Answer::text(format!("method {method} not allowed, POST required"))
+                .with(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        match path {
+            "/" | "/help" => Answer::text(HELP),
+            "/ready" => self.ready(),
+            "/stats" => self.stats(query),
+            "/stats/prometheus" => self.prometheus(),
+            "/clusters" => Answer::text(self.clusters.admin_text()),
+            "/listeners" => Answer::text(self.listener_lines()),
+            "/server_info" => self.server_info(),
+            "/config_dump" => self.config_dump(parameter(query, "resource")),
+            "/logging" => self.logging(query),
+            "/drain_listeners" => {
+                self.drains.listeners(has(query, "inboundonly"));
+                Answer::text("OK\n")
+            }
+            "/quitquitquit" => {
+                self.quit.request();
+                Answer::text("OK\n")
+            }
+            _ => Answer::text(format!("invalid path. {HELP}")).with(StatusCode::NOT_FOUND),
+        }
+    }
+
+    fn ready(&self) -> Answer {
+        let name = self.state.name();
+        let status =
+            if name == "LIVE" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        Answer::text(format!("{name}\n")).with(status)
+    }
+
+    fn stats(&self, query: &str) -> Answer {
+        if parameter(query, "format") == Some("prometheus") {
+            return self.prometheus();
+        }
+        let used_only = has(query, "usedonly");
+        match parameter(query, "filter").map(decode) {
+            None => Answer::text(self.stats.text(|_| true, used_only)),
+            Some(pattern) => match tandem_model::matching::Regex::new(&format!(".*(?:{pattern}).*")) {
+                Ok(regex) => {
+                    Answer::text(self.stats.text(|name| regex.is_full_match(name), used_only))
+                }
+                Err(error) => {
+                    Answer::text(format!("{error}\n")).with(StatusCode::BAD_REQUEST)
+                }
+            },
+        }
+    }
+
+    fn prometheus(&self) -> Answer {
+        Answer {
+            status: StatusCode::OK,
+            content_type: "text/plain; version=0.0.4; charset=UTF-8",
+            body: self.stats.prometheus(),
+        }
+    }
+
+    fn listener_lines(&self) -> String {
+        self.listeners
+            .iter()
+            .map(|(name, address)| format!("{name}::{address}\n"))
+            .collect()
+    }
+
+    fn server_info(&self) -> Answer {
+        let uptime = format!("{}s", self.started.elapsed().as_secs());
+        Answer::json(&serde_json::json!({
+            "version": format!("tandem/{}", env!("CARGO_PKG_VERSION")),
+            "state": self.state.name(),
+            "uptime_current_epoch": uptime,
+            "uptime_all_epochs": uptime,
+            "hot_restart_version": "disabled",
+            "command_line_options": { "concurrency": self.concurrency },
+        }))
+    }
+
+    fn config_dump(&self, resource: Option<&str>) -> Answer {
+        let bootstrap = tandem_xds_translate::to_json(&self.sources).map_err(|e| e.to_string());
+        match bootstrap.and_then(|text| {
+            serde_json::from_str(&text).map_err(|error| error.to_string())
+        }) {
+            Ok(bootstrap) => Answer::json(&config_dump::dump(&bootstrap, resource)),
+            Err(error) => Answer::text(format!("cannot show the configuration: {error}\n"))
+                .with(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    fn logging(&self, query: &str) -> Answer {
+        let mut level = None;
+        let mut components = String::new();
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            match name {
+                "level" => level = Some(value),
+                "paths" => components.push_str(&format!("{},", decode(value))),
+                name => components.push_str(&format!("{name}:{value},")),
+            }
+        }
+        if level.is_some() || !components.is_empty() {
+            if let Err(error) = self.levels.set(level.unwrap_or("info"), &components) {
+                return Answer::text(format!("{error}\n")).with(StatusCode::BAD_REQUEST);
+            }
+        }
+        Answer::text(format!("active loggers:\n  {}\n", self.levels.current()))
+    }
+}
+
+fn has(query: &str, name: &str) -> bool {
+    query.split('&').any(|pair| pair.split('=').next() == Some(name))
+}
+
+fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').filter_map(|pair| pair.split_once('=')).find(|pair| pair.0 == name).map(|pair| pair.1)
+}
+
+/// Undoes percent-encoding; what is not valid stays as it is.
+fn decode(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
+        match (first, hex.and_then(|pair| u8::from_str_radix(pair, 16).ok())) {
+            (b'%', Some(byte)) => {
+                out.push(byte);
+                rest = &tail[2..];
+            }
+            (b'+', _) => {
+                out.push(b' ');
+                rest = tail;
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}

@@ -1,0 +1,8 @@
+//! The administration server: Envoy's endpoints, on the control thread.
+
+mod config_dump;
+mod endpoints;
+mod http;
+
+pub(crate) use endpoints::{Admin, State};
+pub(crate) use http::serve;

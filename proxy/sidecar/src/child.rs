@@ -1,0 +1,71 @@
+//! The application as a child process: its output shown, signals passed on, its exit code
+//! kept.
+
+use std::process::ExitStatus;
+
+use tokio::process::{Child, Command};
+use tokio::signal::unix::SignalKind;
+
+/// The running application.
+#[derive(Debug)]
+pub(crate) struct App {
+    child: Child,
+    name: String,
+}
+
+/// Why the application did not start.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start the application '{command}': {source}")]
+pub(crate) struct StartError {
+    command: String,
+    source: std::io::Error,
+}
+
+impl App {
+    /// Starts it with the sidecar's addresses in its environment.
+    ///
+    /// Output and input are inherited, so that what it prints is shown as it is. The variables
+    /// are those that Layotto's and Dapr's clients read.
+    pub(crate) fn start(command: &[String], env: &[(&str, String)]) -> Result<Self, StartError> {
+        let name = command.first().cloned().unwrap_or_default();
+        let child = Command::new(&name)
+            .args(command.get(1..).unwrap_or_default())
+            .envs(env.iter().map(|(name, value)| (name, value)))
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|source| StartError { command: name.clone(), source })?;
+        tracing::info!(command = %name, pid = child.id(), "application started");
+        Ok(Self { child, name })
+    }
+
+    /// Waits for it to end.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        match self.child.wait().await {
+            Ok(status) => {
+                tracing::info!(command = %self.name, %status, "application ended");
+                status
+            }
+            Err(error) => {
+                tracing::error!(command = %self.name, %error, "cannot wait for the application");
+                ExitStatus::default()
+            }
+        }
+    }
+
+    /// Passes a signal on; a process that has ended gets none.
+    pub(crate) fn signal(&self, kind: SignalKind) {
+        if let Some(pid) = self.child.id() {
+            if let Err(error) = tandem_transport::process::signal(pid, kind.as_raw_value()) {
+                tracing::warn!(%error, "cannot pass the signal to the application");
+            }
+        }
+    }
+}
+
+/// The exit code of this process for the application's end: its own, or 128 plus the signal
+/// that ended it, as shells do.
+pub(crate) fn exit_code(status: ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt as _;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    u8::try_from(code & 0xff).unwrap_or(1)
+}

@@ -1,0 +1,72 @@
+//! The command line: which subcommand, with which options.
+
+pub(crate) mod demo;
+pub(crate) mod proxy;
+pub(crate) mod run;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+/// One sidecar for two jobs: a service-mesh data plane that reads Envoy's configuration, and
+/// an application runtime that serves Layotto's API.
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version, max_term_width = 100)]
+struct Tandem {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the sidecar of one application: mesh and runtime APIs, and the application itself
+    /// if a command is given.
+    Run(Box<run::RunOptions>),
+    /// Run as a pure data plane from an Envoy v3 bootstrap. Takes Envoy's own options.
+    Proxy(Box<proxy::ProxyOptions>),
+    /// Check an Envoy v3 bootstrap and say everything that is wrong with it, without starting.
+    Validate(ValidateOptions),
+    /// Show what Tandem does: two sample services, each behind its own sidecar, in one go.
+    Demo(demo::DemoOptions),
+}
+
+/// Options of `tandem validate`.
+#[derive(Debug, Args)]
+pub(crate) struct ValidateOptions {
+    /// The bootstrap: YAML, or JSON if the name ends in .json.
+    #[arg(short = 'c', long = "config-path", value_name = "FILE")]
+    pub(crate) config_path: Option<std::path::PathBuf>,
+    /// Bootstrap YAML given inline; merged over the file.
+    #[arg(long, value_name = "YAML")]
+    pub(crate) config_yaml: Option<String>,
+}
+
+/// Reads the command line. Called by the name `envoy`, the process takes Envoy's options
+/// directly, so that whatever starts Envoy starts Tandem.
+///
+/// Prints help, version or a usage error, and exits, where that is what was asked for.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Command {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let called_envoy = args
+        .first()
+        .and_then(|arg| Path::new(arg).file_stem())
+        .is_some_and(|name| name == "envoy");
+    if called_envoy {
+        let command = proxy::ProxyOptions::augment_args(
+            clap::Command::new("envoy").version(env!("CARGO_PKG_VERSION")).about(
+                "Tandem, called by the name envoy: a data plane from an Envoy v3 bootstrap",
+            ),
+        );
+        let matches = command.get_matches_from(args);
+        match proxy::ProxyOptions::from_arg_matches(&matches) {
+            Ok(options) => return Command::Proxy(Box::new(options)),
+            Err(error) => error.format(&mut Tandem::command()).exit(),
+        }
+    }
+    Tandem::parse_from(args).command
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! The command line of `tandem run`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Options of `tandem run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunOptions {
+    /// The application's id: its name in the mesh, and the prefix of its lock and sequencer
+    /// keys.
+    #[arg(long, value_name = "ID")]
+    pub(crate) app_id: String,
+    /// The port the application listens on; without it, the application takes no calls.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) app_port: Option<u16>,
+    /// The address the application listens on.
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
+    pub(crate) app_channel_address: String,
+    /// What the application speaks.
+    #[arg(long, value_enum, default_value = "http")]
+    pub(crate) app_protocol: AppProtocol,
+    /// The port of the application's gRPC callback server (AppCallback); default: --app-port
+    /// if the protocol is grpc.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) app_callback_port: Option<u16>,
+    /// A folder with Dapr Component YAML files; may be given several times. Without one, the
+    /// embedded store serves state, lock, sequencer and pub/sub.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) resources_path: Vec<PathBuf>,
+    /// An Envoy v3 bootstrap: the mesh is what it says.
+    #[arg(short = 'c', long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the embedded store keeps its file; default: `.tandem/<app-id>` in the current
+    /// folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The port of the runtime API over gRPC, on 127.0.0.1; 0: any free one.
+    #[arg(long, value_name = "PORT", default_value_t = 34904)]
+    pub(crate) runtime_grpc_port: u16,
+    /// The port of the outbound listener, on 127.0.0.1, when there is no --config; default
+    /// 15001.
+    #[arg(long, value_name = "PORT", conflicts_with = "config")]
+    pub(crate) outbound_port: Option<u16>,
+    /// The port of the admin server, on 127.0.0.1; default: what the bootstrap says, else
+    /// 15000.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) admin_port: Option<u16>,
+    /// Worker threads; default: the cores the process may use.
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrency: Option<usize>,
+    /// trace, debug, info, warn, error or off.
+    #[arg(short = 'l', long, value_name = "LEVEL", default_value = "info")]
+    pub(crate) log_level: String,
+    /// Seconds that a drain may take after SIGTERM.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) drain_time_s: u64,
+    /// The application to start: its output is shown, signals are passed on, its exit code is
+    /// this process's.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+/// `--app-protocol`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AppProtocol {
+    /// HTTP/1.1.
+    Http,
+    /// gRPC.
+    Grpc,
+    /// HTTP/2 without TLS.
+    H2c,
+}
+
+impl AppProtocol {
+    /// Its name in the filter's configuration.
+    pub(crate) fn config_name(self) -> &'static str {
+        match self {
+            Self::Http => "HTTP",
+            Self::Grpc => "GRPC",
+            Self::H2c => "H2C",
+        }
+    }
+}

@@ -1,0 +1,56 @@
+use super::*;
+
+fn args(line: &str) -> Vec<OsString> {
+    line.split_whitespace().map(OsString::from).collect()
+}
+
+#[test]
+fn called_envoy_it_takes_envoys_options() {
+    let Command::Proxy(options) =
+        parse(args("/usr/local/bin/envoy -c /etc/envoy.yaml --concurrency 2 -l debug"))
+    else {
+        panic!("expected the proxy command")
+    };
+    assert_eq!(options.concurrency, Some(2));
+    assert_eq!(options.log_level, "debug");
+    assert_eq!(options.config_path.as_deref(), Some(Path::new("/etc/envoy.yaml")));
+}
+
+#[test]
+fn every_option_of_envoys_help_is_accepted() {
+    let line = "envoy -c x --stats-tag a:b --enable-core-dump --socket-mode 600 --socket-path p \
+                --disable-extensions e --cpuset-threads --enable-mutex-tracing \
+                --disable-hot-restart --mode serve --parent-shutdown-time-s 1 --drain-strategy \
+                gradual --drain-time-s 5 --file-flush-min-size-kb 1 --file-flush-interval-msec 5 \
+                --service-zone z --service-node n --service-cluster c --restart-epoch 0 \
+                --log-path /tmp/l --enable-fine-grain-logging --log-format-escaped --log-format f \
+                --component-log-level upstream:debug --local-address-ip-version v4 \
+                --admin-address-path /tmp/a --log-stacktrace-single-entry \
+                --skip-deprecated-logs --ignore-unknown-dynamic-fields \
+                --reject-unknown-dynamic-fields --allow-unknown-static-fields \
+                --allow-unknown-fields --config-yaml {} --base-id-path b \
+                --skip-hot-restart-parent-stats --skip-hot-restart-on-no-parent \
+                --use-dynamic-base-id --base-id 3";
+    assert!(matches!(parse(args(line)), Command::Proxy(_)));
+}
+
+#[test]
+fn an_unknown_option_is_refused() {
+    let result = Tandem::try_parse_from(args("tandem proxy -c x --no-such-option"));
+    assert!(result.is_err());
+}
+
+#[test]
+fn a_command_after_the_dashes_is_the_application() {
+    let Command::Run(options) =
+        parse(args("tandem run --app-id orders --app-port 8080 -- python3 -m app --port 8080"))
+    else {
+        panic!("expected the run command")
+    };
+    assert_eq!(options.command, ["python3", "-m", "app", "--port", "8080"]);
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    Tandem::command().debug_assert();
+}

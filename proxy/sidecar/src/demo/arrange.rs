@@ -1,0 +1,146 @@
+//! Starting the two sidecars, and leaving nothing behind.
+
+use std::io;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use tokio::process::{Child, Command};
+
+use super::Ports;
+use crate::child::exit_code;
+use crate::process::Error;
+use crate::shutdown::Signals;
+
+/// The shop's mesh: retries and a fault are set here, in the route table, and nowhere else.
+const SHOP: &str = include_str!("shop.yaml");
+/// The stock's mesh: an inbound listener in front of the application.
+const STOCK: &str = include_str!("stock.yaml");
+
+/// A folder that is removed with everything in it.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs both sidecars until the shop ends or somebody ends the demo.
+pub(super) async fn run(once: bool) -> Result<ExitCode, Error> {
+    let folder = Folder(std::env::temp_dir().join(format!("tandem-demo-{}", std::process::id())));
+    std::fs::create_dir_all(&folder.0).map_err(|error| Error::write(&folder.0, error))?;
+    let ports = free_ports().map_err(Error::system("cannot find free ports"))?;
+    let me = std::env::current_exe().map_err(Error::system("cannot find this program's file"))?;
+    let mut signals = Signals::new().map_err(Error::system("cannot take over signals"))?;
+
+    let mut stock = sidecar(&me, &folder.0, "stock", STOCK, &ports, &[
+        ("--runtime-grpc-port", ports.stock_runtime),
+        ("--admin-port", ports.stock_admin),
+        ("--app-port", ports.stock),
+    ])?
+    .args(["--", &me.display().to_string(), "demo", "stock", "--port", &ports.stock.to_string()])
+    .spawn()
+    .map_err(Error::system("cannot start the stock's sidecar"))?;
+    ready(ports.stock, &mut stock).await?;
+
+    let mut command = sidecar(&me, &folder.0, "shop", SHOP, &ports, &[
+        ("--runtime-grpc-port", ports.runtime),
+        ("--admin-port", ports.admin),
+    ])?;
+    command.args(["--", &me.display().to_string(), "demo"]);
+    command.args(once.then_some("--once"));
+    command.arg("shop");
+    for (name, port) in named(&ports) {
+        command.args([format!("--{name}"), port.to_string()]);
+    }
+    let mut shop = command.spawn().map_err(Error::system("cannot start the shop's sidecar"))?;
+
+    let code = tokio::select! {
+        status = shop.wait() => status.map_or(1, exit_code),
+        status = stock.wait() => status.map_or(1, exit_code).max(1),
+        _ = signals.next() => 0,
+    };
+    end(shop).await;
+    end(stock).await;
+    Ok(ExitCode::from(code))
+}
+
+fn sidecar(
+    me: &Path,
+    folder: &Path,
+    app_id: &str,
+    template: &str,
+    ports: &Ports,
+    given: &[(&str, u16)],
+) -> Result<Command, Error> {
+    let config = folder.join(format!("{app_id}.yaml"));
+    let mut text = template.to_owned();
+    for (name, port) in named(ports) {
+        text = text.replace(&format!("{{{name}}}"), &port.to_string());
+    }
+    std::fs::write(&config, text).map_err(|error| Error::write(&config, error))?;
+    let mut command = Command::new(me);
+    command.args(["run", "--app-id", app_id, "--concurrency", "1", "--log-level", "warn"]);
+    command.arg("--config").arg(config);
+    command.arg("--data-dir").arg(folder.join(app_id));
+    for (option, port) in given {
+        command.args([(*option).to_owned(), port.to_string()]);
+    }
+    command.kill_on_drop(true);
+    Ok(command)
+}
+
+/// Waits until the service behind a sidecar accepts connections: the sidecar starts it last.
+async fn ready(port: u16, sidecar: &mut Child) -> Result<(), Error> {
+    let begun = Instant::now();
+    loop {
+        if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+            return Ok(());
+        }
+        let ended = sidecar.try_wait().is_ok_and(|status| status.is_some());
+        if ended || begun.elapsed() > Duration::from_secs(10) {
+            let reason = io::Error::other("it did not become ready");
+            return Err(Error::system("cannot start the stock's sidecar")(reason));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Ends a sidecar the polite way, so that it ends its application.
+async fn end(mut sidecar: Child) {
+    if let Some(pid) = sidecar.id() {
+        let _ = tandem_transport::process::signal(pid, 15);
+    }
+    if tokio::time::timeout(Duration::from_secs(5), sidecar.wait()).await.is_err() {
+        let _ = sidecar.kill().await;
+    }
+}
+
+fn named(ports: &Ports) -> [(&'static str, u16); 7] {
+    [
+        ("outbound", ports.outbound),
+        ("runtime", ports.runtime),
+        ("admin", ports.admin),
+        ("inbound", ports.inbound),
+        ("stock", ports.stock),
+        ("stock-runtime", ports.stock_runtime),
+        ("stock-admin", ports.stock_admin),
+    ]
+}
+
+fn free_ports() -> io::Result<Ports> {
+    let held: Vec<TcpListener> =
+        (0..7).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<io::Result<_>>()?;
+    let port = |index: usize| held[index].local_addr().map(|address| address.port());
+    Ok(Ports {
+        outbound: port(0)?,
+        runtime: port(1)?,
+        admin: port(2)?,
+        inbound: port(3)?,
+        stock: port(4)?,
+        stock_runtime: port(5)?,
+        stock_admin: port(6)?,
+    })
+}

@@ -1,0 +1,54 @@
+//! Draining: the inbound listeners and the others apart, as `/drain_listeners?inboundonly` asks.
+
+use tandem_core::drain::{self, Phase, Signal, Watch};
+use tandem_model::listener::TrafficDirection;
+
+/// The process's drain signals.
+pub(crate) struct Drains {
+    inbound: Side,
+    others: Side,
+}
+
+struct Side {
+    signal: Signal,
+    watch: Watch,
+}
+
+impl Side {
+    fn new() -> Self {
+        let (signal, watch) = drain::channel();
+        Self { signal, watch }
+    }
+}
+
+impl Drains {
+    /// Nothing drains.
+    pub(crate) fn new() -> Self {
+        Self { inbound: Side::new(), others: Side::new() }
+    }
+
+    /// What a listener of this direction obeys.
+    pub(crate) fn watch(&self, direction: TrafficDirection) -> Watch {
+        match direction {
+            TrafficDirection::Inbound => self.inbound.watch.clone(),
+            TrafficDirection::Outbound | TrafficDirection::Unspecified => {
+                self.others.watch.clone()
+            }
+        }
+    }
+
+    /// `/drain_listeners`: no new connections, and what runs is finished. Graceful or not:
+    /// nobody wants the requests dropped that Envoy drops without `graceful`.
+    pub(crate) fn listeners(&self, inbound_only: bool) {
+        self.inbound.signal.set(Phase::Draining);
+        if !inbound_only {
+            self.others.signal.set(Phase::Draining);
+        }
+    }
+
+    /// Moves everything to a phase.
+    pub(crate) fn all(&self, phase: Phase) {
+        self.inbound.signal.set(phase);
+        self.others.signal.set(phase);
+    }
+}

@@ -1,0 +1,89 @@
+//! The three commands that read a bootstrap: `run`, `proxy`, `validate`.
+
+mod error;
+mod serve;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+pub(crate) use error::Error;
+use serve::{Settings, serve};
+
+use crate::cli::ValidateOptions;
+use crate::cli::proxy::{Mode, ProxyOptions};
+use crate::cli::run::RunOptions;
+use crate::{config, logging};
+
+/// `tandem validate`.
+pub(crate) fn validate(options: &ValidateOptions) -> Result<ExitCode, Error> {
+    config::from_files(options.config_path.as_deref(), options.config_yaml.as_deref())?;
+    println!("configuration OK");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `tandem proxy`.
+pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
+    if options.hot_restart_version {
+        println!("disabled");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if options.restart_epoch != 0 {
+        return Err(Error::HotRestart(options.restart_epoch));
+    }
+    let mut loaded =
+        config::from_files(options.config_path.as_deref(), options.config_yaml.as_deref())?;
+    if options.mode != Mode::Serve {
+        println!("configuration OK");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let levels = logging::init(
+        &options.log_level,
+        &options.component_log_level,
+        options.log_path.as_deref(),
+    )?;
+    for option in options.without_effect.given() {
+        tracing::warn!("{option} has no meaning here and is ignored");
+    }
+    if let Some(path) = &options.base_id_path {
+        std::fs::write(path, "0").map_err(|error| Error::write(path, error))?;
+    }
+    config::name_node(&mut loaded, &options);
+    let settings = Settings {
+        concurrency: workers(options.concurrency),
+        drain_time: Duration::from_secs(options.drain_time_s),
+        log_flush_interval: Duration::from_millis(options.file_flush_interval_msec),
+        log_flush_bytes: options.file_flush_min_size_kb * 1024,
+        admin_address_path: options.admin_address_path,
+        default_data_dir: None,
+        app: None,
+    };
+    serve(loaded, settings, levels)
+}
+
+/// `tandem run`.
+pub(crate) fn run(options: RunOptions) -> Result<ExitCode, Error> {
+    let loaded = config::for_run(&options)?;
+    let levels = logging::init(&options.log_level, "", None)?;
+    let data_dir = options
+        .data_dir
+        .clone()
+        .unwrap_or_else(|| std::path::Path::new(".tandem").join(&options.app_id));
+    let settings = Settings {
+        concurrency: workers(options.concurrency),
+        drain_time: Duration::from_secs(options.drain_time_s),
+        log_flush_interval: Duration::from_secs(1),
+        log_flush_bytes: 64 * 1024,
+        admin_address_path: None,
+        default_data_dir: Some(data_dir),
+        app: (!options.command.is_empty()).then_some(options),
+    };
+    serve(loaded, settings, levels)
+}
+
+/// The number of workers: as asked, else the cores this process may use.
+fn workers(asked: Option<usize>) -> usize {
+    asked
+        .filter(|count| *count > 0)
+        .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
+        .unwrap_or(1)
+}

@@ -1,0 +1,257 @@
+//! From a read bootstrap to a process that serves, and back to nothing.
+//!
+//! The order matters: components and clusters first, then the sockets (a name in use is an
+//! error before anything is promised), then the workers, and `/ready` says LIVE last.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tandem_core::drain::Phase;
+use tandem_core::stats;
+use tandem_model::{Address, Listener};
+use tandem_upstream::ClusterManager;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::Error;
+use crate::admin::{self, Admin, State};
+use crate::child::{self, App};
+use crate::cli::run::RunOptions;
+use crate::config::Loaded;
+use crate::drain::Drains;
+use crate::logging::LevelHandle;
+use crate::runtime::Runtimes;
+use crate::shutdown::{Quit, Signals};
+use crate::worker::{self, Bound};
+
+/// How to serve.
+pub(crate) struct Settings {
+    /// Worker threads.
+    pub(crate) concurrency: usize,
+    /// Longest drain.
+    pub(crate) drain_time: Duration,
+    /// How often access logs are flushed …
+    pub(crate) log_flush_interval: Duration,
+    /// … or when so many bytes wait.
+    pub(crate) log_flush_bytes: usize,
+    /// Where to write the admin server's address.
+    pub(crate) admin_address_path: Option<PathBuf>,
+    /// The embedded store's folder, where the runtime filter names none.
+    pub(crate) default_data_dir: Option<PathBuf>,
+    /// `tandem run` with a command: start it when everything is ready.
+    pub(crate) app: Option<RunOptions>,
+}
+
+/// Serves until told to end, or until the application ends.
+pub(super) fn serve(
+    loaded: Loaded,
+    settings: Settings,
+    levels: LevelHandle,
+) -> Result<ExitCode, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::system("cannot start the control thread's runtime"))?;
+    runtime.block_on(async move {
+        let started = Started::start(loaded, &settings, levels).await?;
+        started.until_end(settings).await
+    })
+}
+
+/// A process that serves.
+struct Started {
+    workers: Vec<oneshot::Receiver<()>>,
+    runtimes: Runtimes,
+    drains: Arc<Drains>,
+    logs: tandem_stack::access_log::Sinks,
+    state: State,
+    quit: Quit,
+    addresses: Vec<(Arc<str>, Address)>,
+}
+
+impl Started {
+    async fn start(
+        loaded: Loaded,
+        settings: &Settings,
+        levels: LevelHandle,
+    ) -> Result<Self, Error> {
+        let begun = Instant::now();
+        let Loaded { bootstrap, sources } = loaded;
+        let control = tokio::runtime::Handle::current();
+        let (state, quit, drains) = (State::default(), Quit::default(), Arc::new(Drains::new()));
+        let stats = stats::Registry::default();
+        let clusters = ClusterManager::new(&bootstrap.clusters, &stats, &control);
+        let logs = tandem_stack::access_log::Sinks::new(
+            settings.log_flush_interval,
+            settings.log_flush_bytes,
+        );
+        let runtimes = Runtimes::start(&bootstrap, settings.default_data_dir.as_deref())?;
+        let mut addresses = Vec::new();
+        let mut per_worker: Vec<Vec<Bound>> = (0..settings.concurrency).map(|_| Vec::new()).collect();
+        for listener in &bootstrap.listeners {
+            let sockets = bind(listener, settings.concurrency)?;
+            if let Some(address) = sockets.first().and_then(|socket| socket.local_addr().ok()) {
+                addresses.push((Arc::clone(&listener.name), Address::Socket(address)));
+            }
+            for (bound, socket) in per_worker.iter_mut().zip(sockets) {
+                bound.push(Bound {
+                    listener: Arc::clone(listener),
+                    socket,
+                    drain: drains.watch(listener.traffic_direction),
+                });
+            }
+        }
+        if let Some(admin) = &bootstrap.admin {
+            let socket = bind_admin(&admin.address, settings).await?;
+            let endpoints = Admin {
+                stats: stats.clone(),
+                clusters: Arc::clone(&clusters),
+                listeners: addresses.clone(),
+                sources,
+                levels,
+                quit: quit.clone(),
+                drains: Arc::clone(&drains),
+                state: state.clone(),
+                started: begun,
+                concurrency: settings.concurrency,
+            };
+            tokio::spawn(admin::serve(socket, Arc::new(endpoints)));
+        }
+        clusters.warmed().await;
+        let mut workers = Vec::with_capacity(per_worker.len());
+        for (index, bound) in per_worker.into_iter().enumerate() {
+            let (clusters, stats) = (Arc::clone(&clusters), stats.clone());
+            let (logs, runtimes) = (logs.clone(), runtimes.factory());
+            let deps = move |directory| runtimes.deps(clusters.worker(), stats, directory, logs);
+            workers.push(
+                worker::spawn(index, bound, deps)
+                    .map_err(Error::system("cannot start a worker thread"))?,
+            );
+        }
+        state.live();
+        tracing::info!(
+            workers = settings.concurrency,
+            listeners = addresses.len(),
+            clusters = bootstrap.clusters.len(),
+            elapsed_ms = begun.elapsed().as_millis(),
+            "serving"
+        );
+        for (name, address) in &addresses {
+            tracing::info!(listener = %name, %address, "listening");
+        }
+        Ok(Self { workers, runtimes, drains, logs, state, quit, addresses })
+    }
+
+    async fn until_end(self, settings: Settings) -> Result<ExitCode, Error> {
+        let mut signals = Signals::new().map_err(Error::system("cannot take over signals"))?;
+        let mut code = ExitCode::SUCCESS;
+        let mut app = match &settings.app {
+            None => None,
+            Some(options) => {
+                Some(App::start(&options.command, &self.app_environment(options))?)
+            }
+        };
+        tokio::select! {
+            signal = signals.next() => tracing::info!(?signal, "ending"),
+            () = self.quit.requested() => tracing::info!("ending, as the admin server was asked"),
+            status = ended(&mut app) => {
+                code = ExitCode::from(child::exit_code(status));
+                app = None;
+            }
+        }
+        self.drain(app, code, settings, signals).await
+    }
+
+    /// Lets what runs finish, the application first: its calls still need the mesh.
+    async fn drain(
+        mut self,
+        mut app: Option<App>,
+        mut code: ExitCode,
+        settings: Settings,
+        mut signals: Signals,
+    ) -> Result<ExitCode, Error> {
+        self.state.draining();
+        if let Some(app) = &app {
+            app.signal(tokio::signal::unix::SignalKind::terminate());
+        }
+        let finish = async {
+            if app.is_some() {
+                code = ExitCode::from(child::exit_code(ended(&mut app).await));
+            }
+            self.drains.all(Phase::Draining);
+            join_all(self.workers.drain(..)).await;
+        };
+        tokio::select! {
+            () = finish => tracing::info!("drained"),
+            () = tokio::time::sleep(settings.drain_time) => {
+                tracing::warn!(seconds = settings.drain_time.as_secs(), "drain time is over");
+            }
+            _ = signals.next() => tracing::warn!("ending at once on a second signal"),
+        }
+        self.drains.all(Phase::Closing);
+        drop(app);
+        self.runtimes.stop().await;
+        self.logs.flush();
+        Ok(code)
+    }
+
+    fn app_environment(&self, options: &RunOptions) -> Vec<(&'static str, String)> {
+        let port = |name: &str| {
+            self.addresses
+                .iter()
+                .find(|(listener, _)| &**listener == name)
+                .and_then(|(_, address)| address.socket())
+                .map(|address| address.port().to_string())
+        };
+        let mut env = vec![("APP_ID", options.app_id.clone())];
+        if let Some(app) = options.app_port {
+            env.push(("APP_PORT", app.to_string()));
+        }
+        if let Some(runtime) = port(crate::defaults::RUNTIME_LISTENER) {
+            env.push(("runtime_GRPC_PORT", runtime.clone()));
+            env.push(("TANDEM_RUNTIME_PORT", runtime));
+        }
+        if let Some(outbound) = port(crate::defaults::OUTBOUND_LISTENER) {
+            env.push(("TANDEM_OUTBOUND_PORT", outbound));
+        }
+        env
+    }
+}
+
+async fn ended(app: &mut Option<App>) -> std::process::ExitStatus {
+    match app {
+        Some(app) => app.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn bind(listener: &Listener, workers: usize) -> Result<Vec<std::net::TcpListener>, Error> {
+    tandem_transport::listen::bind(
+        &listener.address,
+        workers,
+        listener.tcp_backlog_size,
+        listener.enable_reuse_port,
+    )
+    .map_err(|source| Error::Bind {
+        listener: listener.name.to_string(),
+        address: listener.address.to_string(),
+        source,
+    })
+}
+
+async fn bind_admin(address: &Address, settings: &Settings) -> Result<TcpListener, Error> {
+    let failed = |source| Error::Admin { address: address.to_string(), source };
+    let Some(socket) = address.socket() else {
+        return Err(failed(std::io::Error::other("expected an IP address and a port")));
+    };
+    let listener = TcpListener::bind(socket).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    tracing::info!(address = %bound, "admin");
+    if let Some(path) = &settings.admin_address_path {
+        std::fs::write(path, bound.to_string()).map_err(|error| Error::write(path, error))?;
+    }
+    Ok(listener)
+}
