@@ -15,6 +15,7 @@ pub struct Error {
 }
 
 impl Error {
+    /// An error at a place of the message.
     pub(crate) fn new(trail: &Trail<'_>, reason: impl Into<String>) -> Self {
         let path = trail.to_path();
         Self {

@@ -4,17 +4,33 @@
 //! and what Envoy refuses, all in one go and with paths and lines, and turns the rest into
 //! `tandem_model`. It does no I/O, and it starts nothing.
 
-mod bootstrap_file;
+mod access_log;
+mod address;
+mod bootstrap;
+mod cluster;
+mod cx;
+mod endpoint;
 mod error;
+mod filter;
+mod hcm;
+mod headers;
+mod listener;
+mod matcher;
+mod protocol;
+mod read;
+mod route;
 mod schema;
 mod source;
 mod support;
+mod tcp_proxy;
 mod transcode;
 mod validate;
+mod value;
 mod view;
 mod wire;
 
-pub use bootstrap_file::read_bootstrap;
+pub use bootstrap::load_bootstrap;
 pub use error::{Error, Errors};
+pub use read::read_bootstrap;
 pub use source::Source;
 pub use support::markdown as supported_as_markdown;

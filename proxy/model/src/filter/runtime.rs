@@ -16,6 +16,9 @@ pub struct Runtime {
     pub data_dir: Option<PathBuf>,
     /// The listener whose routes `InvokeService` takes; `None`: the only `OUTBOUND` one.
     pub outbound_listener: Option<Arc<str>>,
+    /// Port of an application that the mesh has no route for, when its id names none; default
+    /// 80.
+    pub default_invoke_port: u16,
 }
 
 /// The application beside the sidecar.
@@ -32,6 +35,8 @@ pub struct App {
     /// Port of its gRPC callback server (`AppCallback`); `None`: the application's port when
     /// it speaks gRPC, else no callbacks.
     pub callback_port: Option<u16>,
+    /// Host of its gRPC callback server; default: `host`.
+    pub callback_host: Arc<str>,
 }
 
 /// What an application speaks.

@@ -53,6 +53,11 @@ impl Regex {
         &self.pattern
     }
 
+    /// How many groups it captures.
+    pub fn group_count(&self) -> usize {
+        self.search.captures_len() - 1
+    }
+
     /// Whether the whole text matches.
     pub fn is_full_match(&self, text: &str) -> bool {
         self.full.is_match(text)

@@ -25,6 +25,7 @@ fn cluster(text: &str) -> Cluster {
 }
 
 #[test]
+#[allow(deprecated, reason = "a few old fields are good examples")]
 fn fields_are_read_by_both_names_and_enums_in_any_case() {
     let cluster = cluster(
         "name: a\nconnectTimeout: 1.5s\ntype: strict_dns\nlb_policy: 1\n\

@@ -24,7 +24,8 @@ fn message(trail: &Trail<'_>, ty: Message, bytes: &[u8], errors: &mut Vec<Error>
     };
     for field in ty.fields() {
         let raws = view.get(field);
-        if raws.is_none() && !field.rules_need_value() {
+        // the rules of a oneof's member hold once it was chosen
+        if raws.is_none() && (!field.rules_need_value() || field.oneof().is_some()) {
             continue;
         }
         let rules = field

@@ -1,0 +1,87 @@
+//! The bootstrap: everything one process is told at start.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::config::bootstrap::v3 as proto;
+use envoy_types::pb::envoy::config::core::v3 as core;
+use tandem_model::bootstrap::{Admin, Bootstrap, Node};
+
+use crate::cx::{Cx, Report};
+use crate::error::{Error, Errors};
+use crate::read::read_with;
+use crate::route::Scope;
+use crate::source::Source;
+use crate::{address, cluster, endpoint, listener};
+
+/// Reads, checks and translates a bootstrap; what is wrong with it is reported in one go.
+///
+/// Sources are merged as [`crate::read_bootstrap`] merges them.
+pub fn load_bootstrap(sources: &[Source]) -> Result<Bootstrap, Errors> {
+    read_with(sources, translate).map(|(_, bootstrap)| bootstrap)
+}
+
+fn translate(proto: &proto::Bootstrap) -> Result<Bootstrap, Vec<Error>> {
+    let report = Report::default();
+    let bootstrap = bootstrap(&report.root(), proto);
+    report.finish(Some(bootstrap))
+}
+
+fn bootstrap(cx: &Cx<'_>, proto: &proto::Bootstrap) -> Bootstrap {
+    let statics = proto.static_resources.clone().unwrap_or_default();
+    let cx_statics = &cx.field("static_resources");
+    let names: Vec<_> = statics.clusters.iter().map(|c| c.name.as_str()).collect();
+    once(&cx_statics.field("clusters"), "cluster", &names);
+    let listener_names: Vec<_> = statics.listeners.iter().map(|l| l.name.as_str()).collect();
+    once(&cx_statics.field("listeners"), "listener", &listener_names);
+    let clusters = names.into_iter().collect();
+    let scope = Scope {
+        clusters: &clusters,
+    };
+    Bootstrap {
+        node: proto.node.as_ref().map(node).unwrap_or_default(),
+        admin: proto
+            .admin
+            .as_ref()
+            .and_then(|proto| admin(&cx.field("admin"), proto)),
+        clusters: cx_statics.each("clusters", &statics.clusters, |cx, proto| {
+            Some(Arc::new(cluster::cluster(cx, proto)))
+        }),
+        listeners: cx_statics.each("listeners", &statics.listeners, |cx, proto| {
+            listener::listener(cx, proto, &scope).map(Arc::new)
+        }),
+    }
+}
+
+/// Names by which things are found have to be unique.
+fn once(cx: &Cx<'_>, what: &str, names: &[&str]) {
+    let mut seen = HashSet::new();
+    for (i, name) in names
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| !name.is_empty())
+    {
+        if !seen.insert(*name) {
+            let reason = format!("expected every {what} name once, got '{name}' again");
+            cx.index(i).field("name").error(reason);
+        }
+    }
+}
+
+fn node(proto: &core::Node) -> Node {
+    Node {
+        id: proto.id.as_str().into(),
+        cluster: proto.cluster.as_str().into(),
+        locality: endpoint::locality(proto.locality.as_ref()),
+    }
+}
+
+#[allow(deprecated, reason = "Envoy's own examples have `access_log_path`")]
+fn admin(cx: &Cx<'_>, proto: &proto::Admin) -> Option<Admin> {
+    if !matches!(proto.access_log_path.as_str(), "" | "/dev/null") {
+        cx.field("access_log_path")
+            .error("another value than /dev/null is not supported");
+    }
+    let address = proto.address.as_ref()?;
+    address::address(&cx.field("address"), Some(address)).map(|address| Admin { address })
+}

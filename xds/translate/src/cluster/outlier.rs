@@ -1,0 +1,69 @@
+//! Passive health checks.
+
+use std::time::Duration;
+
+use envoy_types::pb::envoy::config::cluster::v3::OutlierDetection as Proto;
+use tandem_model::cluster::OutlierDetection;
+
+use crate::cx::Cx;
+use crate::value::{self, u32_or};
+
+pub(super) fn detection(cx: &Cx<'_>, proto: &Proto) -> OutlierDetection {
+    // ejection by comparison of hosts does not exist here, so it can only be turned off
+    for (field, value) in [
+        ("enforcing_success_rate", &proto.enforcing_success_rate),
+        (
+            "enforcing_local_origin_success_rate",
+            &proto.enforcing_local_origin_success_rate,
+        ),
+        (
+            "enforcing_failure_percentage",
+            &proto.enforcing_failure_percentage,
+        ),
+        (
+            "enforcing_failure_percentage_local_origin",
+            &proto.enforcing_failure_percentage_local_origin,
+        ),
+    ] {
+        if value.as_ref().is_some_and(|value| value.value > 0) {
+            cx.field(field)
+                .error("another value than 0 is not supported");
+        }
+    }
+    let duration = |field, value, default| {
+        value::duration(cx, field, value).unwrap_or(Duration::from_secs(default))
+    };
+    let base = duration("base_ejection_time", proto.base_ejection_time.as_ref(), 30);
+    let max = value::duration(cx, "max_ejection_time", proto.max_ejection_time.as_ref());
+    if max.is_some_and(|max| max < base) {
+        let reason = format!("expected at least the base_ejection_time, {base:?}");
+        cx.field("max_ejection_time").error(reason);
+    }
+    OutlierDetection {
+        consecutive_5xx: u32_or(proto.consecutive_5xx.as_ref(), 5),
+        enforcing_consecutive_5xx: u32_or(proto.enforcing_consecutive_5xx.as_ref(), 100),
+        consecutive_gateway_failure: u32_or(proto.consecutive_gateway_failure.as_ref(), 5),
+        enforcing_consecutive_gateway_failure: u32_or(
+            proto.enforcing_consecutive_gateway_failure.as_ref(),
+            0,
+        ),
+        consecutive_local_origin_failure: u32_or(
+            proto.consecutive_local_origin_failure.as_ref(),
+            5,
+        ),
+        enforcing_consecutive_local_origin_failure: u32_or(
+            proto.enforcing_consecutive_local_origin_failure.as_ref(),
+            100,
+        ),
+        split_external_local_origin_errors: proto.split_external_local_origin_errors,
+        interval: duration("interval", proto.interval.as_ref(), 10),
+        base_ejection_time: base,
+        max_ejection_time: max.unwrap_or_else(|| base.max(Duration::from_secs(300))),
+        max_ejection_time_jitter: duration(
+            "max_ejection_time_jitter",
+            proto.max_ejection_time_jitter.as_ref(),
+            0,
+        ),
+        max_ejection_percent: u32_or(proto.max_ejection_percent.as_ref(), 10),
+    }
+}

@@ -1,0 +1,113 @@
+//! HTTP filters: the list of a connection manager, and what routes say of them.
+
+mod fault;
+mod router;
+mod runtime;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::config::route::v3 as route;
+use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
+    HttpFilter as Proto, http_filter::ConfigType,
+};
+use envoy_types::pb::google::protobuf::Any;
+use tandem_model::filter::router::Router;
+use tandem_model::filter::{FilterConfig, HttpFilter, PerRouteConfig, PerRouteFilter};
+
+use crate::cx::Cx;
+use crate::value;
+
+const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
+const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
+const RUNTIME: &str = "tandem.filter.runtime.v1.Runtime";
+const ROUTE_FILTER: &str = "envoy.config.route.v3.FilterConfig";
+
+/// The filters before the router, and the router, which has to be the last one.
+pub(crate) fn chain(cx: &Cx<'_>, protos: &[Proto]) -> Option<(Vec<Arc<HttpFilter>>, Router)> {
+    let list = &cx.field("http_filters");
+    let Some((last, before)) = protos.split_last() else {
+        list.error("expected the router as the last filter, there is none");
+        return None;
+    };
+    let mut filters = Vec::new();
+    for (i, proto) in before.iter().enumerate() {
+        let cx = &list.index(i);
+        match typed_config(cx, proto) {
+            Some(any) if value::type_name(any) == ROUTER => {
+                cx.error("expected the router as the last filter");
+            }
+            Some(any) => filters.extend(config(&cx.field("typed_config"), any).map(|config| {
+                Arc::new(HttpFilter {
+                    name: proto.name.as_str().into(),
+                    disabled: proto.disabled,
+                    config,
+                })
+            })),
+            None => {}
+        }
+    }
+    let cx = &list.index(before.len());
+    let any = typed_config(cx, last)?;
+    if value::type_name(any) != ROUTER {
+        cx.error(format!(
+            "expected the router as the last filter, got '{}'",
+            last.name
+        ));
+        return None;
+    }
+    if last.disabled {
+        cx.field("disabled")
+            .error("expected the router to be enabled");
+    }
+    Some((filters, router::router(&cx.field("typed_config"), any)?))
+}
+
+fn typed_config<'p>(cx: &Cx<'_>, proto: &'p Proto) -> Option<&'p Any> {
+    match &proto.config_type {
+        Some(ConfigType::TypedConfig(any)) => Some(any),
+        _ => {
+            cx.error("expected a typed_config");
+            None
+        }
+    }
+}
+
+fn config(cx: &Cx<'_>, any: &Any) -> Option<FilterConfig> {
+    match value::type_name(any) {
+        FAULT => fault::fault(cx, any).map(|fault| FilterConfig::Fault(Arc::new(fault))),
+        RUNTIME => {
+            runtime::runtime(cx, any).map(|runtime| FilterConfig::Runtime(Arc::new(runtime)))
+        }
+        other => {
+            cx.error(format!("filter type '{other}' is not supported"));
+            None
+        }
+    }
+}
+
+/// `typed_per_filter_config` of any level, by name.
+pub(crate) fn per_route(cx: &Cx<'_>, protos: &HashMap<String, Any>) -> Vec<PerRouteFilter> {
+    let map = &cx.field("typed_per_filter_config");
+    let sorted: BTreeMap<_, _> = protos.iter().collect();
+    let filter = |(name, any): (&String, &Any)| {
+        let config = per_route_config(&map.key(name), any)?;
+        Some(PerRouteFilter {
+            name: name.as_str().into(),
+            config,
+        })
+    };
+    sorted.into_iter().filter_map(filter).collect()
+}
+
+fn per_route_config(cx: &Cx<'_>, any: &Any) -> Option<PerRouteConfig> {
+    if value::type_name(any) != ROUTE_FILTER {
+        return config(cx, any).map(PerRouteConfig::Override);
+    }
+    let proto: route::FilterConfig = value::unpack(cx, any)?;
+    match &proto.config {
+        _ if proto.disabled => Some(PerRouteConfig::Disabled),
+        Some(any) => config(&cx.field("config"), any).map(PerRouteConfig::Override),
+        None => Some(PerRouteConfig::Enabled),
+    }
+}

@@ -1,0 +1,189 @@
+//! The HTTP connection manager.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3;
+use envoy_types::pb::google::protobuf::BoolValue;
+use http::HeaderValue;
+use tandem_model::hcm::{
+    CodecType, EscapedSlashes, HttpConnectionManager, ServerHeader, StripPort,
+};
+use v3::http_connection_manager as proto;
+
+use crate::cx::Cx;
+use crate::protocol::{self, Common};
+use crate::route::Scope;
+use crate::{access_log, address, filter, route, value};
+
+pub(crate) fn connection_manager(
+    cx: &Cx<'_>,
+    proto: &v3::HttpConnectionManager,
+    scope: &Scope<'_>,
+) -> Option<HttpConnectionManager> {
+    let route_config = match &proto.route_specifier {
+        Some(proto::RouteSpecifier::RouteConfig(proto)) => Some(route::configuration(
+            &cx.field("route_config"),
+            proto,
+            scope,
+        )),
+        _ => {
+            cx.error("expected route_config");
+            None
+        }
+    };
+    let chain = filter::chain(cx, &proto.http_filters);
+    let common = Common::of(cx, proto.common_http_protocol_options.as_ref());
+    let http1 = proto.http_protocol_options.clone().unwrap_or_default();
+    let http2 = protocol::http2(
+        &cx.field("http2_protocol_options"),
+        proto.http2_protocol_options.as_ref(),
+    );
+    let limit = |field, value, default| value::limit(cx, field, value, default);
+    let duration = |field, value, default| value::duration(cx, field, value).unwrap_or(default);
+    let (server_name, via) = (server_name(cx, &proto.server_name), via(cx, &proto.via));
+    let upgrades = upgrades(
+        cx,
+        proto
+            .upgrade_configs
+            .iter()
+            .map(|u| (u.upgrade_type.as_str(), u.enabled.as_ref())),
+    );
+    let internal_address = proto.internal_address_config.as_ref().map(|config| {
+        cx.field("internal_address_config")
+            .each("cidr_ranges", &config.cidr_ranges, address::cidr)
+    });
+    let access_logs = access_log::access_logs(cx, &proto.access_log);
+    let strip_port = strip_port(cx, proto);
+    let (http_filters, router) = chain?;
+    Some(HttpConnectionManager {
+        stat_prefix: proto.stat_prefix.as_str().into(),
+        codec: match proto.codec_type() {
+            proto::CodecType::Http1 => CodecType::Http1,
+            proto::CodecType::Http2 => CodecType::Http2,
+            proto::CodecType::Auto | proto::CodecType::Http3 => CodecType::Auto,
+        },
+        route_config: Arc::new(route_config?),
+        http_filters,
+        router,
+        access_logs,
+        use_remote_address: value::bool_or(proto.use_remote_address.as_ref(), false),
+        xff_num_trusted_hops: proto.xff_num_trusted_hops,
+        skip_xff_append: proto.skip_xff_append,
+        append_x_forwarded_port: proto.append_x_forwarded_port,
+        internal_address,
+        generate_request_id: value::bool_or(proto.generate_request_id.as_ref(), true),
+        preserve_external_request_id: proto.preserve_external_request_id,
+        always_set_request_id_in_response: proto.always_set_request_id_in_response,
+        via,
+        server_name,
+        server_header: match proto.server_header_transformation() {
+            proto::ServerHeaderTransformation::Overwrite => ServerHeader::Overwrite,
+            proto::ServerHeaderTransformation::AppendIfAbsent => ServerHeader::AppendIfAbsent,
+            proto::ServerHeaderTransformation::PassThrough => ServerHeader::PassThrough,
+        },
+        normalize_path: value::bool_or(proto.normalize_path.as_ref(), false),
+        merge_slashes: proto.merge_slashes,
+        escaped_slashes: escaped_slashes(proto),
+        underscores: common.underscores,
+        strip_port,
+        strip_trailing_host_dot: proto.strip_trailing_host_dot,
+        max_request_headers_kb: value::u32_or(proto.max_request_headers_kb.as_ref(), 60),
+        max_headers_count: common.max_headers_count,
+        request_timeout: limit("request_timeout", proto.request_timeout.as_ref(), None),
+        request_headers_timeout: limit(
+            "request_headers_timeout",
+            proto.request_headers_timeout.as_ref(),
+            None,
+        ),
+        stream_idle_timeout: limit(
+            "stream_idle_timeout",
+            proto.stream_idle_timeout.as_ref(),
+            Some(Duration::from_secs(300)),
+        ),
+        idle_timeout: common.idle_timeout,
+        max_connection_duration: common.max_connection_duration,
+        max_stream_duration: common.max_stream_duration,
+        max_requests_per_connection: common.max_requests_per_connection,
+        drain_timeout: duration(
+            "drain_timeout",
+            proto.drain_timeout.as_ref(),
+            Duration::from_secs(5),
+        ),
+        delayed_close_timeout: duration(
+            "delayed_close_timeout",
+            proto.delayed_close_timeout.as_ref(),
+            Duration::from_secs(1),
+        ),
+        upgrades,
+        proxy_100_continue: proto.proxy_100_continue,
+        accept_http_10: http1.accept_http_10,
+        default_host_for_http_10: http1.default_host_for_http_10.as_str().into(),
+        allow_absolute_url: value::bool_or(http1.allow_absolute_url.as_ref(), true),
+        allow_chunked_length: http1.allow_chunked_length,
+        enable_trailers: http1.enable_trailers,
+        http2,
+    })
+}
+
+/// `upgrade_configs` of a connection manager or a route: names in lower case, each once.
+pub(crate) fn upgrades<'p>(
+    cx: &Cx<'_>,
+    protos: impl Iterator<Item = (&'p str, Option<&'p BoolValue>)>,
+) -> Vec<(Arc<str>, bool)> {
+    let mut found: Vec<(Arc<str>, bool)> = Vec::new();
+    let list = &cx.field("upgrade_configs");
+    for (i, (name, enabled)) in protos.enumerate() {
+        let lower: Arc<str> = name.to_ascii_lowercase().into();
+        let cx = &list.index(i);
+        if &*lower == "connect" {
+            cx.field("upgrade_type").error("'CONNECT' is not supported");
+        } else if found.iter().any(|(known, _)| *known == lower) {
+            cx.field("upgrade_type")
+                .error(format!("expected every upgrade once, got '{name}' again"));
+        } else {
+            found.push((lower, value::bool_or(enabled, true)));
+        }
+    }
+    found
+}
+
+fn server_name(cx: &Cx<'_>, name: &str) -> HeaderValue {
+    let default = HeaderValue::from_static("envoy");
+    match name {
+        "" => default,
+        name => value::header_value(&cx.field("server_name"), name).unwrap_or(default),
+    }
+}
+
+fn via(cx: &Cx<'_>, via: &str) -> Option<HeaderValue> {
+    value::text(via).and_then(|via| value::header_value(&cx.field("via"), &via))
+}
+
+fn strip_port(cx: &Cx<'_>, proto: &v3::HttpConnectionManager) -> StripPort {
+    let any = matches!(
+        proto.strip_port_mode,
+        Some(proto::StripPortMode::StripAnyHostPort(true))
+    );
+    match (proto.strip_matching_host_port, any) {
+        (true, true) => {
+            cx.error("expected either strip_matching_host_port or strip_any_host_port");
+            StripPort::Any
+        }
+        (true, false) => StripPort::Matching,
+        (false, true) => StripPort::Any,
+        (false, false) => StripPort::No,
+    }
+}
+
+fn escaped_slashes(proto: &v3::HttpConnectionManager) -> EscapedSlashes {
+    use proto::PathWithEscapedSlashesAction as Action;
+    match proto.path_with_escaped_slashes_action() {
+        Action::ImplementationSpecificDefault | Action::KeepUnchanged => {
+            EscapedSlashes::KeepUnchanged
+        }
+        Action::RejectRequest => EscapedSlashes::RejectRequest,
+        Action::UnescapeAndRedirect => EscapedSlashes::UnescapeAndRedirect,
+        Action::UnescapeAndForward => EscapedSlashes::UnescapeAndForward,
+    }
+}

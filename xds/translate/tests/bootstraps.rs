@@ -1,0 +1,96 @@
+//! Bootstraps that are read, and bootstraps that are refused: by what they say, and (if Envoy is
+//! installed) as Envoy decides.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tandem_xds_translate::{Error, Source, load_bootstrap};
+
+/// `tests/good` is accepted by Envoy too.
+#[test]
+fn good_bootstraps_are_accepted() {
+    for path in files("good") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let read = load_bootstrap(&[Source::file(path.display().to_string(), text)]);
+        assert!(read.is_ok(), "{}:\n{}", path.display(), read.unwrap_err());
+    }
+}
+
+/// Each file of `tests/bad` begins with comments that say the errors: `#! path: reason`.
+#[test]
+fn bad_bootstraps_are_refused_with_every_error() {
+    let mut wrong = Vec::new();
+    for path in files("bad") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let expected: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("#! "))
+            .collect();
+        assert!(!expected.is_empty(), "{} says no error", path.display());
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let found: Vec<_> = match load_bootstrap(&[Source::file(name.clone(), text.clone())]) {
+            Ok(_) => Vec::new(),
+            Err(errors) => errors.iter().map(without_place).collect(),
+        };
+        if found != expected {
+            wrong.push(format!(
+                "{name}:\n found {found:#?}\n expected {expected:#?}"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn without_place(error: &Error) -> String {
+    match error.path() {
+        path if path.is_empty() => error.reason().to_owned(),
+        path => format!("{path}: {}", error.reason()),
+    }
+}
+
+/// Where Envoy refuses, so do we; what we accept, Envoy accepts. A file whose first line says
+/// `# stricter` is refused only by us, and says why.
+#[test]
+fn envoy_decides_the_same() {
+    let envoy = std::env::var("ENVOY").unwrap_or_else(|_| "/tmp/pyenv/bin/envoy".to_owned());
+    if !Path::new(&envoy).exists() {
+        eprintln!("SKIPPED: no Envoy at {envoy}; set ENVOY to its path");
+        return;
+    }
+    let dir = std::env::temp_dir().join(format!("tandem-bootstraps-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let mut wrong = Vec::new();
+    for (folder, good) in [("good", true), ("bad", false)] {
+        for path in files(folder) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            // a message of ours means nothing to Envoy
+            if text.starts_with("# stricter") || text.contains("tandem.filter.") {
+                continue;
+            }
+            let output = Command::new(&envoy)
+                .args(["--mode", "validate", "-l", "critical", "-c"])
+                .arg(&path)
+                .current_dir(&dir)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            if output.status.success() != good {
+                wrong.push(format!("{}: {said}", path.display()));
+            }
+        }
+    }
+    std::fs::remove_dir_all(dir).unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(folder);
+    let mut found: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    found.sort();
+    found
+}
