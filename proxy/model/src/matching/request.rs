@@ -1,0 +1,114 @@
+//! What matching looks at of a request, and the conditions on it.
+
+use http::{HeaderMap, Method};
+
+use crate::headers::{HeaderMatcher, HeaderValueMatch, MatchedHeader, QueryParameterMatcher};
+
+/// The parts of a request that routes match on. All are borrowed; nothing is parsed twice.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestView<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// Path and query, as they stand in `:path`.
+    pub path_and_query: &'a str,
+    /// The authority, with its port if it has one.
+    pub authority: &'a str,
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// Whether it is a gRPC request.
+    pub is_grpc: bool,
+    /// A random number: fixed for the request, so that one request takes one route.
+    pub random: u64,
+}
+
+impl<'a> RequestView<'a> {
+    /// The path without query and fragment.
+    pub fn path(&self) -> &'a str {
+        let end = memchr::memchr2(b'?', b'#', self.path_and_query.as_bytes());
+        &self.path_and_query[..end.unwrap_or(self.path_and_query.len())]
+    }
+
+    /// The query without the `?`; empty if there is none.
+    pub fn query(&self) -> &'a str {
+        let Some(start) = memchr::memchr(b'?', self.path_and_query.as_bytes()) else { return "" };
+        let query = &self.path_and_query[start + 1..];
+        query.split('#').next().unwrap_or_default()
+    }
+}
+
+impl HeaderMatcher {
+    /// Whether the request meets the condition.
+    pub fn matches(&self, request: &RequestView<'_>) -> bool {
+        match &self.name {
+            MatchedHeader::Name(name) => {
+                let mut values = request.headers.get_all(name).iter();
+                match (values.next(), values.next()) {
+                    (None, _) => self.decide(None),
+                    (Some(one), None) => self.decide(one.to_str().ok().or(Some(""))),
+                    // Envoy joins repeated headers before it looks at them.
+                    (Some(_), Some(_)) => {
+                        let all: Vec<&str> = request
+                            .headers
+                            .get_all(name)
+                            .iter()
+                            .map(|value| value.to_str().unwrap_or_default())
+                            .collect();
+                        self.decide(Some(&all.join(",")))
+                    }
+                }
+            }
+            MatchedHeader::Method => self.decide(Some(request.method.as_str())),
+            MatchedHeader::Path => self.decide(Some(request.path_and_query)),
+            MatchedHeader::Authority => self.decide(Some(request.authority)),
+            MatchedHeader::Scheme => self.decide(Some(request.scheme)),
+        }
+    }
+
+    /// The same for response headers, which have no pseudo-headers to look at.
+    pub fn matches_headers(&self, headers: &HeaderMap) -> bool {
+        match &self.name {
+            MatchedHeader::Name(name) => {
+                self.decide(headers.get(name).map(|value| value.to_str().unwrap_or_default()))
+            }
+            MatchedHeader::Method
+            | MatchedHeader::Path
+            | MatchedHeader::Authority
+            | MatchedHeader::Scheme => self.decide(None),
+        }
+    }
+
+    fn decide(&self, value: Option<&str>) -> bool {
+        let value = match value {
+            None if self.treat_missing_as_empty => Some(""),
+            value => value,
+        };
+        let holds = match (&self.value, value) {
+            (HeaderValueMatch::Present(wanted), value) => value.is_some() == *wanted,
+            // A missing header meets no value condition, not even an inverted one.
+            (_, None) => return false,
+            (HeaderValueMatch::String(matcher), Some(value)) => matcher.matches(value),
+            (HeaderValueMatch::Range { start, end }, Some(value)) => {
+                value.parse::<i64>().is_ok_and(|number| (*start..*end).contains(&number))
+            }
+        };
+        holds != self.invert
+    }
+}
+
+impl QueryParameterMatcher {
+    /// Whether a query (without its `?`) meets the condition; of several parameters with the
+    /// name the first counts.
+    pub fn matches(&self, query: &str) -> bool {
+        let found = query.split('&').find_map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (name == &*self.name).then_some(value)
+        });
+        match (found, &self.value) {
+            (found, None) => found.is_some() != self.absent,
+            (None, Some(_)) => false,
+            (Some(value), Some(matcher)) => matcher.matches(value),
+        }
+    }
+}
