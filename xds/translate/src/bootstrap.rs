@@ -17,7 +17,7 @@ use crate::{address, cluster, endpoint, listener};
 /// Reads, checks and translates a bootstrap; what is wrong with it is reported in one go.
 ///
 /// Sources are merged as [`crate::read_bootstrap`] merges them.
-pub fn load_bootstrap(sources: &[Source]) -> Result<Bootstrap, Errors> {
+pub fn load(sources: &[Source]) -> Result<Bootstrap, Errors> {
     read_with(sources, translate).map(|(_, bootstrap)| bootstrap)
 }
 

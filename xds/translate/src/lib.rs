@@ -14,6 +14,7 @@ mod error;
 mod filter;
 mod hcm;
 mod headers;
+mod json;
 mod listener;
 mod matcher;
 mod protocol;
@@ -29,8 +30,8 @@ mod value;
 mod view;
 mod wire;
 
-pub use bootstrap::load_bootstrap;
+pub use bootstrap::load;
 pub use error::{Error, Errors};
-pub use read::read_bootstrap;
+pub use read::{read_bootstrap, to_json};
 pub use source::Source;
 pub use support::markdown as supported_as_markdown;

@@ -7,7 +7,7 @@ use crate::error::{Error, Errors, Trail};
 use crate::schema::Message;
 use crate::source::{Node, Source, locate};
 use crate::transcode::transcode;
-use crate::{support, validate};
+use crate::{json, support, validate};
 
 const TYPE: &str = "envoy.config.bootstrap.v3.Bootstrap";
 
@@ -19,11 +19,33 @@ pub fn read_bootstrap(sources: &[Source]) -> Result<Bootstrap, Errors> {
     read_with(sources, |_| Ok(())).map(|(bootstrap, ())| bootstrap)
 }
 
+/// The merged bootstrap as JSON, as `/config_dump` shows it.
+pub fn to_json(sources: &[Source]) -> Result<String, Errors> {
+    read(sources, |ty, bytes| match json::message(ty, bytes) {
+        Ok(value) => Ok(value.to_string()),
+        Err(malformed) => Err(vec![Error::new(&Trail::ROOT, malformed.to_string())]),
+    })
+}
+
 /// Reads a bootstrap and goes on with `then`, whose errors get their lines too.
 pub(crate) fn read_with<T>(
     sources: &[Source],
     then: impl FnOnce(&Bootstrap) -> Result<T, Vec<Error>>,
 ) -> Result<(Bootstrap, T), Errors> {
+    read(sources, |_, bytes| match Bootstrap::decode(bytes) {
+        Ok(bootstrap) => then(&bootstrap).map(|value| (bootstrap, value)),
+        Err(e) => Err(vec![Error::new(
+            &Trail::ROOT,
+            format!("expected a bootstrap: {e}"),
+        )]),
+    })
+}
+
+/// Reads, merges and checks; `then` gets bytes that nothing is wrong with so far.
+fn read<T>(
+    sources: &[Source],
+    then: impl FnOnce(Message, &[u8]) -> Result<T, Vec<Error>>,
+) -> Result<T, Errors> {
     let Some(ty) = Message::named(TYPE) else {
         return Err(Error::new(&Trail::ROOT, format!("the schema has no {TYPE}")).into());
     };
@@ -41,19 +63,12 @@ pub(crate) fn read_with<T>(
     }
     errors.extend(support::check(ty, &bytes));
     errors.extend(validate::check(ty, &bytes));
-    let decoded = Bootstrap::decode(bytes.as_slice());
-    let result = match decoded {
-        Ok(bootstrap) if errors.is_empty() => match then(&bootstrap) {
-            Ok(value) => return Ok((bootstrap, value)),
-            Err(late) => late,
-        },
-        Ok(_) => errors,
-        Err(e) => vec![Error::new(
-            &Trail::ROOT,
-            format!("expected a bootstrap: {e}"),
-        )],
+    let result = if errors.is_empty() {
+        then(ty, &bytes)
+    } else {
+        Err(errors)
     };
-    Err(Errors(placed(result, &documents)))
+    result.map_err(|errors| Errors(placed(errors, &documents)))
 }
 
 /// Gives every error its line, and puts them in the order of the texts.

@@ -1,17 +1,19 @@
 //! Bootstraps that are read, and bootstraps that are refused: by what they say, and (if Envoy is
 //! installed) as Envoy decides.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers are tests too")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tandem_xds_translate::{Error, Source, load_bootstrap};
+use tandem_xds_translate::{Error, Source, load};
 
 /// `tests/good` is accepted by Envoy too.
 #[test]
 fn good_bootstraps_are_accepted() {
     for path in files("good") {
         let text = std::fs::read_to_string(&path).unwrap();
-        let read = load_bootstrap(&[Source::file(path.display().to_string(), text)]);
+        let read = load(&[Source::file(path.display().to_string(), text)]);
         assert!(read.is_ok(), "{}:\n{}", path.display(), read.unwrap_err());
     }
 }
@@ -28,7 +30,7 @@ fn bad_bootstraps_are_refused_with_every_error() {
             .collect();
         assert!(!expected.is_empty(), "{} says no error", path.display());
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let found: Vec<_> = match load_bootstrap(&[Source::file(name.clone(), text.clone())]) {
+        let found: Vec<_> = match load(&[Source::file(name.clone(), text.clone())]) {
             Ok(_) => Vec::new(),
             Err(errors) => errors.iter().map(without_place).collect(),
         };

@@ -69,7 +69,7 @@ pub(crate) fn table(pruned: &Pruned<'_>) -> Result<Vec<u8>, String> {
                     .or(enum_ids.get(name))
                     .ok_or("lost type")?,
             };
-            let map = message_ids.get(&field.type_name).is_some()
+            let map = message_ids.contains_key(&field.type_name)
                 && pruned.messages[&field.type_name[1..]]
                     .0
                     .options

@@ -1,5 +1,6 @@
 //! Keeps what can be reached from the roots.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::descriptor::{Descriptor, EnumDescriptor, FileSet};
@@ -46,10 +47,10 @@ pub(crate) fn reachable<'a>(set: &'a FileSet, roots: &[&str]) -> Result<Pruned<'
     while let Some(name) = todo.pop() {
         let short = name[1..].to_owned();
         if let Some(e) = enums.get(&name) {
-            kept.enums.insert(short, e);
-        } else if !kept.messages.contains_key(&short) {
-            let &(message, syntax) = messages.get(&name).ok_or(format!("no message {short}"))?;
-            kept.messages.insert(short, (message, syntax));
+            kept.enums.insert(name[1..].to_owned(), e);
+        } else if let Entry::Vacant(slot) = kept.messages.entry(short) {
+            let &(message, syntax) = messages.get(&name).ok_or(format!("no message {name}"))?;
+            slot.insert((message, syntax));
             todo.extend(
                 message
                     .field
