@@ -48,6 +48,9 @@ pub struct HttpConnectionManager {
     pub server_name: HeaderValue,
     /// What to do with the `server` header.
     pub server_header: ServerHeader,
+    /// What the scheme of every request becomes (`scheme_header_transformation`): `http` or
+    /// `https`; `None`: it stays.
+    pub scheme: Option<Arc<str>>,
     /// Normalise the path (RFC 3986) before matching; default false.
     pub normalize_path: bool,
     /// Merge `//` into `/`.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::bootstrap::v3 as proto;
 use envoy_types::pb::envoy::config::core::v3 as core;
+use tandem_model::Listener;
 use tandem_model::bootstrap::{Admin, Bootstrap, Node};
 
 use crate::cx::{Cx, Report};
@@ -38,6 +39,10 @@ fn bootstrap(cx: &Cx<'_>, proto: &proto::Bootstrap) -> Bootstrap {
     let scope = Scope {
         clusters: &clusters,
     };
+    let listeners = cx_statics.each("listeners", &statics.listeners, |cx, proto| {
+        listener::listener(cx, proto, &scope).map(Arc::new)
+    });
+    addresses_once(&cx_statics.field("listeners"), &listeners);
     Bootstrap {
         node: proto.node.as_ref().map(node).unwrap_or_default(),
         admin: proto
@@ -47,9 +52,7 @@ fn bootstrap(cx: &Cx<'_>, proto: &proto::Bootstrap) -> Bootstrap {
         clusters: cx_statics.each("clusters", &statics.clusters, |cx, proto| {
             Some(Arc::new(cluster::cluster(cx, proto)))
         }),
-        listeners: cx_statics.each("listeners", &statics.listeners, |cx, proto| {
-            listener::listener(cx, proto, &scope).map(Arc::new)
-        }),
+        listeners,
     }
 }
 
@@ -64,6 +67,24 @@ fn once(cx: &Cx<'_>, what: &str, names: &[&str]) {
         if !seen.insert(*name) {
             let reason = format!("expected every {what} name once, got '{name}' again");
             cx.index(i).field("name").error(reason);
+        }
+    }
+}
+
+/// Two listeners cannot have one address, unless the system chooses the port.
+fn addresses_once(cx: &Cx<'_>, listeners: &[Arc<Listener>]) {
+    let mut seen = HashSet::new();
+    for listener in listeners {
+        let chosen = listener
+            .address
+            .socket()
+            .is_some_and(|address| address.port() == 0);
+        if !chosen && !seen.insert(&listener.address) {
+            let reason = format!(
+                "expected every address once, '{}' has {} again",
+                listener.name, listener.address
+            );
+            cx.error(reason);
         }
     }
 }

@@ -82,6 +82,7 @@ pub(crate) fn connection_manager(
             proto::ServerHeaderTransformation::AppendIfAbsent => ServerHeader::AppendIfAbsent,
             proto::ServerHeaderTransformation::PassThrough => ServerHeader::PassThrough,
         },
+        scheme: scheme(proto),
         normalize_path: value::bool_or(proto.normalize_path.as_ref(), false),
         merge_slashes: proto.merge_slashes,
         escaped_slashes: escaped_slashes(proto),
@@ -158,6 +159,16 @@ fn server_name(cx: &Cx<'_>, name: &str) -> HeaderValue {
 
 fn via(cx: &Cx<'_>, via: &str) -> Option<HeaderValue> {
     value::text(via).and_then(|via| value::header_value(&cx.field("via"), &via))
+}
+
+fn scheme(proto: &v3::HttpConnectionManager) -> Option<Arc<str>> {
+    use envoy_types::pb::envoy::config::core::v3::scheme_header_transformation::Transformation;
+    let Transformation::SchemeToOverwrite(scheme) = proto
+        .scheme_header_transformation
+        .as_ref()?
+        .transformation
+        .as_ref()?;
+    value::text(scheme)
 }
 
 fn strip_port(cx: &Cx<'_>, proto: &v3::HttpConnectionManager) -> StripPort {

@@ -61,8 +61,12 @@ fn read<T>(
         bytes.extend(part);
         errors.extend(part_errors);
     }
+    // what could not be read is missing below; to say so again would be noise
+    let unread: Vec<_> = errors.iter().map(|error| error.path.clone()).collect();
     errors.extend(support::check(ty, &bytes));
-    errors.extend(validate::check(ty, &bytes));
+    let broken = validate::check(ty, &bytes);
+    let news = |error: &Error| !unread.iter().any(|path| path.0.starts_with(&error.path.0));
+    errors.extend(broken.into_iter().filter(news));
     let result = if errors.is_empty() {
         then(ty, &bytes)
     } else {

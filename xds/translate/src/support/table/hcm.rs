@@ -11,7 +11,7 @@ pub(super) const AREA: Area = Area {
             use_remote_address, xff_num_trusted_hops, skip_xff_append, append_x_forwarded_port,
             internal_address_config, generate_request_id, preserve_external_request_id,
             always_set_request_id_in_response, request_id_extension, via, server_name,
-            server_header_transformation, normalize_path, merge_slashes,
+            server_header_transformation, scheme_header_transformation, normalize_path, merge_slashes,
             path_with_escaped_slashes_action, strip_matching_host_port, strip_any_host_port,
             strip_trailing_host_dot, common_http_protocol_options, http_protocol_options,
             http2_protocol_options, max_request_headers_kb, request_timeout,
@@ -32,6 +32,7 @@ pub(super) const AREA: Area = Area {
             pack_trace_reason: "there are no traces",
             use_request_id_for_trace_sampling: "there are no traces",
         }
+        "envoy.config.core.v3.SchemeHeaderTransformation" { scheme_to_overwrite }
         "envoy.config.core.v3.HttpProtocolOptions" {
             idle_timeout, max_connection_duration, max_headers_count, max_response_headers_kb,
             max_stream_duration, headers_with_underscores_action, max_requests_per_connection,
