@@ -13,6 +13,7 @@ pub mod error;
 pub mod ext;
 pub mod filter;
 pub mod flags;
+pub mod format;
 pub mod grpc;
 pub mod live;
 pub mod rescue;

@@ -1,0 +1,75 @@
+//! Evaluating `%…%` operators: access-log lines and header values.
+
+mod json;
+mod operator;
+mod time;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use http::{HeaderMap, Method, StatusCode, Uri};
+use tandem_model::format::{Format, JsonFormat, Segment};
+
+use crate::ext::StreamInfo;
+
+/// What operators can see.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The request's record.
+    pub info: &'a StreamInfo,
+    /// The request itself, while it is there; afterwards what was captured of it counts.
+    pub request: Option<LiveRequest<'a>>,
+    /// The response's status and headers; `None`: there is no response (yet).
+    pub response: Option<(StatusCode, &'a HeaderMap)>,
+    /// The response's trailers.
+    pub trailers: Option<&'a HeaderMap>,
+    /// Start to end, once everything is over.
+    pub duration: Option<Duration>,
+}
+
+/// A request that has not been sent away yet.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveRequest<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Its URI.
+    pub uri: &'a Uri,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+}
+
+impl<'a> LiveRequest<'a> {
+    /// The parts of a request that operators look at.
+    pub fn of<B>(request: &'a http::Request<B>) -> Self {
+        Self { method: request.method(), uri: request.uri(), headers: request.headers() }
+    }
+}
+
+/// Appends a format's text.
+pub fn write(format: &Format, context: &Context<'_>, out: &mut Vec<u8>) {
+    for segment in &format.segments {
+        match segment {
+            Segment::Literal(text) => out.extend_from_slice(text.as_bytes()),
+            Segment::Operator(operator, limit) => {
+                let start = out.len();
+                if operator::write(operator, context, out).is_none() {
+                    out.truncate(start);
+                    if !format.omit_empty {
+                        out.push(b'-');
+                    }
+                }
+                if let Some(limit) = limit {
+                    out.truncate(out.len().min(start + limit));
+                }
+            }
+        }
+    }
+}
+
+/// Appends a JSON line, with its line end.
+pub fn write_json(format: &JsonFormat, context: &Context<'_>, out: &mut Vec<u8>) {
+    json::write(format, context, out);
+    out.push(b'\n');
+}

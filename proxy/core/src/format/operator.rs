@@ -1,0 +1,297 @@
+//! One operator's value.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderValue};
+use tandem_model::format::{
+    DurationSpec, DurationUnit, GrpcStatusFormat, HeaderArg, HeaderKey, Operator, TimePoint,
+};
+
+use super::{Context, time};
+use crate::grpc;
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Text.
+    Text,
+    /// A number, which JSON does not quote.
+    Number,
+}
+
+type Out<'a> = &'a mut Vec<u8>;
+
+/// Appends the operator's value; `None`: it has none (what was appended so far is to be cut).
+pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) -> Option<Kind> {
+    use Operator as O;
+    let info = context.info;
+    let connection = &info.connection;
+    let upstream = || info.upstream.load_full();
+    match operator {
+        O::Req(arg) => header(arg, out, |key, out| request_header(context, key, out)),
+        O::Resp(arg) => header(arg, out, |key, out| {
+            let (status, headers) = context.response?;
+            match key {
+                HeaderKey::Status => number(out, u64::from(status.as_u16())).map(|_| ()),
+                HeaderKey::Name(name) => value(headers, name, out),
+                _ => None,
+            }
+        }),
+        O::Trailer(arg) => header(arg, out, |key, out| match key {
+            HeaderKey::Name(name) => value(context.trailers?, name, out),
+            _ => None,
+        }),
+        O::StartTime(format) => {
+            time::write(format.as_ref(), info.start_time, out);
+            Some(Kind::Text)
+        }
+        O::EmitTime(format) => {
+            time::write(format.as_ref(), SystemTime::now(), out);
+            Some(Kind::Text)
+        }
+        O::Protocol => text(out, info.protocol.as_str()),
+        O::ResponseCode => {
+            number(out, context.response.map_or(0, |(status, _)| u64::from(status.as_u16())))
+        }
+        O::ResponseCodeDetails => text(out, info.details.get()?),
+        O::ConnectionTerminationDetails => None,
+        O::ResponseFlags => {
+            let _ = write!(out, "{}", info.flags());
+            Some(Kind::Text)
+        }
+        O::ResponseFlagsLong => text(out, &info.flags().long()),
+        O::BytesReceived => number(out, info.bytes_received.load(Relaxed)),
+        O::BytesSent => number(out, info.bytes_sent.load(Relaxed)),
+        O::DownstreamWireBytesReceived => number(out, connection.wire_received.load(Relaxed)),
+        O::DownstreamWireBytesSent => number(out, connection.wire_sent.load(Relaxed)),
+        O::UpstreamWireBytesReceived | O::UpstreamWireBytesSent => number(out, 0),
+        O::Duration => millis(out, context.duration?),
+        O::RequestDuration => millis(out, info.request_duration()?),
+        O::ResponseDuration => millis(out, info.response_duration()?),
+        O::ResponseTxDuration => {
+            millis(out, context.duration?.checked_sub(info.response_duration()?)?)
+        }
+        O::CommonDuration(spec) => span(out, spec, context),
+        O::UpstreamHost | O::UpstreamRemoteAddress => text(out, &upstream()?.host),
+        O::UpstreamHostWithoutPort | O::UpstreamRemoteAddressWithoutPort => {
+            let upstream = upstream()?;
+            text(out, tandem_model::matching::strip_port(&upstream.host))
+        }
+        O::UpstreamRemotePort => {
+            number(out, upstream()?.host.rsplit_once(':')?.1.parse().ok()?)
+        }
+        O::UpstreamCluster => text(out, info.cluster.get()?),
+        O::UpstreamLocalAddress => address(out, upstream()?.local),
+        O::UpstreamLocalAddressWithoutPort => ip(out, upstream()?.local),
+        O::UpstreamLocalPort => port(out, upstream()?.local),
+        O::UpstreamRequestAttemptCount => number(out, u64::from(info.attempts.load(Relaxed))),
+        O::UpstreamTransportFailureReason => text(out, info.transport_failure.get()?),
+        O::UpstreamProtocol => text(out, upstream()?.protocol?.as_str()),
+        O::DownstreamRemoteAddress => address(out, info.client.or(connection.remote)),
+        O::DownstreamRemoteAddressWithoutPort => ip(out, info.client.or(connection.remote)),
+        O::DownstreamRemotePort => port(out, info.client.or(connection.remote)),
+        O::DownstreamDirectRemoteAddress => address(out, connection.remote),
+        O::DownstreamDirectRemoteAddressWithoutPort => ip(out, connection.remote),
+        O::DownstreamDirectRemotePort => port(out, connection.remote),
+        O::DownstreamLocalAddress => address(out, connection.local),
+        O::DownstreamLocalAddressWithoutPort => ip(out, connection.local),
+        O::DownstreamLocalPort => port(out, connection.local),
+        O::RouteName => text(out, some(info.route.get()?)?),
+        O::Hostname => text(out, some(hostname())?),
+        O::ConnectionId => number(out, connection.id),
+        O::StreamId => {
+            let _ = write!(out, "{}", info.stream_id);
+            Some(Kind::Text)
+        }
+        O::GrpcStatus(format) => grpc_status(out, context, *format),
+        O::GrpcStatusNumber => grpc_status(out, context, GrpcStatusFormat::Number),
+        O::Environment(value) => text(out, value.as_ref()?),
+        O::FilterChainName => text(out, some(&connection.filter_chain)?),
+        O::ListenerName => text(out, some(&connection.listener)?),
+        O::UniqueId => {
+            let _ = write!(out, "{:016x}-{:016x}", connection.id, info.stream_id);
+            Some(Kind::Text)
+        }
+        O::AccessLogType => text(out, "DownstreamEnd"),
+        O::QueryParameter(name) => query_parameter(out, context, name),
+        O::RequestedServerName | O::VirtualClusterName | O::TraceId | O::Tls(_) => None,
+    }
+}
+
+fn header(
+    arg: &HeaderArg,
+    out: Out<'_>,
+    mut write: impl FnMut(&HeaderKey, Out<'_>) -> Option<()>,
+) -> Option<Kind> {
+    if write(&arg.main, out).is_some() {
+        return Some(Kind::Text);
+    }
+    write(arg.alternative.as_ref()?, out).map(|()| Kind::Text)
+}
+
+fn request_header(context: &Context<'_>, key: &HeaderKey, out: Out<'_>) -> Option<()> {
+    let captured = match &context.request {
+        Some(_) => None,
+        None => Some(context.info.logged_request()?),
+    };
+    let (method, uri) = match (&context.request, captured) {
+        (Some(live), _) => (live.method, live.uri),
+        (None, Some(captured)) => (&captured.method, &captured.uri),
+        (None, None) => return None,
+    };
+    match key {
+        HeaderKey::Method => put(out, method.as_str()),
+        HeaderKey::Path => put(out, uri.path_and_query()?.as_str()),
+        HeaderKey::Scheme => put(out, uri.scheme_str().unwrap_or("http")),
+        HeaderKey::Authority => match uri.authority() {
+            Some(authority) => put(out, authority.as_str()),
+            None => match (&context.request, captured) {
+                (Some(live), _) => value(live.headers, &http::header::HOST, out),
+                (None, Some(captured)) => bytes(captured.host.as_ref()?, out),
+                (None, None) => None,
+            },
+        },
+        HeaderKey::Status => None,
+        HeaderKey::Name(name) => match (&context.request, captured) {
+            (Some(live), _) => value(live.headers, name, out),
+            (None, Some(captured)) => {
+                let spec = context.info.capture.as_ref()?;
+                let index = spec.headers.iter().position(|wanted| wanted == name)?;
+                bytes(captured.headers.get(index)?.as_ref()?, out)
+            }
+            (None, None) => None,
+        },
+    }
+}
+
+fn value(headers: &HeaderMap, name: &http::HeaderName, out: Out<'_>) -> Option<()> {
+    let mut values = headers.get_all(name).iter();
+    bytes(values.next()?, out)?;
+    for more in values {
+        out.push(b',');
+        bytes(more, out)?;
+    }
+    Some(())
+}
+
+fn bytes(value: &HeaderValue, out: Out<'_>) -> Option<()> {
+    out.extend_from_slice(value.as_bytes());
+    Some(())
+}
+
+fn put(out: Out<'_>, value: &str) -> Option<()> {
+    out.extend_from_slice(value.as_bytes());
+    Some(())
+}
+
+fn text(out: Out<'_>, value: &str) -> Option<Kind> {
+    put(out, value).map(|()| Kind::Text)
+}
+
+fn some(value: &str) -> Option<&str> {
+    (!value.is_empty()).then_some(value)
+}
+
+fn number(out: Out<'_>, value: u64) -> Option<Kind> {
+    let _ = write!(out, "{value}");
+    Some(Kind::Number)
+}
+
+fn millis(out: Out<'_>, value: Duration) -> Option<Kind> {
+    number(out, u64::try_from(value.as_millis()).ok()?)
+}
+
+fn address(out: Out<'_>, address: Option<SocketAddr>) -> Option<Kind> {
+    let _ = write!(out, "{}", address?);
+    Some(Kind::Text)
+}
+
+fn ip(out: Out<'_>, address: Option<SocketAddr>) -> Option<Kind> {
+    let _ = write!(out, "{}", address?.ip());
+    Some(Kind::Text)
+}
+
+fn port(out: Out<'_>, address: Option<SocketAddr>) -> Option<Kind> {
+    number(out, u64::from(address?.port()))
+}
+
+fn span(out: Out<'_>, spec: &DurationSpec, context: &Context<'_>) -> Option<Kind> {
+    let at = |point| match point {
+        TimePoint::RequestStart => Some(Duration::ZERO),
+        TimePoint::RequestEnd => context.info.request_duration(),
+        TimePoint::ResponseStart => context.info.response_duration(),
+        TimePoint::ResponseEnd => context.duration,
+    };
+    let length = at(spec.to)?.checked_sub(at(spec.from)?)?;
+    let value = match spec.unit {
+        DurationUnit::Milliseconds => length.as_millis(),
+        DurationUnit::Microseconds => length.as_micros(),
+        DurationUnit::Nanoseconds => length.as_nanos(),
+    };
+    number(out, u64::try_from(value).ok()?)
+}
+
+fn query_parameter(out: Out<'_>, context: &Context<'_>, name: &str) -> Option<Kind> {
+    let uri = match &context.request {
+        Some(live) => live.uri,
+        None => &context.info.logged_request()?.uri,
+    };
+    let found = uri.query()?.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (key == name).then_some(value)
+    })?;
+    text(out, found)
+}
+
+const CODES: [(&str, &str); 17] = [
+    ("OK", "OK"),
+    ("Canceled", "CANCELLED"),
+    ("Unknown", "UNKNOWN"),
+    ("InvalidArgument", "INVALID_ARGUMENT"),
+    ("DeadlineExceeded", "DEADLINE_EXCEEDED"),
+    ("NotFound", "NOT_FOUND"),
+    ("AlreadyExists", "ALREADY_EXISTS"),
+    ("PermissionDenied", "PERMISSION_DENIED"),
+    ("ResourceExhausted", "RESOURCE_EXHAUSTED"),
+    ("FailedPrecondition", "FAILED_PRECONDITION"),
+    ("Aborted", "ABORTED"),
+    ("OutOfRange", "OUT_OF_RANGE"),
+    ("Unimplemented", "UNIMPLEMENTED"),
+    ("Internal", "INTERNAL"),
+    ("Unavailable", "UNAVAILABLE"),
+    ("DataLoss", "DATA_LOSS"),
+    ("Unauthenticated", "UNAUTHENTICATED"),
+];
+
+fn grpc_status(out: Out<'_>, context: &Context<'_>, format: GrpcStatusFormat) -> Option<Kind> {
+    if !context.info.is_grpc {
+        return None;
+    }
+    let (status, headers) = context.response?;
+    let found = context
+        .trailers
+        .and_then(|trailers| trailers.get(grpc::GRPC_STATUS))
+        .or_else(|| headers.get(grpc::GRPC_STATUS));
+    let code = match found {
+        Some(value) => value.to_str().ok()?.parse().ok()?,
+        None => grpc::status_from_http(status),
+    };
+    let names = usize::try_from(code).ok().and_then(|code| CODES.get(code));
+    match (format, names) {
+        (GrpcStatusFormat::CamelString, Some((camel, _))) => text(out, camel),
+        (GrpcStatusFormat::SnakeString, Some((_, snake))) => text(out, snake),
+        (GrpcStatusFormat::Number, _) | (_, None) => number(out, u64::from(code)),
+    }
+}
+
+fn hostname() -> &'static str {
+    static NAME: OnceLock<Arc<str>> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        Arc::from(name.trim())
+    })
+}
