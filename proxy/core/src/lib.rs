@@ -15,6 +15,7 @@ pub mod filter;
 pub mod flags;
 pub mod format;
 pub mod grpc;
+pub mod headers;
 pub mod live;
 pub mod rescue;
 pub mod service;

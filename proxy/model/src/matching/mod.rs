@@ -1,5 +1,6 @@
 //! Pure matching: strings, headers, query parameters, domains and routes.
 
+pub mod path;
 mod regex;
 mod request;
 mod string;

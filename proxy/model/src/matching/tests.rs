@@ -189,3 +189,24 @@ fn query_conditions_look_at_the_first_parameter_of_the_name() {
     assert!(matcher(None, true).matches("a=1"));
     assert!(!matcher(Some(""), false).matches("a=1"));
 }
+
+#[test]
+fn paths_are_normalised() {
+    for (given, expected) in [
+        ("/a/b", Some("/a/b")),
+        ("/a/./b/../c?x=/../y", Some("/a/c?x=/../y")),
+        ("/..", Some("/")),
+        ("/a/..", Some("/")),
+        ("/a/.", Some("/a/")),
+        ("/%2e%2E/a/%7Eb", Some("/a/~b")),
+        ("/a%2Fb", Some("/a%2Fb")),
+        ("/a\\b", Some("/a/b")),
+        ("//a", Some("//a")),
+        ("/a%00", None),
+        ("a", None),
+    ] {
+        assert_eq!(path::normalize(given).as_deref(), expected, "{given}");
+    }
+    assert_eq!(path::merge_slashes("//a///b?//"), "/a/b?//");
+    assert_eq!(path::unescape_slashes("/a%2Fb%5cc?%2f"), "/a/b\\c?%2f");
+}
