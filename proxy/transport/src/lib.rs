@@ -1,1 +1,15 @@
-//! (being written)
+//! Bytes: listening sockets, accepting, dialling, which protocol a connection speaks, HTTP/1
+//! framing, and copying between sockets.
+//!
+//! It knows no routes, no clusters and no filters. Nothing here decides what a request means;
+//! it decides where one ends, and refuses what two readers could understand differently.
+
+pub mod accept;
+pub mod connect;
+pub mod deadline;
+pub mod detect;
+pub mod h1;
+pub mod listen;
+pub mod relay;
+pub mod rewind;
+pub mod scratch;

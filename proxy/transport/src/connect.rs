@@ -1,0 +1,68 @@
+//! Connecting to an endpoint, in bounded time.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tandem_core::Error;
+use tandem_core::error::{ConnectFailure, Kind};
+use tandem_model::cluster::TcpKeepalive;
+use tokio::net::{TcpSocket, TcpStream};
+
+/// Opens a connection to `addr`, without Nagle's delay.
+///
+/// # Errors
+/// [`Kind::ConnectFailure`] with the system's reason as its cause, in the words that Envoy
+/// gives for `%UPSTREAM_TRANSPORT_FAILURE_REASON%`; [`ConnectFailure::Timeout`] after `timeout`.
+pub async fn connect(
+    addr: SocketAddr,
+    timeout: Duration,
+    keepalive: Option<&TcpKeepalive>,
+) -> Result<TcpStream, Error> {
+    let socket = open(addr, keepalive).map_err(|error| refused("immediate", &error))?;
+    match tokio::time::timeout(timeout, socket.connect(addr)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(refused("delayed", &error)),
+        Err(_) => Err(Error::new(Kind::ConnectFailure(ConnectFailure::Timeout))),
+    }
+}
+
+fn open(addr: SocketAddr, keepalive: Option<&TcpKeepalive>) -> io::Result<TcpSocket> {
+    let socket = match addr {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_nodelay(true)?;
+    if let Some(keepalive) = keepalive {
+        SockRef::from(&socket).set_tcp_keepalive(&probes(keepalive))?;
+    }
+    Ok(socket)
+}
+
+fn probes(keepalive: &TcpKeepalive) -> socket2::TcpKeepalive {
+    let mut probes = socket2::TcpKeepalive::new();
+    if let Some(time) = keepalive.time {
+        probes = probes.with_time(time);
+    }
+    if let Some(interval) = keepalive.interval {
+        probes = probes.with_interval(interval);
+    }
+    if let Some(retries) = keepalive.probes {
+        probes = probes.with_retries(retries);
+    }
+    probes
+}
+
+fn refused(when: &str, error: &io::Error) -> Error {
+    // The standard library adds "(os error 111)"; Envoy gives the system's words alone.
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or(&text);
+    Error::with_source(
+        Kind::ConnectFailure(ConnectFailure::Refused),
+        format!("{when} connect error: {words}"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

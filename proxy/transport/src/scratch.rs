@@ -1,0 +1,42 @@
+//! One read buffer per worker thread, so that a connection that waits holds none.
+//!
+//! Bytes are read into it and at once parsed, copied out in their exact size or written on to
+//! another socket; nothing stays in it across a wait. An idle connection thus costs its state
+//! and no buffer.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+/// Size of the buffer: one large TCP receive.
+pub const SIZE: usize = 64 * 1024;
+
+thread_local! {
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SIZE].into_boxed_slice());
+}
+
+/// Reads once, up to `limit` bytes, and hands what came (nothing at the end of the stream) to
+/// `take`. `take` must not read through this function itself.
+///
+/// A read that does not fill the buffer tells tokio that the socket is drained, which saves
+/// the read that would only say so.
+pub fn poll_read<IO, T>(
+    io: &mut IO,
+    cx: &mut Context<'_>,
+    limit: usize,
+    take: impl FnOnce(&mut IO, &mut Context<'_>, &[u8]) -> T,
+) -> Poll<io::Result<T>>
+where
+    IO: AsyncRead + Unpin,
+{
+    SCRATCH.with(|scratch| {
+        let mut scratch = scratch.borrow_mut();
+        let end = limit.min(SIZE);
+        let mut buf = ReadBuf::new(&mut scratch[..end]);
+        ready!(Pin::new(&mut *io).poll_read(cx, &mut buf))?;
+        Poll::Ready(Ok(take(io, cx, buf.filled())))
+    })
+}
