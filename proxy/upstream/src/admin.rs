@@ -1,0 +1,100 @@
+//! The text of `/clusters`, in Envoy's format.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tandem_model::cluster::{EndpointHealth, Thresholds};
+
+use crate::cluster::SharedCluster;
+use crate::host::Host;
+
+/// One block for each cluster, one line for each fact.
+pub(crate) fn text(clusters: &[Arc<SharedCluster>]) -> String {
+    let mut out = String::new();
+    for cluster in clusters {
+        write_cluster(&mut out, cluster);
+    }
+    out
+}
+
+fn write_cluster(out: &mut String, cluster: &SharedCluster) {
+    let config = &cluster.config;
+    let name = &config.name;
+    let mut line = |key: &str, value: &dyn std::fmt::Display| {
+        let _ = writeln!(out, "{name}::{key}::{value}");
+    };
+    line("observability_name", &config.stat_name);
+    if config.outlier_detection.is_some() {
+        for kind in ["success_rate", "local_origin_success_rate"] {
+            line(&format!("outlier::{kind}_average"), &"-1");
+            line(&format!("outlier::{kind}_ejection_threshold"), &"-1");
+        }
+    }
+    let limits = [
+        ("default_priority", &config.circuit_breakers),
+        ("high_priority", &config.circuit_breakers_high),
+    ];
+    for (priority, thresholds) in limits {
+        let Thresholds {
+            max_connections,
+            max_pending_requests,
+            max_requests,
+            max_retries,
+            ..
+        } = thresholds;
+        line(&format!("{priority}::max_connections"), max_connections);
+        line(
+            &format!("{priority}::max_pending_requests"),
+            max_pending_requests,
+        );
+        line(&format!("{priority}::max_requests"), max_requests);
+        line(&format!("{priority}::max_retries"), max_retries);
+    }
+    line("added_via_api", &"false");
+    for host in &cluster.hosts().hosts {
+        write_host(out, name, host);
+    }
+}
+
+fn write_host(out: &mut String, cluster: &str, host: &Host) {
+    let state = &host.state;
+    let mut line = |key: &str, value: &dyn std::fmt::Display| {
+        let _ = writeln!(out, "{cluster}::{}::{key}::{value}", host.text);
+    };
+    line("cx_active", &state.active_connections.load(Relaxed));
+    line("cx_connect_fail", &state.connect_failures.load(Relaxed));
+    line("cx_total", &state.total_connections.load(Relaxed));
+    line("rq_active", &state.active_requests.load(Relaxed));
+    line("rq_error", &state.errors.load(Relaxed));
+    line("rq_success", &state.successes.load(Relaxed));
+    line("rq_timeout", &state.timeouts.load(Relaxed));
+    line("rq_total", &state.total_requests.load(Relaxed));
+    line("hostname", &host.hostname);
+    line("health_flags", &health_flags(host));
+    line("weight", &host.weight);
+    line("region", &host.locality.region);
+    line("zone", &host.locality.zone);
+    line("sub_zone", &host.locality.sub_zone);
+    line("canary", &"false");
+    line("priority", &host.priority);
+    line("success_rate", &"-1");
+    line("local_origin_success_rate", &"-1");
+}
+
+fn health_flags(host: &Host) -> String {
+    let mut flags = String::new();
+    if host.state.ejected.load(Relaxed) {
+        flags.push_str("/failed_outlier_check");
+    }
+    match host.health {
+        EndpointHealth::Healthy => {}
+        EndpointHealth::Unhealthy => flags.push_str("/failed_eds_health"),
+        EndpointHealth::Degraded => flags.push_str("/degraded_eds_health"),
+        EndpointHealth::Draining => flags.push_str("/eds_status_draining"),
+    }
+    if flags.is_empty() {
+        flags.push_str("healthy");
+    }
+    flags
+}

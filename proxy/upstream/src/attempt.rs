@@ -1,0 +1,267 @@
+//! One try: a host, a connection, the request on it, the head of the response.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use http::request::Parts;
+use http::{Request, StatusCode, Version, header};
+use tandem_core::error::{Kind, ResetReason};
+use tandem_core::ext::{Protocol, StreamInfo};
+use tandem_core::{Body, Error};
+use tandem_model::cluster::UpstreamProtocol;
+
+use crate::active::Active;
+use crate::body::{ResponseBody, Source};
+use crate::pool::http1::Failure;
+use crate::pool::{HostPool, http2};
+use crate::timeout::Alarm;
+use crate::upload::{Outgoing, Upload};
+use crate::{convert, outlier};
+
+/// A response whose body may still be arriving.
+pub(crate) struct Answer {
+    pub(crate) head: http::response::Parts,
+    pub(crate) body: AnswerBody,
+}
+
+/// Its body.
+pub(crate) enum AnswerBody {
+    /// All of it.
+    Complete(Body),
+    /// Some of it.
+    Arriving(Box<ResponseBody>),
+}
+
+impl Answer {
+    /// The response to pass on; `alarm` watches over the rest of it.
+    pub(crate) fn into_response(self, alarm: Option<Alarm>) -> http::Response<Body> {
+        let body = match self.body {
+            AnswerBody::Complete(body) => body,
+            AnswerBody::Arriving(body) => body.within(alarm),
+        };
+        http::Response::from_parts(self.head, body)
+    }
+}
+
+/// Sends the request to the pool's host.
+pub(crate) async fn send(
+    pool: &Arc<HostPool>,
+    head: Parts,
+    upload: &Upload,
+    high_priority: bool,
+    info: &StreamInfo,
+) -> Result<Answer, Error> {
+    let wants_http2 = match pool.cluster.config.http.protocol {
+        UpstreamProtocol::Http1 => false,
+        UpstreamProtocol::Http2 => true,
+        UpstreamProtocol::Downstream => info.protocol == Protocol::Http2,
+    };
+    let result = if wants_http2 {
+        over_http2(pool, head, upload, high_priority, info).await
+    } else {
+        over_http1(pool, head, upload, high_priority, info).await
+    };
+    match &result {
+        Ok(answer) => {
+            let stats = &pool.cluster.stats;
+            stats.upstream_rq_completed.inc();
+            stats.codes.record(answer.head.status);
+            outlier::answered(&pool.cluster, &pool.host, answer.head.status);
+        }
+        Err(error) => failed(pool, error, info),
+    }
+    // A client that broke off its own body is why the upstream was left, not the upstream.
+    result.map_err(|error| upload.take_error().unwrap_or(error))
+}
+
+fn failed(pool: &HostPool, error: &Error, info: &StreamInfo) {
+    match error.kind() {
+        Kind::UpstreamReset(_) => outlier::local_failure(&pool.cluster, &pool.host),
+        Kind::ConnectFailure(_) => {
+            // Counted where the connection was opened; here is who hears the reason.
+            if let Some(cause) = error.cause() {
+                let _ = info.transport_failure.set(cause.to_string().into());
+            }
+            info.upstream
+                .store(Some(Arc::new(tandem_core::ext::UpstreamFacts {
+                    host: Arc::clone(&pool.host.text),
+                    cluster: Arc::clone(&pool.cluster.config.name),
+                    local: None,
+                    protocol: None,
+                })));
+        }
+        _ => {}
+    }
+}
+
+async fn over_http1(
+    pool: &Arc<HostPool>,
+    mut head: Parts,
+    upload: &Upload,
+    high_priority: bool,
+    info: &StreamInfo,
+) -> Result<Answer, Error> {
+    let body = upload.outgoing();
+    convert::to_http1(&mut head, &body);
+    let upgrading = head.headers.contains_key(header::UPGRADE);
+    let mut request = Request::from_parts(head, body);
+    loop {
+        let (mut connection, fresh) = match pool.idle_http1() {
+            Some(connection) => (connection, false),
+            None => (pool.wait_http1(high_priority).await?, true),
+        };
+        info.upstream.store(Some(Arc::clone(&connection.facts)));
+        let mut active = match Active::begin(pool, high_priority) {
+            Ok(active) => active,
+            Err(error) => {
+                pool.give_back_http1(connection);
+                return Err(error);
+            }
+        };
+        match connection.send(request).await {
+            Ok(response) => {
+                info.mark_upstream_first_byte();
+                let (mut head, incoming) = response.into_parts();
+                if head.status == StatusCode::SWITCHING_PROTOCOLS {
+                    if !upgrading {
+                        return Err(Error::upstream_reset(ResetReason::Protocol, true));
+                    }
+                    // Both directions are the caller's from here; the task ends with them.
+                    active.complete();
+                    connection.live.busy = false;
+                    connection.detach();
+                    return Ok(Answer {
+                        head,
+                        body: AnswerBody::Complete(Body::empty()),
+                    });
+                }
+                head.version = Version::HTTP_11;
+                let detached = upload.unfinished().is_some();
+                let (connection, running) = if detached {
+                    // The rest of the request must go on even while the response is not read.
+                    (None, Some(connection.detach()))
+                } else {
+                    (Some(connection), None)
+                };
+                let source = Source::Http1 {
+                    incoming,
+                    connection,
+                };
+                let body = ResponseBody::new(source, active, running);
+                return Ok(answer(head, body).await);
+            }
+            Err(Failure::Unsent(unsent)) if !fresh => {
+                // The peer had closed it while it was idle: not a try, the next connection.
+                active.not_sent();
+                drop(connection);
+                request = unsent;
+            }
+            Err(Failure::Unsent(_)) => {
+                active.broken();
+                return Err(Error::upstream_reset(
+                    ResetReason::ConnectionTermination,
+                    false,
+                ));
+            }
+            Err(Failure::Broken(error)) => {
+                active.broken();
+                if let Kind::UpstreamReset(reset) = error.kind() {
+                    if reset.reason == ResetReason::Protocol {
+                        pool.cluster.stats.upstream_cx_protocol_error.inc();
+                    }
+                }
+                return Err(error);
+            }
+        }
+    }
+}
+
+async fn over_http2(
+    pool: &Arc<HostPool>,
+    mut head: Parts,
+    upload: &Upload,
+    high_priority: bool,
+    info: &StreamInfo,
+) -> Result<Answer, Error> {
+    convert::to_http2(&mut head)?;
+    let slot = match pool.open_http2() {
+        Some(slot) => slot,
+        None => pool.wait_http2(high_priority).await?,
+    };
+    info.upstream.store(Some(Arc::clone(slot.facts())));
+    let mut active = Active::begin(pool, high_priority)?;
+    let mut sender = slot.sender();
+    let broken = |mut active: Active, error: h2::Error, sent: bool| {
+        active.broken();
+        Err(http2::broken(error, sent))
+    };
+    if let Err(error) = poll_fn(|cx| sender.poll_ready(cx)).await {
+        return broken(active, error, false);
+    }
+    let body = upload.outgoing();
+    let at_once = matches!(body, Outgoing::Empty);
+    let sent = sender.send_request(Request::from_parts(head, ()), at_once);
+    let (response, mut stream) = match sent {
+        Ok(sent) => sent,
+        Err(error) => return broken(active, error, false),
+    };
+    let mut rest = None;
+    match body {
+        Outgoing::Empty => {}
+        Outgoing::Full(bytes) => {
+            if let Err(error) = stream.send_data(bytes.unwrap_or_default(), true) {
+                return broken(active, error, true);
+            }
+        }
+        body @ Outgoing::Stream { .. } => {
+            rest = Some(tokio::spawn(http2::pump(body, stream)).abort_handle());
+        }
+    }
+    let rest = AbortOnDrop(rest);
+    match response.await {
+        Ok(response) => {
+            info.mark_upstream_first_byte();
+            let (mut head, stream) = response.into_parts();
+            head.version = Version::HTTP_11;
+            let source = Source::Http2 {
+                stream,
+                _slot: slot,
+                data_done: false,
+            };
+            let body = ResponseBody::new(source, active, rest.keep());
+            Ok(answer(head, body).await)
+        }
+        Err(error) => {
+            active.broken();
+            Err(http2::broken(error, true))
+        }
+    }
+}
+
+async fn answer(head: http::response::Parts, mut body: ResponseBody) -> Answer {
+    let complete = poll_fn(|cx| Poll::Ready(body.take_if_complete(cx))).await;
+    Answer {
+        head,
+        body: match complete {
+            Some(body) => AnswerBody::Complete(body),
+            None => AnswerBody::Arriving(Box::new(body)),
+        },
+    }
+}
+
+struct AbortOnDrop(Option<tokio::task::AbortHandle>);
+
+impl AbortOnDrop {
+    fn keep(mut self) -> Option<tokio::task::AbortHandle> {
+        self.0.take()
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The response body on its way down: it polls its HTTP/1 connection, gives back what it used,
+//! and obeys the limits that go on until the response is complete.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use tandem_core::{Body, Error};
+use tokio::task::AbortHandle;
+
+use crate::active::Active;
+use crate::pool::{http1, http2};
+use crate::timeout::Alarm;
+
+/// A response body that is still arriving.
+pub(crate) struct ResponseBody {
+    source: Source,
+    first: Option<Bytes>,
+    active: Active,
+    alarm: Option<Alarm>,
+    /// Sends the rest of the request meanwhile.
+    upload: Option<AbortHandle>,
+    done: bool,
+}
+
+/// Where it comes from.
+pub(crate) enum Source {
+    Http1 {
+        incoming: Incoming,
+        /// `None`: it runs on its own.
+        connection: Option<Box<http1::Connection>>,
+    },
+    Http2 {
+        stream: h2::RecvStream,
+        _slot: http2::Slot,
+        data_done: bool,
+    },
+}
+
+impl ResponseBody {
+    pub(crate) fn new(source: Source, active: Active, upload: Option<AbortHandle>) -> Self {
+        Self {
+            source,
+            first: None,
+            active,
+            alarm: None,
+            upload,
+            done: false,
+        }
+    }
+
+    /// If the whole body has arrived already, that; nothing is left to wait for then.
+    pub(crate) fn take_if_complete(&mut self, cx: &mut Context<'_>) -> Option<Body> {
+        if self.is_end_stream() {
+            self.finish();
+            return Some(Body::empty());
+        }
+        match self.poll_source(cx) {
+            Poll::Ready(None) => {
+                self.finish();
+                Some(Body::empty())
+            }
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) if self.source.is_end_stream() => {
+                    self.finish();
+                    Some(Body::from(data))
+                }
+                Ok(data) => {
+                    self.first = Some(data);
+                    None
+                }
+                // Trailers without data: a gRPC failure after its headers, for instance.
+                Err(frame) => {
+                    self.finish();
+                    let trailers = frame.into_trailers().ok();
+                    Some(Body::new(OnlyTrailers(trailers)))
+                }
+            },
+            Poll::Ready(Some(Err(_))) | Poll::Pending => None,
+        }
+    }
+
+    /// With the limits that the rest of the response has to meet.
+    pub(crate) fn within(mut self, alarm: Option<Alarm>) -> Body {
+        self.alarm = alarm;
+        Body::new(self)
+    }
+
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut self.source {
+            Source::Http1 {
+                incoming,
+                connection,
+            } => {
+                let mut polled = Pin::new(&mut *incoming).poll_frame(cx);
+                if polled.is_pending() {
+                    if let Some(connection) = connection {
+                        connection.drive(cx);
+                        polled = Pin::new(incoming).poll_frame(cx);
+                    }
+                }
+                match polled {
+                    Poll::Pending => Poll::Pending,
+                    Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {
+                        // As Envoy without `enable_trailers`: HTTP/1 trailers end here.
+                        Poll::Ready(None)
+                    }
+                    Poll::Ready(frame) => Poll::Ready(
+                        frame.map(|frame| frame.map_err(|error| http1::broken(error, true))),
+                    ),
+                }
+            }
+            Source::Http2 {
+                stream, data_done, ..
+            } => {
+                if !*data_done {
+                    match stream.poll_data(cx) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(Some(Ok(data))) => {
+                            let _ = stream.flow_control().release_capacity(data.len());
+                            return Poll::Ready(Some(Ok(Frame::data(data))));
+                        }
+                        Poll::Ready(Some(Err(error))) => {
+                            return Poll::Ready(match error.reason() {
+                                // The peer has said all and wants no more of the request.
+                                Some(h2::Reason::NO_ERROR) if error.is_reset() => None,
+                                _ => Some(Err(http2::broken(error, true))),
+                            });
+                        }
+                        Poll::Ready(None) => *data_done = true,
+                    }
+                }
+                stream.poll_trailers(cx).map(|trailers| match trailers {
+                    Ok(trailers) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
+                    Err(error) => Some(Err(http2::broken(error, true))),
+                })
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        if std::mem::replace(&mut self.done, true) {
+            return;
+        }
+        self.active.complete();
+        self.alarm = None;
+        if let Some(upload) = self.upload.take() {
+            upload.abort();
+        }
+        if let Source::Http1 { connection, .. } = &mut self.source {
+            if let Some(connection) = connection.take() {
+                self.active.pool.give_back_http1(connection);
+            }
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if self.done {
+            return Poll::Ready(None);
+        }
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        let polled = self.poll_source(cx);
+        match &polled {
+            Poll::Pending => {
+                if let Some(alarm) = &mut self.alarm {
+                    if let Poll::Ready(error) = alarm.poll(cx) {
+                        self.done = true;
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                }
+            }
+            Poll::Ready(None) => self.finish(),
+            Poll::Ready(Some(Err(_))) => {
+                self.active.broken();
+                self.done = true;
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                if frame.is_trailers() || self.source.is_end_stream() {
+                    self.finish();
+                }
+            }
+        }
+        polled
+    }
+}
+
+impl Source {
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http1 { incoming, .. } => incoming.is_end_stream(),
+            Self::Http2 { stream, .. } => stream.is_end_stream(),
+        }
+    }
+}
+
+impl http_body::Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.get_mut().poll_next(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.done || (self.first.is_none() && self.source.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = match &self.source {
+            Source::Http1 { incoming, .. } => incoming.size_hint(),
+            Source::Http2 { .. } => SizeHint::default(),
+        };
+        match (&self.first, rest.exact()) {
+            (None, _) => rest,
+            (Some(first), Some(exact)) => SizeHint::with_exact(exact + first.len() as u64),
+            (Some(_), None) => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        if let Some(upload) = self.upload.take() {
+            upload.abort();
+        }
+    }
+}
+
+struct OnlyTrailers(Option<http::HeaderMap>);
+
+impl http_body::Body for OnlyTrailers {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Poll::Ready(self.0.take().map(|trailers| Ok(Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+}

@@ -1,0 +1,80 @@
+//! Between the HTTP/1 and the HTTP/2 form of a request head.
+
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, StatusCode, Uri, Version};
+use tandem_core::Error;
+use tandem_core::error::LocalReply;
+
+use crate::upload::Outgoing;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Origin form and a `host` header; chunked where the length is not known.
+pub(crate) fn to_http1(head: &mut Parts, body: &Outgoing) {
+    head.version = Version::HTTP_11;
+    if head.uri.scheme().is_some() || head.uri.authority().is_some() {
+        let parts = std::mem::take(&mut head.uri).into_parts();
+        if let Some(authority) = &parts.authority {
+            if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+                head.headers.insert(HOST, host);
+            }
+        }
+        head.uri = parts.path_and_query.map_or_else(Uri::default, Uri::from);
+    }
+    match body {
+        Outgoing::Empty | Outgoing::Full(None) => {
+            head.headers.remove(TRANSFER_ENCODING);
+        }
+        Outgoing::Full(Some(_)) | Outgoing::Stream { .. } => {
+            if !head.headers.contains_key(CONTENT_LENGTH) {
+                // Said outright, since hyper assumes that a GET has no body.
+                let chunked = HeaderValue::from_static("chunked");
+                head.headers.insert(TRANSFER_ENCODING, chunked);
+            }
+        }
+    }
+}
+
+/// Scheme, authority and path in the URI; nothing that belongs to a connection.
+pub(crate) fn to_http2(head: &mut Parts) -> Result<(), Error> {
+    head.version = Version::HTTP_2;
+    let host = head.headers.remove(HOST);
+    if head.uri.authority().is_none() || head.uri.scheme().is_none() {
+        let mut parts = std::mem::take(&mut head.uri).into_parts();
+        if parts.authority.is_none() {
+            let host = host.ok_or_else(bad_host)?;
+            parts.authority = Some(Authority::try_from(host.as_bytes()).map_err(|_| bad_host())?);
+        }
+        parts.scheme.get_or_insert(Scheme::HTTP);
+        parts
+            .path_and_query
+            .get_or_insert(PathAndQuery::from_static("/"));
+        head.uri = Uri::from_parts(parts).map_err(|_| bad_host())?;
+    }
+    for name in [
+        CONNECTION,
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        TRANSFER_ENCODING,
+        UPGRADE,
+    ] {
+        head.headers.remove(name);
+    }
+    if let Some(te) = head.headers.get(TE) {
+        if te != "trailers" {
+            head.headers.remove(TE);
+        }
+    }
+    Ok(())
+}
+
+fn bad_host() -> Error {
+    Error::reply(LocalReply::new(
+        StatusCode::BAD_REQUEST,
+        "",
+        "host_cannot_be_an_authority",
+    ))
+}

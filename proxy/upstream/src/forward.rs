@@ -1,0 +1,255 @@
+//! The end of every chain: sends the request to the chosen cluster, within its limits, as
+//! often as its policy allows.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, header};
+use tandem_core::error::{Kind, LocalReply};
+use tandem_core::ext::{ChosenCluster, StreamInfo};
+use tandem_core::{Error, HttpService, Request, Response};
+use tower::service_fn;
+
+use crate::attempt::{self, Answer};
+use crate::pool::HostPool;
+use crate::retry::Retry;
+use crate::timeout::{self, Alarm, Limits};
+use crate::upload::Upload;
+use crate::worker::WorkerCluster;
+use crate::{Clusters, RoutePolicy, outlier};
+
+const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
+const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// What one route's requests share on a worker.
+struct Forward {
+    clusters: Clusters,
+    policy: Arc<RoutePolicy>,
+    /// `x-envoy-expected-rq-timeout-ms` unless the request asks for other limits.
+    expected: Option<HeaderValue>,
+}
+
+/// Sends requests to the cluster that [`ChosenCluster`] in their extensions names, as `policy`
+/// says. They must carry their `Arc<StreamInfo>`.
+pub fn forward(clusters: Clusters, policy: Arc<RoutePolicy>) -> HttpService {
+    let expected = timeout::expected_by_default(&policy);
+    let forward = Arc::new(Forward {
+        clusters,
+        policy,
+        expected,
+    });
+    HttpService::new(service_fn(move |request| {
+        run(Arc::clone(&forward), request)
+    }))
+}
+
+async fn run(forward: Arc<Forward>, request: Request) -> Result<Response, Error> {
+    let policy = &*forward.policy;
+    let (mut head, body) = request.into_parts();
+    let extensions = std::mem::take(&mut head.extensions);
+    let info = extensions.get::<Arc<StreamInfo>>().ok_or_else(misbuilt)?;
+    let ChosenCluster(name) = extensions.get().ok_or_else(misbuilt)?;
+    let cluster = forward
+        .clusters
+        .find(name)
+        .ok_or_else(|| Error::new(Kind::ClusterNotFound(policy.cluster_not_found)))?;
+    let _ = info.cluster.set(Arc::clone(name));
+
+    let has_envoy = head
+        .headers
+        .keys()
+        .any(|n| n.as_str().starts_with("x-envoy-"));
+    let limits = timeout::plan(
+        policy,
+        forward.expected.as_ref(),
+        &mut head.headers,
+        has_envoy,
+        info.is_grpc,
+    );
+    let retry = Retry::plan(policy.retry.as_ref(), &mut head, has_envoy);
+    let keep = retry.as_ref().map(|_| policy.buffer_limit);
+    let mut body = Some(body);
+    let upload =
+        poll_fn(|cx| Poll::Ready(Upload::begin(body.take().unwrap_or_default(), keep, cx))).await?;
+    let began = info.start.elapsed();
+    let mut alarm = Alarm::new(&limits, &upload, info);
+
+    let tries = Tries {
+        policy,
+        cluster: &cluster,
+        limits: &limits,
+        upload: &upload,
+        info,
+    };
+    let answer = tries.run(head, retry, &mut alarm).await;
+    let mut answer = answer.inspect_err(|error| {
+        if let Kind::RequestTimeout = error.kind() {
+            cluster.shared.stats.upstream_rq_timeout.inc();
+        }
+    })?;
+    if !policy.router.suppress_envoy_headers {
+        let asked = match &upload {
+            Upload::Stream(_) => info.request_duration().unwrap_or(began),
+            Upload::Empty | Upload::Full(_) => began,
+        };
+        let took = info
+            .response_duration()
+            .unwrap_or(began)
+            .saturating_sub(asked);
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        answer.head.headers.insert(SERVICE_TIME, number(millis));
+    }
+    if policy.attempt_count_in_response {
+        let attempts = info.attempts.load(std::sync::atomic::Ordering::Relaxed);
+        answer
+            .head
+            .headers
+            .insert(ATTEMPT_COUNT, number(attempts.into()));
+    }
+    Ok(answer.into_response(alarm))
+}
+
+/// What every try of one request has in common.
+struct Tries<'a> {
+    policy: &'a RoutePolicy,
+    cluster: &'a WorkerCluster,
+    limits: &'a Limits,
+    upload: &'a Upload,
+    info: &'a StreamInfo,
+}
+
+impl Tries<'_> {
+    async fn run(
+        &self,
+        head: Parts,
+        mut retry: Option<Box<Retry>>,
+        alarm: &mut Option<Alarm>,
+    ) -> Result<Answer, Error> {
+        let mut head = Some(head);
+        loop {
+            let again = match &retry {
+                Some(retry) if retry.may_follow() => head.clone(),
+                _ => None,
+            };
+            let Some(next) = head.take() else {
+                return Err(misbuilt());
+            };
+            head = again;
+            let mut tried = None;
+            let outcome = self.once(next, alarm, &mut tried).await?;
+            let Some(planned) = &mut retry else {
+                return outcome;
+            };
+            let shared = &self.cluster.shared;
+            let wait = planned.after(
+                match &outcome {
+                    Ok(answer) => Ok((answer.head.status, &answer.head.headers)),
+                    Err(error) => Err(error),
+                },
+                &shared.stats,
+                shared.breaker(self.policy.high_priority),
+                self.info,
+                self.upload.can_replay(self.policy.buffer_limit),
+            );
+            let Some(wait) = wait else { return outcome };
+            // The refused answer goes back to its connection, or closes it, before the wait.
+            drop(outcome);
+            timeout::within(alarm, tokio::time::sleep(wait)).await?;
+        }
+    }
+
+    /// The outer error ends the request; the inner one is the outcome of this try.
+    async fn once(
+        &self,
+        mut head: Parts,
+        alarm: &mut Option<Alarm>,
+        tried: &mut Option<Arc<HostPool>>,
+    ) -> Result<Result<Answer, Error>, Error> {
+        let attempt = 1 + self
+            .info
+            .attempts
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let pool = match self.cluster.choose() {
+            Ok(pool) => tried.insert(pool),
+            Err(error) => return Ok(Err(error)),
+        };
+        if self.policy.include_attempt_count {
+            head.headers.insert(ATTEMPT_COUNT, number(attempt.into()));
+        }
+        if self.policy.auto_host_rewrite && !pool.host.hostname.is_empty() {
+            rewrite_host(&mut head, &pool.host.hostname, self.policy);
+        }
+        let send = attempt::send(
+            pool,
+            head,
+            self.upload,
+            self.policy.high_priority,
+            self.info,
+        );
+        let outcome = match self.limits.per_try.or(self.limits.per_try_idle) {
+            None => timeout::within(alarm, send).await,
+            Some(limit) => match timeout::within(alarm, tokio::time::timeout(limit, send)).await {
+                Ok(Ok(outcome)) => Ok(outcome),
+                Ok(Err(_elapsed)) => Ok(Err(self.try_timed_out(pool))),
+                Err(rung) => Err(rung),
+            },
+        };
+        if outcome.is_err() {
+            outlier::timed_out(&self.cluster.shared, &pool.host);
+        }
+        outcome
+    }
+
+    fn try_timed_out(&self, pool: &HostPool) -> Error {
+        let stats = &self.cluster.shared.stats;
+        if self.limits.per_try.is_some() {
+            stats.upstream_rq_per_try_timeout.inc();
+        } else {
+            stats.upstream_rq_per_try_idle_timeout.inc();
+        }
+        outlier::timed_out(&self.cluster.shared, &pool.host);
+        Error::new(Kind::PerTryTimeout)
+    }
+}
+
+fn rewrite_host(head: &mut Parts, hostname: &str, policy: &RoutePolicy) {
+    let Ok(value) = HeaderValue::from_str(hostname) else {
+        return;
+    };
+    let mut request = http::Request::from_parts(std::mem::replace(head, empty()), ());
+    if policy.append_x_forwarded_host {
+        if let Ok(old) = HeaderValue::from_str(tandem_core::authority::get(&request)) {
+            request.headers_mut().append(FORWARDED_HOST, old);
+        }
+    }
+    tandem_core::authority::set(&mut request, &value);
+    if request.uri().authority().is_none() {
+        request.headers_mut().insert(header::HOST, value);
+    }
+    *head = request.into_parts().0;
+}
+
+fn empty() -> Parts {
+    http::Request::new(()).into_parts().0
+}
+
+/// Small numbers, the usual ones, need no allocation.
+fn number(n: u64) -> HeaderValue {
+    const SMALL: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    match usize::try_from(n).ok().and_then(|n| SMALL.get(n)) {
+        Some(text) => HeaderValue::from_static(text),
+        None => HeaderValue::from(n),
+    }
+}
+
+/// The chain above did not say where the request goes: a mistake of this program.
+fn misbuilt() -> Error {
+    Error::reply(LocalReply::new(
+        http::StatusCode::INTERNAL_SERVER_ERROR,
+        "",
+        "request_without_cluster_or_stream_info",
+    ))
+}

@@ -1,0 +1,223 @@
+//! Outlier detection: hosts that fail several times in a row are left alone for a while.
+//!
+//! Workers count and eject; the sweep on the control thread brings hosts back. Counting is a
+//! few atomics; publishing changed health happens only when a host is ejected or returns.
+
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use tandem_model::cluster::OutlierDetection;
+
+use crate::cluster::SharedCluster;
+use crate::host::Host;
+use crate::stats::Detector;
+
+/// A connection was made.
+pub(crate) fn connected(cluster: &SharedCluster, host: &Host) {
+    if let Some(detection) = &cluster.config.outlier_detection {
+        if detection.split_external_local_origin_errors {
+            host.state.consecutive_local.store(0, Relaxed);
+        }
+    }
+}
+
+/// The host answered.
+pub(crate) fn answered(cluster: &SharedCluster, host: &Host, status: StatusCode) {
+    let state = &host.state;
+    if status.is_server_error() {
+        state.errors.fetch_add(1, Relaxed);
+    } else {
+        state.successes.fetch_add(1, Relaxed);
+    }
+    let Some(detection) = &cluster.config.outlier_detection else {
+        return;
+    };
+    if detection.split_external_local_origin_errors {
+        state.consecutive_local.store(0, Relaxed);
+    }
+    if !status.is_server_error() {
+        // Loaded first: stores would make all workers fight over the line.
+        if state.consecutive_5xx.load(Relaxed) != 0 {
+            state.consecutive_5xx.store(0, Relaxed);
+        }
+        if state.consecutive_gateway.load(Relaxed) != 0 {
+            state.consecutive_gateway.store(0, Relaxed);
+        }
+        return;
+    }
+    failed_externally(
+        cluster,
+        host,
+        detection,
+        matches!(status.as_u16(), 502..=504),
+    );
+}
+
+/// No answer: the connection failed or broke.
+pub(crate) fn local_failure(cluster: &SharedCluster, host: &Host) {
+    host.state.errors.fetch_add(1, Relaxed);
+    let Some(detection) = &cluster.config.outlier_detection else {
+        return;
+    };
+    if !detection.split_external_local_origin_errors {
+        // Counted as the 503 that the client gets.
+        return failed_externally(cluster, host, detection, true);
+    }
+    count(
+        cluster,
+        host,
+        &host.state.consecutive_local,
+        detection.consecutive_local_origin_failure,
+        detection.enforcing_consecutive_local_origin_failure,
+        &cluster.stats.outlier.consecutive_local_origin_failure,
+    );
+}
+
+/// No answer in time.
+pub(crate) fn timed_out(cluster: &SharedCluster, host: &Host) {
+    host.state.timeouts.fetch_add(1, Relaxed);
+    local_failure(cluster, host);
+}
+
+fn failed_externally(
+    cluster: &SharedCluster,
+    host: &Host,
+    detection: &OutlierDetection,
+    gateway: bool,
+) {
+    let stats = &cluster.stats.outlier;
+    if gateway {
+        count(
+            cluster,
+            host,
+            &host.state.consecutive_gateway,
+            detection.consecutive_gateway_failure,
+            detection.enforcing_consecutive_gateway_failure,
+            &stats.consecutive_gateway_failure,
+        );
+    } else {
+        host.state.consecutive_gateway.store(0, Relaxed);
+    }
+    count(
+        cluster,
+        host,
+        &host.state.consecutive_5xx,
+        detection.consecutive_5xx,
+        detection.enforcing_consecutive_5xx,
+        &stats.consecutive_5xx,
+    );
+}
+
+fn count(
+    cluster: &SharedCluster,
+    host: &Host,
+    counter: &AtomicU32,
+    limit: u32,
+    enforcing: u32,
+    detector: &Detector,
+) {
+    if limit == 0 || counter.fetch_add(1, Relaxed) + 1 < limit {
+        return;
+    }
+    counter.store(0, Relaxed);
+    detector.detected.inc();
+    if crate::random::below(100) < enforcing as usize && eject(cluster, host) {
+        detector.enforced.inc();
+    }
+}
+
+/// Whether the host was ejected now.
+fn eject(cluster: &SharedCluster, host: &Host) -> bool {
+    let Some(detection) = &cluster.config.outlier_detection else {
+        return false;
+    };
+    let stats = &cluster.stats.outlier;
+    {
+        let mut ejected_at = host
+            .state
+            .ejected_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if ejected_at.is_some() {
+            return false;
+        }
+        let set = cluster.hosts();
+        let ejected = set
+            .hosts
+            .iter()
+            .filter(|host| host.state.ejected.load(Relaxed))
+            .count();
+        // One host may always be ejected, however few there are.
+        if ejected > 0
+            && (ejected + 1) * 100 > set.hosts.len() * detection.max_ejection_percent as usize
+        {
+            stats.overflow.inc();
+            return false;
+        }
+        *ejected_at = Some(Instant::now());
+        host.state.ejections.fetch_add(1, Relaxed);
+        host.state.ejected.store(true, Relaxed);
+    }
+    stats.active.add(1);
+    stats.enforced_total.inc();
+    tracing::info!(cluster = %cluster.config.name, host = %host.text, "host ejected");
+    cluster.health_changed();
+    true
+}
+
+/// Brings ejected hosts back when their time is over, each interval.
+pub(crate) async fn sweep(cluster: Arc<SharedCluster>, interval: Duration) {
+    loop {
+        tokio::time::sleep(interval).await;
+        if let Some(detection) = &cluster.config.outlier_detection {
+            sweep_once(&cluster, detection);
+        }
+    }
+}
+
+fn sweep_once(cluster: &SharedCluster, detection: &OutlierDetection) {
+    let mut changed = false;
+    for host in &cluster.hosts().hosts {
+        let state = &host.state;
+        let mut ejected_at = state
+            .ejected_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(at) = *ejected_at else {
+            // A host that stays good is trusted more again.
+            let count = state.ejections.load(Relaxed);
+            state.ejections.store(count.saturating_sub(1), Relaxed);
+            continue;
+        };
+        let times = state.ejections.load(Relaxed).max(1);
+        let longest = detection
+            .max_ejection_time
+            .max(detection.base_ejection_time);
+        let mut term = (detection.base_ejection_time * times).min(longest);
+        if !detection.max_ejection_time_jitter.is_zero() {
+            let millis = detection.max_ejection_time_jitter.as_millis();
+            let most = usize::try_from(millis).unwrap_or(usize::MAX);
+            term += Duration::from_millis(crate::random::below(most) as u64);
+        }
+        if at.elapsed() >= term {
+            *ejected_at = None;
+            state.ejected.store(false, Relaxed);
+            for counter in [
+                &state.consecutive_5xx,
+                &state.consecutive_gateway,
+                &state.consecutive_local,
+            ] {
+                counter.store(0, Relaxed);
+            }
+            cluster.stats.outlier.active.add(-1);
+            tracing::info!(cluster = %cluster.config.name, host = %host.text, "host is back");
+            changed = true;
+        }
+    }
+    if changed {
+        cluster.health_changed();
+    }
+}

@@ -1,0 +1,338 @@
+//! HTTP/1.1 connections: one request at a time, the latest used first.
+//!
+//! A connection has no task of its own: the request that uses it polls it, so a request wakes
+//! nobody. Before a request is written hyper reads; a connection that the peer closed while it
+//! was idle gives the request back unsent, and the next connection takes it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+use tandem_core::Error;
+use tandem_core::error::{Kind, ResetReason};
+use tandem_core::ext::{Protocol, UpstreamFacts};
+use tokio::sync::oneshot;
+
+use super::{HostPool, Live};
+use crate::upload::Outgoing;
+
+/// Idle connections, and requests that wait for one.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    idle: Vec<Box<Connection>>,
+    /// First come, first served. `None` says "you may try to open one".
+    waiting: VecDeque<oneshot::Sender<Option<Box<Connection>>>>,
+    open: usize,
+}
+
+/// Reads and writes one connection; hyper does not name the type that knows upgrades.
+type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
+/// One connection and what polls it.
+pub(crate) struct Connection {
+    sender: SendRequest<Outgoing>,
+    driver: Driver,
+    ended: bool,
+    requests: u32,
+    idle_since: Instant,
+    pub(crate) facts: Arc<UpstreamFacts>,
+    pub(crate) live: Live,
+}
+
+/// Why a request got no response on a connection.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Nothing of it was written.
+    Unsent(Request<Outgoing>),
+    /// It broke.
+    Broken(Error),
+}
+
+impl HostPool {
+    fn http1(&self) -> MutexGuard<'_, Pool> {
+        self.http1.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection that waits idle, if there is one young enough.
+    pub(crate) fn idle_http1(&self) -> Option<Box<Connection>> {
+        let mut connection = self.http1().idle.pop()?;
+        connection.live.busy = true;
+        Some(connection)
+    }
+
+    /// A new connection, or one that another request gives back while this waits for a slot.
+    pub(crate) async fn wait_http1(
+        self: &Arc<Self>,
+        high_priority: bool,
+    ) -> Result<Box<Connection>, Error> {
+        let breaker = self.cluster.breaker(high_priority);
+        let stats = &self.cluster.stats;
+        let Some(_pending) = breaker.take(|b| &b.pending) else {
+            stats.upstream_rq_pending_overflow.inc();
+            return Err(Error::new(Kind::Overflow));
+        };
+        stats.upstream_rq_pending_total.inc();
+        let _active = stats.upstream_rq_pending_active.guard();
+        loop {
+            let permit = breaker.take(|b| &b.connections);
+            let waiting = {
+                let mut pool = self.http1();
+                // A pool without any connection may always open one, or its requests would
+                // wait for ever behind other pools' connections.
+                match permit {
+                    Some(permit) => Err(permit),
+                    None if pool.open == 0 => Err(breaker.force(|b| &b.connections)),
+                    None => {
+                        let (give, take) = oneshot::channel();
+                        pool.waiting.push_back(give);
+                        Ok(take)
+                    }
+                }
+            };
+            match waiting {
+                Err(permit) => return self.open_http1(permit).await,
+                Ok(take) => {
+                    stats.upstream_cx_overflow.inc();
+                    if let Ok(Some(connection)) = take.await {
+                        return Ok(connection);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn open_http1(
+        self: &Arc<Self>,
+        permit: crate::breaker::Permit,
+    ) -> Result<Box<Connection>, Error> {
+        // Made before connecting, so that whatever happens the slot is given back.
+        let mut live = Live::new(self, permit);
+        live.busy = true;
+        let stats = &self.cluster.stats;
+        stats.upstream_cx_http1_total.inc();
+        let connected = self.connect().await;
+        let stream = connected.inspect_err(|_| stats.upstream_rq_pending_failure_eject.inc())?;
+        let facts = UpstreamFacts {
+            host: Arc::clone(&self.host.text),
+            cluster: Arc::clone(&self.cluster.config.name),
+            local: stream.local_addr().ok(),
+            protocol: Some(Protocol::Http11),
+        };
+        let http = &self.cluster.config.http;
+        let mut builder = Builder::new();
+        builder.max_buf_size((http.max_response_headers_kb as usize * 1024).max(8 * 1024));
+        if http.max_headers_count != 100 {
+            builder.max_headers(http.max_headers_count as usize);
+        }
+        let (sender, driver) = builder
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| broken(error, false))?;
+        Ok(Box::new(Connection {
+            sender,
+            driver: Box::pin(driver.with_upgrades()),
+            ended: false,
+            requests: 0,
+            idle_since: live.opened,
+            facts: Arc::new(facts),
+            live,
+        }))
+    }
+
+    /// Takes a connection back, for the next request, if it can serve one.
+    pub(crate) fn give_back_http1(self: &Arc<Self>, mut connection: Box<Connection>) {
+        let http = &self.cluster.config.http;
+        let stats = &self.cluster.stats;
+        if !connection.is_reusable() {
+            return;
+        }
+        connection.live.busy = false;
+        if http.max_requests_per_connection != 0
+            && connection.requests >= http.max_requests_per_connection
+        {
+            stats.upstream_cx_max_requests.inc();
+            return;
+        }
+        connection.idle_since = Instant::now();
+        if let Some(longest) = http.max_connection_duration {
+            if connection.idle_since - connection.live.opened >= longest {
+                stats.upstream_cx_max_duration_reached.inc();
+                return;
+            }
+        }
+        let mut pool = self.http1();
+        while let Some(next) = pool.waiting.pop_front() {
+            connection.live.busy = true;
+            match next.send(Some(connection)) {
+                Ok(()) => return,
+                // That request was given up; the next one, then.
+                Err(Some(back)) => connection = back,
+                Err(None) => return,
+            }
+            connection.live.busy = false;
+        }
+        pool.idle.push(connection);
+        drop(pool);
+        self.keep_swept();
+    }
+}
+
+/// A connection of any kind is being opened.
+pub(super) fn count_open(pool: &HostPool) {
+    pool.http1().open += 1;
+}
+
+/// A connection ended: the request that waits longest may open one.
+pub(super) fn wake_next(pool: &HostPool) {
+    let mut pool = pool.http1();
+    pool.open = pool.open.saturating_sub(1);
+    while let Some(next) = pool.waiting.pop_front() {
+        if next.send(None).is_ok() {
+            return;
+        }
+    }
+}
+
+/// Drops idle connections that were closed or are too old.
+pub(super) fn sweep(pool: &Arc<HostPool>) {
+    let (http, stats) = (&pool.cluster.config.http, &pool.cluster.stats);
+    let now = Instant::now();
+    let is_over = |limit: Option<std::time::Duration>, since: Instant| {
+        limit.is_some_and(|limit| now.saturating_duration_since(since) >= limit)
+    };
+    let mut dropped = Vec::new();
+    {
+        let mut pool = pool.http1();
+        let mut kept = Vec::with_capacity(pool.idle.len());
+        for mut connection in pool.idle.drain(..) {
+            let _ = connection.drive(&mut Context::from_waker(Waker::noop()));
+            if is_over(http.idle_timeout, connection.idle_since) {
+                stats.upstream_cx_idle_timeout.inc();
+                dropped.push(connection);
+            } else if is_over(http.max_connection_duration, connection.live.opened) {
+                stats.upstream_cx_max_duration_reached.inc();
+                dropped.push(connection);
+            } else if connection.ended || connection.sender.is_closed() {
+                dropped.push(connection);
+            } else {
+                kept.push(connection);
+            }
+        }
+        pool.idle = kept;
+    }
+    // Only now: ending a connection takes the pool's lock.
+    drop(dropped);
+}
+
+impl Connection {
+    /// Sends a request and waits for the response's head.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, Failure> {
+        self.requests += 1;
+        let mut response = pin!(self.sender.try_send_request(request));
+        let (driver, ended, live) = (&mut self.driver, &mut self.ended, &mut self.live);
+        let result = poll_fn(|cx| {
+            poll_driver(driver, ended, live, cx);
+            match response.as_mut().poll(cx) {
+                Poll::Pending if *ended => Poll::Ready(None),
+                other => other.map(Some),
+            }
+        })
+        .await;
+        match result {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(mut error)) => match error.take_message() {
+                Some(request) => Err(Failure::Unsent(request)),
+                None => Err(Failure::Broken(broken(error.into_error(), true))),
+            },
+            None => Err(Failure::Broken(Error::upstream_reset(
+                ResetReason::ConnectionTermination,
+                true,
+            ))),
+        }
+    }
+
+    /// Reads and writes what can be read and written now.
+    pub(crate) fn drive(&mut self, cx: &mut Context<'_>) -> bool {
+        poll_driver(&mut self.driver, &mut self.ended, &mut self.live, cx)
+    }
+
+    /// Whether another request may use it.
+    fn is_reusable(&mut self) -> bool {
+        if !self.ended && !self.sender.is_ready() {
+            // The end of a body is noticed by the poll after it.
+            let _ = self.drive(&mut Context::from_waker(Waker::noop()));
+        }
+        !self.ended && self.sender.is_ready()
+    }
+
+    /// Lets it run on its own, for an upgraded connection or a request still being sent.
+    pub(crate) fn detach(self: Box<Self>) -> tokio::task::AbortHandle {
+        let Self {
+            mut driver,
+            mut ended,
+            mut live,
+            sender,
+            ..
+        } = *self;
+        tokio::spawn(async move {
+            let _open = sender;
+            poll_fn(|cx| {
+                poll_driver(&mut driver, &mut ended, &mut live, cx);
+                if ended {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+        })
+        .abort_handle()
+    }
+}
+
+fn poll_driver(
+    driver: &mut Driver,
+    ended: &mut bool,
+    live: &mut Live,
+    cx: &mut Context<'_>,
+) -> bool {
+    if !*ended && driver.as_mut().poll(cx).is_ready() {
+        *ended = true;
+        live.by_peer = true;
+    }
+    *ended
+}
+
+/// What a hyper error says of the upstream.
+pub(crate) fn broken(error: hyper::Error, request_sent: bool) -> Error {
+    let reason = if error.is_parse() {
+        ResetReason::Protocol
+    } else {
+        ResetReason::ConnectionTermination
+    };
+    let kind = Kind::UpstreamReset(tandem_core::error::UpstreamReset {
+        reason,
+        request_sent,
+    });
+    Error::with_source(kind, error)
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("facts", &self.facts)
+            .field("requests", &self.requests)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,73 @@
+//! Connections to one host, kept by one worker.
+
+pub(crate) mod http1;
+pub(crate) mod http2;
+mod live;
+mod sweep;
+
+pub(crate) use live::Live;
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
+
+use tandem_core::Error;
+use tandem_core::error::{ConnectFailure, Kind};
+use tokio::net::TcpStream;
+
+use crate::cluster::SharedCluster;
+use crate::host::Host;
+use crate::outlier;
+
+/// A host's connections on one worker.
+///
+/// The mutexes are never contended, since all users share a thread; they are there because a
+/// chain must be `Sync`. Taking one costs a compare-and-swap, and none is held across an await.
+/// (A lock-free queue would be first in, first out: idle connections would never age.)
+#[derive(Debug)]
+pub(crate) struct HostPool {
+    pub(crate) cluster: Arc<SharedCluster>,
+    pub(crate) host: Arc<Host>,
+    pub(crate) http1: Mutex<http1::Pool>,
+    pub(crate) http2: Mutex<http2::Pool>,
+    sweeping: OnceLock<()>,
+}
+
+impl HostPool {
+    pub(crate) fn new(cluster: &Arc<SharedCluster>, host: &Arc<Host>) -> Arc<Self> {
+        Arc::new(Self {
+            cluster: Arc::clone(cluster),
+            host: Arc::clone(host),
+            http1: Mutex::default(),
+            http2: Mutex::default(),
+            sweeping: OnceLock::new(),
+        })
+    }
+
+    /// Opens a connection and counts how that went.
+    pub(crate) async fn connect(&self) -> Result<TcpStream, Error> {
+        let (stats, config) = (&self.cluster.stats, &self.cluster.config);
+        let began = Instant::now();
+        let result = tandem_transport::connect::connect(
+            self.host.address,
+            config.connect_timeout,
+            config.tcp_keepalive.as_ref(),
+        )
+        .await;
+        match &result {
+            Ok(_) => {
+                stats.upstream_cx_connect_ms.record(began.elapsed());
+                outlier::connected(&self.cluster, &self.host);
+            }
+            Err(error) => {
+                stats.upstream_cx_connect_fail.inc();
+                if let Kind::ConnectFailure(ConnectFailure::Timeout) = error.kind() {
+                    stats.upstream_cx_connect_timeout.inc();
+                }
+                self.host.state.connect_failures.fetch_add(1, Relaxed);
+                outlier::local_failure(&self.cluster, &self.host);
+            }
+        }
+        result
+    }
+}

@@ -1,0 +1,81 @@
+//! Raw connections to a cluster's endpoints, for the TCP proxy.
+
+use std::sync::Arc;
+
+use tandem_core::Error;
+use tandem_core::error::Kind;
+use tandem_core::ext::UpstreamFacts;
+use tokio::net::TcpStream;
+
+use crate::Clusters;
+use crate::active::Active;
+use crate::pool::Live;
+
+/// A connection to an endpoint; counted as open until dropped.
+#[derive(Debug)]
+pub struct TcpUpstream {
+    /// The connection.
+    pub stream: TcpStream,
+    /// Where it leads.
+    pub facts: Arc<UpstreamFacts>,
+    _active: TcpGuard,
+}
+
+#[derive(Debug)]
+struct TcpGuard {
+    _live: Live,
+    active: Active,
+}
+
+impl Drop for TcpGuard {
+    fn drop(&mut self) {
+        self.active.complete();
+    }
+}
+
+impl Clusters {
+    /// Connects to the endpoint that is next.
+    ///
+    /// # Errors
+    /// The cluster is unknown, has no usable host, its breakers are full, or the connection
+    /// could not be made.
+    pub async fn connect_tcp(&self, cluster: &str) -> Result<TcpUpstream, Error> {
+        let cluster = self.find(cluster).ok_or_else(|| {
+            Error::new(Kind::ClusterNotFound(http::StatusCode::SERVICE_UNAVAILABLE))
+        })?;
+        let pool = cluster.choose()?;
+        let stats = &pool.cluster.stats;
+        let breaker = pool.cluster.breaker(false);
+        let Some(permit) = breaker.take(|b| &b.connections) else {
+            stats.upstream_cx_overflow.inc();
+            return Err(Error::new(Kind::Overflow));
+        };
+        let live = Live::new(&pool, permit);
+        let stream = {
+            let Some(_pending) = breaker.take(|b| &b.pending) else {
+                stats.upstream_rq_pending_overflow.inc();
+                return Err(Error::new(Kind::Overflow));
+            };
+            stats.upstream_rq_pending_total.inc();
+            let _waiting = stats.upstream_rq_pending_active.guard();
+            pool.connect()
+                .await
+                .inspect_err(|_| stats.upstream_rq_pending_failure_eject.inc())?
+        };
+        let active = Active::begin(&pool, false)?;
+        let facts = UpstreamFacts {
+            host: Arc::clone(&pool.host.text),
+            cluster: Arc::clone(&pool.cluster.config.name),
+            local: stream.local_addr().ok(),
+            protocol: None,
+        };
+        Ok(TcpUpstream {
+            stream,
+            facts: Arc::new(facts),
+            _active: TcpGuard {
+                _live: live,
+                active,
+            },
+        })
+    }
+}

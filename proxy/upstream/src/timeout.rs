@@ -1,0 +1,221 @@
+//! How long a request may take: the route's limit, the caller's headers, the stream's life.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tandem_core::error::Kind;
+use tandem_core::ext::StreamInfo;
+use tandem_core::{Error, grpc};
+use tokio::time::{Instant, Sleep};
+
+use crate::RoutePolicy;
+use crate::upload::{Stream, Upload};
+
+const RQ_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-timeout-ms");
+const PER_TRY: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-per-try-timeout-ms");
+const EXPECTED: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
+
+/// The limits of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// From the end of the request to the end of the response.
+    pub(crate) route: Option<Duration>,
+    /// Each try.
+    pub(crate) per_try: Option<Duration>,
+    /// Silence within a try.
+    pub(crate) per_try_idle: Option<Duration>,
+    /// From the start of the stream.
+    pub(crate) stream: Option<Duration>,
+}
+
+/// Works the limits out and tells the upstream; `has_envoy` says whether any `x-envoy-` header
+/// is there, and `expected` is the header for the route's own limits, made beforehand.
+pub(crate) fn plan(
+    policy: &RoutePolicy,
+    expected: Option<&HeaderValue>,
+    headers: &mut HeaderMap,
+    has_envoy: bool,
+    is_grpc: bool,
+) -> Limits {
+    let retry = policy.retry.as_deref();
+    let mut limits = Limits {
+        route: positive(policy.timeout),
+        per_try: retry.and_then(|retry| positive(retry.per_try_timeout)),
+        per_try_idle: retry.and_then(|retry| positive(retry.per_try_idle_timeout)),
+        stream: stream_limit(policy, headers, is_grpc),
+    };
+    let mut known = expected;
+    if has_envoy {
+        known = None;
+        let asked = take_millis(headers, &RQ_TIMEOUT);
+        let told = policy
+            .router
+            .respect_expected_rq_timeout
+            .then(|| millis(headers, &EXPECTED))
+            .flatten();
+        if let Some(timeout) = told.or(asked) {
+            limits.route = positive(Some(timeout));
+        }
+        if let Some(timeout) = take_millis(headers, &PER_TRY) {
+            limits.per_try = positive(Some(timeout));
+        }
+    }
+    if let (Some(per_try), Some(route)) = (limits.per_try, limits.route) {
+        if per_try >= route {
+            limits.per_try = None;
+        }
+    }
+    if !policy.router.suppress_envoy_headers {
+        match known.cloned().or_else(|| expected_header(&limits)) {
+            Some(value) => {
+                headers.insert(EXPECTED, value);
+            }
+            None if has_envoy => {
+                headers.remove(EXPECTED);
+            }
+            None => {}
+        }
+    }
+    limits
+}
+
+/// The header that a policy's own limits amount to.
+pub(crate) fn expected_by_default(policy: &RoutePolicy) -> Option<HeaderValue> {
+    let per_try = policy
+        .retry
+        .as_deref()
+        .and_then(|r| positive(r.per_try_timeout));
+    let route = positive(policy.timeout);
+    expected_header(&Limits {
+        route,
+        per_try: per_try.filter(|per_try| route.is_none_or(|route| *per_try < route)),
+        per_try_idle: None,
+        stream: None,
+    })
+}
+
+fn expected_header(limits: &Limits) -> Option<HeaderValue> {
+    let limit = limits.per_try.or(limits.route)?;
+    let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    (millis > 0).then(|| HeaderValue::from(millis))
+}
+
+fn stream_limit(policy: &RoutePolicy, headers: &HeaderMap, is_grpc: bool) -> Option<Duration> {
+    if let (true, Some(max)) = (is_grpc, policy.grpc_timeout_max) {
+        if let Some(asked) = headers
+            .get(grpc::GRPC_TIMEOUT)
+            .and_then(grpc::parse_timeout)
+        {
+            let capped = if max.is_zero() { asked } else { asked.min(max) };
+            let offset = policy.grpc_timeout_offset.unwrap_or_default();
+            // An offset beyond the timeout is left out, as in Envoy.
+            let limit = capped.checked_sub(offset).unwrap_or(capped);
+            return Some(limit);
+        }
+        return positive(Some(max));
+    }
+    positive(policy.max_stream_duration)
+}
+
+fn positive(limit: Option<Duration>) -> Option<Duration> {
+    limit.filter(|limit| !limit.is_zero())
+}
+
+fn millis(headers: &HeaderMap, name: &HeaderName) -> Option<Duration> {
+    let text = headers.get(name)?.to_str().ok()?;
+    text.parse().ok().map(Duration::from_millis)
+}
+
+fn take_millis(headers: &mut HeaderMap, name: &HeaderName) -> Option<Duration> {
+    let value = millis(headers, name);
+    headers.remove(name);
+    value
+}
+
+/// Rings when the route's or the stream's limit has passed.
+pub(crate) struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// What rings first.
+    stream_first: bool,
+    route: Option<Duration>,
+    stream_end: Option<Instant>,
+    /// The route's limit begins when this has ended.
+    upload: Option<Arc<Stream>>,
+}
+
+impl Alarm {
+    /// `None` if nothing limits the request.
+    pub(crate) fn new(limits: &Limits, upload: &Upload, info: &StreamInfo) -> Option<Self> {
+        if limits.route.is_none() && limits.stream.is_none() {
+            return None;
+        }
+        let mut alarm = Self {
+            sleep: None,
+            stream_first: false,
+            route: limits.route,
+            stream_end: limits
+                .stream
+                .map(|limit| Instant::from_std(info.start) + limit),
+            upload: upload.unfinished().cloned(),
+        };
+        alarm.set();
+        Some(alarm)
+    }
+
+    fn set(&mut self) {
+        let route = match (&self.upload, self.route) {
+            (None, Some(route)) => Some(Instant::now() + route),
+            _ => None,
+        };
+        let (first, stream_first) = match (route, self.stream_end) {
+            (Some(route), Some(stream)) if stream < route => (Some(stream), true),
+            (Some(route), _) => (Some(route), false),
+            (None, stream) => (stream, true),
+        };
+        self.stream_first = stream_first;
+        self.sleep = first.map(|at| Box::pin(tokio::time::sleep_until(at)));
+    }
+
+    /// The error to fail with, once a limit has passed.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        if let Some(upload) = &self.upload {
+            upload.wake_at_end(cx);
+            if upload.has_ended() {
+                self.upload = None;
+                self.set();
+            }
+        }
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().poll(cx).map(|()| {
+                Error::new(if self.stream_first {
+                    Kind::MaxStreamDuration
+                } else {
+                    Kind::RequestTimeout
+                })
+            }),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// Polls `future` until it is done or the alarm rings.
+pub(crate) async fn within<F: Future>(
+    alarm: &mut Option<Alarm>,
+    future: F,
+) -> Result<F::Output, Error> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        match alarm {
+            Some(alarm) => alarm.poll(cx).map(Err),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}

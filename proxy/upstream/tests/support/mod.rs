@@ -1,0 +1,221 @@
+//! Fakes for the tests of this crate: upstream servers, clusters, requests.
+#![allow(dead_code, reason = "each test file uses some of it")]
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tandem_core::ext::{ChosenCluster, ConnectionInfo, Protocol, StreamInfo};
+use tandem_core::stats::Registry;
+use tandem_core::{Body, HttpService};
+use tandem_model::cluster::*;
+use tandem_model::{Address, Cluster, Percent};
+use tandem_upstream::{ClusterManager, RoutePolicy, forward};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Serves every connection with `handler`, HTTP/1 or HTTP/2; counts connections.
+pub(crate) async fn server<F, R>(http2: bool, handler: F) -> (SocketAddr, Arc<AtomicUsize>)
+where
+    F: Fn(Request<Incoming>) -> R + Clone + Send + 'static,
+    R: Future<Output = Response<Body>> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let handler = handler.clone();
+            let service = service_fn(move |request| {
+                let response = handler(request);
+                async move { Ok::<_, Infallible>(response.await) }
+            });
+            tokio::spawn(async move {
+                let io = TokioIo::new(stream);
+                if http2 {
+                    let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                    let _ = builder.serve_connection(io, service).await;
+                } else {
+                    let builder = hyper::server::conn::http1::Builder::new();
+                    let _ = builder.serve_connection(io, service).await;
+                }
+            });
+        }
+    });
+    (addr, connections)
+}
+
+/// Answers each connection's first bytes by script: one entry for each connection.
+pub(crate) async fn scripted(script: Vec<Option<&'static str>>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        for answer in script {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(play(stream, answer));
+        }
+    });
+    addr
+}
+
+async fn play(mut stream: TcpStream, answer: Option<&'static str>) {
+    let mut buffer = [0; 4096];
+    let _ = stream.read(&mut buffer).await;
+    match answer {
+        Some(answer) => {
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+        // Silence.
+        None => tokio::time::sleep(Duration::from_secs(3600)).await,
+    }
+}
+
+/// A cluster named `c` of these addresses, with Envoy's defaults.
+pub(crate) fn cluster(addresses: &[SocketAddr]) -> Cluster {
+    let endpoint = |addr: &SocketAddr| Endpoint {
+        address: Address::Socket(*addr),
+        hostname: "".into(),
+        weight: 1,
+        health: EndpointHealth::Healthy,
+    };
+    Cluster {
+        name: "c".into(),
+        stat_name: "c".into(),
+        discovery: Discovery::Static,
+        load_assignment: LoadAssignment {
+            localities: vec![LocalityEndpoints {
+                locality: Default::default(),
+                priority: 0,
+                weight: None,
+                endpoints: addresses.iter().map(endpoint).collect(),
+            }],
+            overprovisioning_factor: 140,
+        },
+        connect_timeout: Duration::from_secs(5),
+        lb_policy: LbPolicy::RoundRobin,
+        healthy_panic_threshold: Percent::from_f64(50.0),
+        circuit_breakers: Thresholds::default(),
+        circuit_breakers_high: Thresholds::default(),
+        outlier_detection: None,
+        http: UpstreamHttp::default(),
+        per_connection_buffer_limit_bytes: 1024 * 1024,
+        tcp_keepalive: None,
+    }
+}
+
+/// One worker on one cluster.
+pub(crate) struct Rig {
+    pub stats: Registry,
+    pub manager: Arc<ClusterManager>,
+    pub service: HttpService,
+    pub info: std::sync::Mutex<Option<Arc<StreamInfo>>>,
+    pub protocol: Protocol,
+}
+
+impl Rig {
+    pub(crate) fn new(cluster: Cluster, policy: RoutePolicy) -> Self {
+        let stats = Registry::default();
+        let control = tokio::runtime::Handle::current();
+        let manager = ClusterManager::new(&[Arc::new(cluster)], &stats, &control);
+        let service = forward(manager.worker(), Arc::new(policy));
+        Self {
+            stats,
+            manager,
+            service,
+            info: Default::default(),
+            protocol: Protocol::Http11,
+        }
+    }
+
+    pub(crate) async fn send(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, tandem_core::Error> {
+        self.send_to("c", request).await
+    }
+
+    pub(crate) async fn send_to(
+        &self,
+        cluster: &str,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, tandem_core::Error> {
+        let connection = ConnectionInfo {
+            id: 1,
+            remote: None,
+            local: None,
+            listener: "l".into(),
+            filter_chain: "".into(),
+            tls: false,
+            wire_received: Default::default(),
+            wire_sent: Default::default(),
+        };
+        let mut info = StreamInfo::new(Arc::new(connection), self.protocol, 1);
+        info.is_grpc = tandem_core::grpc::is_grpc(request.headers());
+        let info = Arc::new(info);
+        *self.info.lock().unwrap() = Some(Arc::clone(&info));
+        request.extensions_mut().insert(info);
+        request
+            .extensions_mut()
+            .insert(ChosenCluster(cluster.into()));
+        self.service.dispatch(request).await
+    }
+
+    pub(crate) fn info(&self) -> Arc<StreamInfo> {
+        self.info.lock().unwrap().clone().unwrap()
+    }
+
+    /// The value of `cluster.c.<name>`.
+    pub(crate) fn stat(&self, name: &str) -> i64 {
+        let name = format!("cluster.c.{name}");
+        let text = self.stats.text(|n| n == name, false);
+        let value = text.trim().rsplit(' ').next().unwrap_or("");
+        value.parse().unwrap_or(-1)
+    }
+}
+
+pub(crate) fn get(path: &str) -> Request<Body> {
+    let request = Request::get(path).header("host", "example.org");
+    request.body(Body::empty()).unwrap()
+}
+
+pub(crate) fn post(body: Body) -> Request<Body> {
+    let request = Request::post("/").header("host", "example.org");
+    request.body(body).unwrap()
+}
+
+pub(crate) async fn text(response: Response<Body>) -> String {
+    let bytes = response.into_body().collect_bounded(1 << 24).await;
+    String::from_utf8(bytes.unwrap().unwrap().to_vec()).unwrap()
+}
+
+/// A body whose chunks the test sends one by one.
+pub(crate) fn channel() -> (tokio::sync::mpsc::UnboundedSender<Bytes>, Body) {
+    let (send, receive) = tokio::sync::mpsc::unbounded_channel();
+    (send, Body::new(Channel(receive)))
+}
+
+struct Channel(tokio::sync::mpsc::UnboundedReceiver<Bytes>);
+
+impl http_body::Body for Channel {
+    type Data = Bytes;
+    type Error = tandem_core::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, tandem_core::Error>>> {
+        self.0
+            .poll_recv(cx)
+            .map(|chunk| chunk.map(|chunk| Ok(http_body::Frame::data(chunk))))
+    }
+}
