@@ -1,1 +1,29 @@
-//! (being written)
+//! The assembled paths: what a connection and a request go through, in which order and why.
+//!
+//! Read [`listener`] (accepting), [`server`] (serving a connection), [`hcm`] (everything a
+//! request passes whatever its route) and [`router`] (its route) in this order. This crate
+//! names no filter: it is given a function that builds them.
+
+pub mod access_log;
+pub mod hcm;
+pub mod router;
+
+use tandem_core::directory::Directory;
+use tandem_core::filter::BuildFilter;
+use tandem_core::stats::Registry;
+use tandem_upstream::Clusters;
+
+/// What one worker's paths are built with.
+#[derive(Clone, Debug)]
+pub struct Deps {
+    /// This worker's clusters.
+    pub clusters: Clusters,
+    /// The process's metrics.
+    pub stats: Registry,
+    /// Builds filters.
+    pub filters: BuildFilter,
+    /// This worker's HTTP services.
+    pub directory: Directory,
+    /// Where access logs go.
+    pub logs: access_log::Sinks,
+}

@@ -55,6 +55,10 @@ pub struct StreamInfo {
     pub received: OnceLock<Captured>,
     /// Request headers for logs, as they went to the upstream; only where they differ.
     pub sent: OnceLock<Captured>,
+    /// The idle timeout of the route, where it has one of its own; zero is no limit.
+    pub idle_timeout: OnceLock<Duration>,
+    /// The request's id, once it has one.
+    pub request_id: OnceLock<HeaderValue>,
     /// What logs want of the request headers.
     pub capture: Option<Arc<CaptureSpec>>,
     flags: AtomicU32,
@@ -118,6 +122,8 @@ impl StreamInfo {
             transport_failure: OnceLock::new(),
             received: OnceLock::new(),
             sent: OnceLock::new(),
+            idle_timeout: OnceLock::new(),
+            request_id: OnceLock::new(),
             capture: None,
             flags: AtomicU32::new(0),
             request_end: AtomicU64::new(0),

@@ -1,0 +1,142 @@
+//! The end of a request: whoever drops the last of it, the line is written once.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context as Task, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body::{Body as _, Frame, SizeHint};
+use tandem_core::ext::StreamInfo;
+use tandem_core::format::Context;
+use tandem_core::stats::GaugeGuard;
+use tandem_core::{Body, BodyError, Response, ResponseFlags};
+
+use super::Logs;
+use crate::hcm::Stats;
+
+/// What is to be done when a request is over. Dropped before the end, it says that the client
+/// went away.
+#[derive(Debug)]
+pub(crate) struct Finish {
+    info: Arc<StreamInfo>,
+    logs: Logs,
+    stats: Arc<Stats>,
+    response: Option<(StatusCode, HeaderMap)>,
+    trailers: Option<HeaderMap>,
+    complete: bool,
+    _active: GaugeGuard,
+}
+
+impl Finish {
+    /// A request that begins.
+    pub(crate) fn new(info: Arc<StreamInfo>, logs: Logs, stats: Arc<Stats>) -> Self {
+        let active = stats.begin(&info);
+        Self {
+            info,
+            logs,
+            stats,
+            response: None,
+            trailers: None,
+            complete: false,
+            _active: active,
+        }
+    }
+
+    /// Attaches itself to the response's body.
+    pub(crate) fn follow(mut self, response: Response) -> Response {
+        let (parts, body) = response.into_parts();
+        self.stats.answered(parts.status);
+        let mut kept = HeaderMap::new();
+        for name in &*self.logs.response_headers {
+            if let Some(value) = parts.headers.get(name) {
+                kept.insert(name, value.clone());
+            }
+        }
+        self.response = Some((parts.status, kept));
+        if body.is_end_stream() {
+            self.complete = true;
+            drop(self);
+            return Response::from_parts(parts, body);
+        }
+        Response::from_parts(parts, Body::new(Followed { body, finish: self }))
+    }
+}
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        if !self.complete {
+            self.info
+                .add_flags(ResponseFlags::DOWNSTREAM_CONNECTION_TERMINATION);
+            self.info.set_details("downstream_remote_disconnect");
+            self.stats.reset();
+        }
+        let duration = self.info.start.elapsed();
+        self.stats.ended(duration);
+        self.logs.write(&Context {
+            info: &self.info,
+            request: None,
+            response: self
+                .response
+                .as_ref()
+                .map(|(status, headers)| (*status, headers)),
+            trailers: self.trailers.as_ref(),
+            duration: Some(duration),
+        });
+    }
+}
+
+/// A response body that knows when it is over.
+struct Followed {
+    body: Body,
+    finish: Finish,
+}
+
+impl http_body::Body for Followed {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        task: &mut Task<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(task);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(data) = frame.data_ref() {
+                    self.finish
+                        .info
+                        .bytes_sent
+                        .fetch_add(data.len() as u64, Relaxed);
+                } else if let Some(trailers) = frame.trailers_ref() {
+                    if self.finish.logs.wants_trailers {
+                        self.finish.trailers = Some(trailers.clone());
+                    }
+                    self.finish.complete = true;
+                }
+            }
+            Poll::Ready(None) => self.finish.complete = true,
+            Poll::Ready(Some(Err(error))) => {
+                // The upstream broke off: the client sees a broken body, and did not leave.
+                if let Some(reply) = tandem_core::rescue::reply(error) {
+                    self.finish.info.add_flags(reply.flags);
+                    self.finish.complete = true;
+                }
+            }
+            Poll::Pending => {}
+        }
+        if self.body.is_end_stream() {
+            self.finish.complete = true;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,175 @@
+//! Where lines go: collected by each worker, written by one thread for all.
+//!
+//! A worker never waits for a disk and takes no lock: it appends to a buffer of its own and
+//! hands the whole buffer over when it is full or old enough.
+
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tandem_model::access_log::Sink;
+
+/// A sink's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SinkId(usize);
+
+/// All sinks of the process. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Sinks(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    known: Mutex<Vec<Sink>>,
+    writer: Sender<Message>,
+    flush_interval: Duration,
+    flush_bytes: usize,
+}
+
+enum Message {
+    Lines(usize, Sink, Vec<u8>),
+    Flush(Sender<()>),
+    Reopen,
+}
+
+thread_local! {
+    static BUFFERS: RefCell<Vec<Buffer>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Buffer {
+    lines: Vec<u8>,
+    since: Option<Instant>,
+}
+
+impl Sinks {
+    /// Lines are written when so many bytes wait, or after so long.
+    pub fn new(flush_interval: Duration, flush_bytes: usize) -> Self {
+        let (writer, messages) = channel();
+        let spawned = std::thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(move || write_all(&messages));
+        if let Err(error) = spawned {
+            tracing::error!(%error, "cannot start the access-log thread: nothing will be logged");
+        }
+        Self(Arc::new(Inner {
+            known: Mutex::new(Vec::new()),
+            writer,
+            flush_interval,
+            flush_bytes,
+        }))
+    }
+
+    /// The number of a sink, the same for the same target.
+    pub(crate) fn open(&self, sink: &Sink) -> SinkId {
+        let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known.iter().position(|other| other == sink);
+        SinkId(found.unwrap_or_else(|| {
+            known.push(sink.clone());
+            known.len() - 1
+        }))
+    }
+
+    /// Appends to this worker's buffer of a sink.
+    pub(crate) fn append(&self, sink: SinkId, write: impl FnOnce(&mut Vec<u8>)) {
+        BUFFERS.with_borrow_mut(|buffers| {
+            while buffers.len() <= sink.0 {
+                buffers.push(Buffer {
+                    lines: Vec::new(),
+                    since: None,
+                });
+            }
+            let buffer = &mut buffers[sink.0];
+            write(&mut buffer.lines);
+            if buffer.lines.len() >= self.0.flush_bytes {
+                self.hand_over(sink.0, buffer);
+            } else if buffer.since.is_none() {
+                buffer.since = Some(Instant::now());
+            }
+        });
+    }
+
+    /// Hands over what this thread has collected.
+    pub fn flush_worker(&self) {
+        BUFFERS.with_borrow_mut(|buffers| {
+            for (sink, buffer) in buffers.iter_mut().enumerate() {
+                self.hand_over(sink, buffer);
+            }
+        });
+    }
+
+    /// Hands this worker's lines over again and again; runs as long as the worker.
+    pub async fn keep_flushing(&self) {
+        let mut ticks = tokio::time::interval(self.0.flush_interval.max(Duration::from_millis(1)));
+        loop {
+            ticks.tick().await;
+            self.flush_worker();
+        }
+    }
+
+    /// Waits until everything handed over is written.
+    pub fn flush(&self) {
+        self.flush_worker();
+        let (done, written) = channel();
+        if self.0.writer.send(Message::Flush(done)).is_ok() {
+            let _ = written.recv_timeout(Duration::from_secs(5));
+        }
+    }
+
+    /// Opens the files anew, as log rotation asks (SIGUSR1).
+    pub fn reopen(&self) {
+        let _ = self.0.writer.send(Message::Reopen);
+    }
+
+    fn hand_over(&self, index: usize, buffer: &mut Buffer) {
+        buffer.since = None;
+        if buffer.lines.is_empty() {
+            return;
+        }
+        let sink = {
+            let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get(index).cloned()
+        };
+        let next = Vec::with_capacity(buffer.lines.len().min(self.0.flush_bytes + 4096));
+        let lines = std::mem::replace(&mut buffer.lines, next);
+        if let Some(sink) = sink {
+            let _ = self.0.writer.send(Message::Lines(index, sink, lines));
+        }
+    }
+}
+
+fn write_all(messages: &Receiver<Message>) {
+    let mut files: Vec<Option<File>> = Vec::new();
+    for message in messages {
+        match message {
+            Message::Lines(index, sink, lines) => {
+                while files.len() <= index {
+                    files.push(None);
+                }
+                if let Err(error) = write(&mut files[index], &sink, &lines) {
+                    tracing::warn!(?sink, %error, "cannot write an access log");
+                    files[index] = None;
+                }
+            }
+            Message::Flush(done) => {
+                let _ = done.send(());
+            }
+            Message::Reopen => files.clear(),
+        }
+    }
+}
+
+fn write(file: &mut Option<File>, sink: &Sink, lines: &[u8]) -> io::Result<()> {
+    match sink {
+        Sink::Stdout => io::stdout().write_all(lines),
+        Sink::Stderr => io::stderr().write_all(lines),
+        Sink::File(path) => {
+            let file = match file {
+                Some(file) => file,
+                none => none.insert(OpenOptions::new().append(true).create(true).open(&**path)?),
+            };
+            file.write_all(lines)
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Following a request's body: how many bytes, when it ended, when something last moved.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use tandem_core::ext::StreamInfo;
+use tandem_core::{Body, BodyError, Request};
+
+/// When something last moved on a stream, in milliseconds since it began.
+#[derive(Clone, Debug)]
+pub(crate) struct Activity {
+    start: Instant,
+    last: Option<Arc<AtomicU64>>,
+}
+
+impl Activity {
+    /// Notes that something moved.
+    pub(crate) fn touch(&self) {
+        if let Some(last) = &self.last {
+            let elapsed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            last.store(elapsed, Relaxed);
+        }
+    }
+
+    /// When something last moved.
+    pub(crate) fn last(&self) -> Instant {
+        let millis = self.last.as_ref().map_or(0, |last| last.load(Relaxed));
+        self.start + Duration::from_millis(millis)
+    }
+}
+
+/// Wraps the body; one that has ended already is only noted.
+pub(crate) fn follow(request: Request, info: &Arc<StreamInfo>) -> (Request, Activity) {
+    let mut activity = Activity {
+        start: info.start,
+        last: None,
+    };
+    if request.body().is_end_stream() {
+        info.mark_request_end();
+        return (request, activity);
+    }
+    activity.last = Some(Arc::default());
+    let follower = activity.clone();
+    let info = Arc::clone(info);
+    let request = request.map(|body| {
+        Body::new(Followed {
+            body,
+            info,
+            activity: follower,
+        })
+    });
+    (request, activity)
+}
+
+struct Followed {
+    body: Body,
+    info: Arc<StreamInfo>,
+    activity: Activity,
+}
+
+impl http_body::Body for Followed {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(task);
+        if let Poll::Ready(frame) = &polled {
+            self.activity.touch();
+            if let Some(Ok(frame)) = frame {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                self.info.bytes_received.fetch_add(bytes as u64, Relaxed);
+            }
+            if frame.is_none() || self.body.is_end_stream() {
+                self.info.mark_request_end();
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

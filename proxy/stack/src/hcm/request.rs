@@ -1,0 +1,354 @@
+//! What a connection manager does to a request before it is routed: who may say what about it,
+//! which headers end here, what its path really is.
+//!
+//! Semantics: Envoy's `ConnectionManagerUtility::mutateRequestHeaders` and
+//! `maybeNormalizePath`, RFC 9110 §7.6.1 for hop-by-hop headers.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use http::header::{CONNECTION, HOST, LOCATION, TE, TRANSFER_ENCODING, UPGRADE, VIA};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use tandem_core::error::LocalReply;
+use tandem_core::ext::StreamInfo;
+use tandem_core::{Error, Request, ResponseFlags, authority};
+use tandem_model::HttpConnectionManager;
+use tandem_model::hcm::{EscapedSlashes, StripPort, UnderscoresAction};
+use tandem_model::matching::{path, strip_port};
+
+use super::Settings;
+use super::client::X_FORWARDED_FOR;
+
+pub(crate) const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+pub(crate) const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_ENVOY_INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal");
+const X_ENVOY_EXTERNAL_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
+
+/// What only an internal client may say.
+const INTERNAL_ONLY: [HeaderName; 13] = [
+    HeaderName::from_static("x-envoy-retriable-status-codes"),
+    HeaderName::from_static("x-envoy-retriable-header-names"),
+    HeaderName::from_static("x-envoy-retry-on"),
+    HeaderName::from_static("x-envoy-retry-grpc-on"),
+    HeaderName::from_static("x-envoy-max-retries"),
+    HeaderName::from_static("x-envoy-upstream-alt-stat-name"),
+    HeaderName::from_static("x-envoy-upstream-rq-timeout-ms"),
+    HeaderName::from_static("x-envoy-upstream-rq-per-try-timeout-ms"),
+    HeaderName::from_static("x-envoy-upstream-rq-timeout-alt-response"),
+    HeaderName::from_static("x-envoy-expected-rq-timeout-ms"),
+    HeaderName::from_static("x-envoy-force-trace"),
+    HeaderName::from_static("x-envoy-ip-tags"),
+    HeaderName::from_static("x-envoy-hedge-on-per-try-timeout"),
+];
+
+/// What nobody may say to an edge proxy.
+const NEVER_AT_THE_EDGE: [HeaderName; 4] = [
+    HeaderName::from_static("x-envoy-decorator-operation"),
+    HeaderName::from_static("x-envoy-downstream-service-cluster"),
+    HeaderName::from_static("x-envoy-downstream-service-node"),
+    HeaderName::from_static("x-envoy-original-path"),
+];
+
+/// Applies the rules; an error is the refusal.
+pub(crate) fn prepare(
+    request: &mut Request,
+    info: &StreamInfo,
+    settings: &Settings,
+) -> Result<(), Error> {
+    let manager = &settings.manager;
+    refuse_invalid(request, manager)?;
+    underscores(request, manager)?;
+    host(request, manager, info);
+    normalize(request, manager, info.is_grpc)?;
+    hop_by_hop(request);
+    forwarded(request.headers_mut(), manager, info);
+    trust(request.headers_mut(), settings, info);
+    request_id(request.headers_mut(), manager, info);
+    if let Some(via) = &manager.via {
+        request.headers_mut().append(VIA, via.clone());
+    }
+    Ok(())
+}
+
+fn bad(details: &'static str) -> Error {
+    Error::reply(
+        LocalReply::new(StatusCode::BAD_REQUEST, "", details)
+            .flags(ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR),
+    )
+}
+
+fn refuse_invalid(request: &Request, manager: &HttpConnectionManager) -> Result<(), Error> {
+    if authority::get(request).is_empty() {
+        return Err(bad("missing_host_header"));
+    }
+    if request.method() == Method::CONNECT {
+        // No route matches CONNECT: tunnels are not supported.
+        return Err(Error::reply(LocalReply::new(
+            StatusCode::FORBIDDEN,
+            "",
+            "upgrade_failed",
+        )));
+    }
+    if request.version() == Version::HTTP_2 {
+        let headers = request.headers();
+        let count = usize::try_from(manager.max_headers_count).unwrap_or(usize::MAX);
+        if headers.len() > count {
+            return Err(Error::reply(LocalReply::new(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "",
+                "http2.too_many_headers",
+            )));
+        }
+    }
+    let target = authority::path_and_query(request);
+    if target.contains('#') {
+        return Err(bad("path_with_fragment"));
+    }
+    Ok(())
+}
+
+fn underscores(request: &mut Request, manager: &HttpConnectionManager) -> Result<(), Error> {
+    if manager.underscores == UnderscoresAction::Allow {
+        return Ok(());
+    }
+    let named: Vec<HeaderName> = request
+        .headers()
+        .keys()
+        .filter(|name| name.as_str().contains('_'))
+        .cloned()
+        .collect();
+    if !named.is_empty() && manager.underscores == UnderscoresAction::RejectRequest {
+        return Err(bad("http1.unexpected_underscore"));
+    }
+    for name in named {
+        request.headers_mut().remove(name);
+    }
+    Ok(())
+}
+
+fn host(request: &mut Request, manager: &HttpConnectionManager, info: &StreamInfo) {
+    let given = authority::get(request);
+    let mut host = given;
+    if manager.strip_trailing_host_dot {
+        let name = strip_port(host);
+        if name.ends_with('.') && name.len() == host.len() {
+            host = &host[..host.len() - 1];
+        }
+    }
+    let stripped = strip_port(host);
+    let port = host
+        .get(stripped.len() + 1..)
+        .and_then(|port| port.parse::<u16>().ok());
+    let strip = match manager.strip_port {
+        StripPort::No => false,
+        StripPort::Any => true,
+        StripPort::Matching => {
+            port.is_some() && port == info.connection.local.map(|local| local.port())
+        }
+    };
+    let host = if strip { stripped } else { host };
+    if host != given {
+        if let Ok(host) = HeaderValue::from_str(host) {
+            authority::set(request, &host);
+        }
+    }
+}
+
+fn normalize(
+    request: &mut Request,
+    manager: &HttpConnectionManager,
+    is_grpc: bool,
+) -> Result<(), Error> {
+    let given = authority::path_and_query(request);
+    let mut now = Cow::Borrowed(given);
+    let mut redirect = false;
+    if manager.escaped_slashes != EscapedSlashes::KeepUnchanged && path::has_escaped_slashes(&now) {
+        match manager.escaped_slashes {
+            EscapedSlashes::RejectRequest => return Err(bad("path_normalization_failed")),
+            EscapedSlashes::UnescapeAndRedirect => redirect = true,
+            EscapedSlashes::KeepUnchanged | EscapedSlashes::UnescapeAndForward => {}
+        }
+        now = Cow::Owned(path::unescape_slashes(&now).into_owned());
+    }
+    if manager.normalize_path {
+        match path::normalize(&now) {
+            Some(Cow::Borrowed(_)) => {}
+            Some(Cow::Owned(normal)) => now = Cow::Owned(normal),
+            None => return Err(bad("path_normalization_failed")),
+        }
+    }
+    if manager.merge_slashes {
+        if let Cow::Owned(merged) = path::merge_slashes(&now) {
+            now = Cow::Owned(merged);
+        }
+    }
+    let Cow::Owned(now) = now else { return Ok(()) };
+    if redirect {
+        if is_grpc {
+            return Err(bad("path_normalization_failed"));
+        }
+        let reply = LocalReply::new(
+            StatusCode::TEMPORARY_REDIRECT,
+            "",
+            "path_normalization_failed",
+        );
+        return Err(Error::reply(match HeaderValue::from_str(&now) {
+            Ok(location) => reply.header(LOCATION, location),
+            Err(_) => reply,
+        }));
+    }
+    if authority::set_path_and_query(request, &now) {
+        Ok(())
+    } else {
+        Err(bad("path_normalization_failed"))
+    }
+}
+
+/// Whether the request asks for another protocol on its connection; `h2c` is ignored, as
+/// RFC 9113 wants it.
+pub(crate) fn upgrade(headers: &HeaderMap) -> Option<&str> {
+    let wanted = headers.get(UPGRADE)?.to_str().ok()?;
+    let asked = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
+    (asked && !wanted.eq_ignore_ascii_case("h2c")).then_some(wanted)
+}
+
+fn hop_by_hop(request: &mut Request) {
+    let headers = request.headers_mut();
+    let is_upgrade = upgrade(headers).is_some();
+    if !is_upgrade && headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|token| token.trim().parse().ok())
+            .filter(|name| *name != HOST && *name != TE)
+            .collect();
+        for name in named {
+            headers.remove(name);
+        }
+        headers.remove(CONNECTION);
+    }
+    if !is_upgrade {
+        headers.remove(UPGRADE);
+    }
+    headers.remove(TRANSFER_ENCODING);
+    headers.remove(KEEP_ALIVE);
+    headers.remove(PROXY_CONNECTION);
+    if let Some(te) = headers.get(TE) {
+        let trailers = te.to_str().is_ok_and(|te| {
+            te.split(',')
+                .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+        });
+        if trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        } else {
+            headers.remove(TE);
+        }
+    }
+}
+
+fn forwarded(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &StreamInfo) {
+    let scheme = HeaderValue::from_static(if info.connection.tls { "https" } else { "http" });
+    if manager.use_remote_address {
+        if !manager.skip_xff_append {
+            if let Some(peer) = info.connection.remote {
+                append_forwarded_for(headers, peer.ip());
+            }
+        }
+        if manager.xff_num_trusted_hops == 0 {
+            headers.insert(X_FORWARDED_PROTO, scheme);
+        } else {
+            headers.entry(X_FORWARDED_PROTO).or_insert(scheme);
+        }
+    } else {
+        headers.entry(X_FORWARDED_PROTO).or_insert(scheme);
+    }
+    if manager.append_x_forwarded_port {
+        if let Some(local) = info.connection.local {
+            headers
+                .entry(X_FORWARDED_PORT)
+                .or_insert(HeaderValue::from(local.port()));
+        }
+    }
+}
+
+fn append_forwarded_for(headers: &mut HeaderMap, peer: IpAddr) {
+    let mut text = String::with_capacity(48);
+    for value in headers.get_all(X_FORWARDED_FOR) {
+        text.push_str(value.to_str().unwrap_or_default());
+        text.push(',');
+    }
+    let _ = write!(text, "{peer}");
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.insert(X_FORWARDED_FOR, value);
+    }
+}
+
+fn trust(headers: &mut HeaderMap, settings: &Settings, info: &StreamInfo) {
+    let manager = &settings.manager;
+    let edge = manager.use_remote_address && !info.internal;
+    if info.internal {
+        headers.insert(X_ENVOY_INTERNAL, HeaderValue::from_static("true"));
+        return;
+    }
+    for name in &INTERNAL_ONLY {
+        headers.remove(name);
+    }
+    headers.remove(X_ENVOY_INTERNAL);
+    for name in &manager.route_config.internal_only_headers {
+        headers.remove(name);
+    }
+    if !edge {
+        return;
+    }
+    for name in &NEVER_AT_THE_EDGE {
+        headers.remove(name);
+    }
+    if let Some(client) = info.client.or(info.connection.remote) {
+        if let Ok(value) = HeaderValue::from_str(&client.ip().to_string()) {
+            headers.insert(X_ENVOY_EXTERNAL_ADDRESS, value);
+        }
+    }
+}
+
+fn request_id(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &StreamInfo) {
+    if manager.generate_request_id {
+        let outside = manager.use_remote_address && !info.internal;
+        let forced = outside && !manager.preserve_external_request_id;
+        if forced || !headers.contains_key(X_REQUEST_ID) {
+            headers.insert(X_REQUEST_ID, new_id());
+        }
+    }
+    if let Some(id) = headers.get(X_REQUEST_ID) {
+        let _ = info.request_id.set(id.clone());
+    }
+}
+
+/// A random UUID (version 4) as text.
+fn new_id() -> HeaderValue {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut random: [u8; 16] = rand::random();
+    random[6] = random[6] & 0x0f | 0x40;
+    random[8] = random[8] & 0x3f | 0x80;
+    let mut text = [b'-'; 36];
+    let mut at = 0;
+    for (index, byte) in random.into_iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            at += 1;
+        }
+        text[at] = HEX[usize::from(byte >> 4)];
+        text[at + 1] = HEX[usize::from(byte & 15)];
+        at += 2;
+    }
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
+}

@@ -1,0 +1,110 @@
+//! The rescue of this seam: errors become answers, and say in the record what they were.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::Method;
+use http_body::{Body as _, Frame, SizeHint};
+use tandem_core::ext::StreamInfo;
+use tandem_core::{Body, BodyError, BoxFuture, Error, Request, Response, rescue};
+use tower::{Layer, Service};
+
+/// Wraps services in [`Rescue`].
+#[derive(Clone, Copy, Debug)]
+pub struct RescueLayer;
+
+impl<S> Layer<S> for RescueLayer {
+    type Service = Rescue<S>;
+
+    fn layer(&self, inner: S) -> Rescue<S> {
+        Rescue { inner }
+    }
+}
+
+/// Answers for what fails behind it. Only a client that went away stays an error.
+#[derive(Clone, Debug)]
+pub struct Rescue<S> {
+    inner: S,
+}
+
+impl<S> Service<Request> for Rescue<S>
+where
+    S: Service<Request, Response = Response, Error = Error>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Error;
+    type Future = BoxFuture<Result<Response, Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let info = request.extensions().get::<Arc<StreamInfo>>().cloned();
+        let is_head = request.method() == Method::HEAD;
+        let is_grpc = info.as_ref().is_some_and(|info| info.is_grpc);
+        let response = self.inner.call(request);
+        Box::pin(async move {
+            match response.await {
+                Ok(response) if is_grpc && !response.body().is_end_stream() => {
+                    Ok(response.map(|body| {
+                        Body::new(Rescued {
+                            body,
+                            failed: false,
+                        })
+                    }))
+                }
+                Ok(response) => Ok(response),
+                Err(error) => {
+                    let Some(reply) = rescue::reply(&error) else {
+                        return Err(error);
+                    };
+                    tracing::debug!(%error, "answered locally");
+                    if let Some(info) = &info {
+                        info.add_flags(reply.flags);
+                        info.set_details(reply.details.clone());
+                    }
+                    Ok(rescue::respond(reply, is_grpc, is_head))
+                }
+            }
+        })
+    }
+}
+
+/// A gRPC response body whose late failure becomes trailers.
+struct Rescued {
+    body: Body,
+    failed: bool,
+}
+
+impl http_body::Body for Rescued {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.failed {
+            return Poll::Ready(None);
+        }
+        match Pin::new(&mut self.body).poll_frame(task) {
+            Poll::Ready(Some(Err(error))) => {
+                self.failed = true;
+                Poll::Ready(Some(Ok(Frame::trailers(rescue::late_trailers(&error)))))
+            }
+            other => other,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.failed || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

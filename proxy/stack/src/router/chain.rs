@@ -1,0 +1,123 @@
+//! Building a route's chain: the connection manager's filters around the route's action.
+
+use std::sync::Arc;
+
+use tandem_core::HttpService;
+use tandem_core::error::Kind;
+use tandem_core::filter::FilterContext;
+use tandem_core::stats::Scope;
+use tandem_core::{BoxFuture, Error, Request, Response};
+use tandem_model::filter::{FilterConfig, HttpFilter, PerRouteConfig, PerRouteFilter};
+use tandem_model::matching::Found;
+use tandem_model::route::{Action, ClusterSpecifier};
+use tandem_model::{HttpConnectionManager, Listener};
+use tower::service_fn;
+
+use super::terminal;
+use crate::Deps;
+use crate::hcm::Stats;
+
+/// What chains are built with.
+#[derive(Debug)]
+pub(super) struct Chains {
+    manager: Arc<HttpConnectionManager>,
+    buffer_limit: u32,
+    deps: Deps,
+    context: FilterContext,
+    stats: Arc<Stats>,
+}
+
+impl Chains {
+    pub(super) fn new(
+        manager: Arc<HttpConnectionManager>,
+        listener: &Listener,
+        deps: &Deps,
+        scope: &Scope,
+        stats: Arc<Stats>,
+    ) -> Self {
+        let context = FilterContext {
+            scope: scope.clone(),
+            directory: deps.directory.clone(),
+        };
+        let buffer_limit = listener.per_connection_buffer_limit_bytes;
+        Self {
+            manager,
+            buffer_limit,
+            deps: deps.clone(),
+            context,
+            stats,
+        }
+    }
+
+    /// The chain of requests without a route: filters see them too, then they are refused.
+    pub(super) fn unrouted(&self) -> HttpService {
+        let stats = Arc::clone(&self.stats);
+        let terminal = HttpService::new(service_fn(
+            move |_: Request| -> BoxFuture<Result<Response, Error>> {
+                stats.rq_total.inc();
+                stats.no_route.inc();
+                Box::pin(std::future::ready(Err(Error::new(Kind::NoRoute))))
+            },
+        ));
+        self.wrap(terminal, &[&self.manager.route_config.filters])
+    }
+
+    /// The chain of a route (and of one of its weighted clusters).
+    pub(super) fn build(&self, found: Found, choice: usize) -> HttpService {
+        let config = &self.manager.route_config;
+        let host = &config.virtual_hosts[found.host];
+        let Some(route) = found.route.and_then(|route| host.routes.get(route)) else {
+            return self.unrouted();
+        };
+        let weighted = match &route.action {
+            Action::Route(action) => match &action.cluster {
+                ClusterSpecifier::Weighted { clusters, .. } => clusters.get(choice),
+                ClusterSpecifier::Cluster(_) | ClusterSpecifier::Header(_) => None,
+            },
+            _ => None,
+        };
+        let terminal = terminal::build(&terminal::Place {
+            manager: &self.manager,
+            host,
+            route,
+            weighted,
+            buffer_limit: self.buffer_limit,
+            clusters: &self.deps.clusters,
+            stats: &self.stats,
+        });
+        let none: &[PerRouteFilter] = &[];
+        let levels = [
+            weighted.map_or(none, |weighted| &weighted.filters),
+            &route.filters,
+            &host.filters,
+            &config.filters,
+        ];
+        self.wrap(terminal, &levels)
+    }
+
+    /// Wraps filters around a service; the most specific level that names a filter decides.
+    fn wrap(&self, terminal: HttpService, levels: &[&[PerRouteFilter]]) -> HttpService {
+        let mut service = terminal;
+        for filter in self.manager.http_filters.iter().rev() {
+            let said = levels
+                .iter()
+                .find_map(|level| level.iter().find(|per_route| per_route.name == filter.name));
+            if let Some(config) = effective(filter, said) {
+                service = self.deps.filters.build(config, &self.context, service);
+            }
+        }
+        service
+    }
+}
+
+fn effective<'a>(
+    filter: &'a HttpFilter,
+    said: Option<&'a PerRouteFilter>,
+) -> Option<&'a FilterConfig> {
+    match said.map(|said| &said.config) {
+        Some(PerRouteConfig::Disabled) => None,
+        Some(PerRouteConfig::Enabled) => Some(&filter.config),
+        Some(PerRouteConfig::Override(config)) => Some(config),
+        None => (!filter.disabled).then_some(&filter.config),
+    }
+}

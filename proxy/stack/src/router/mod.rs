@@ -1,0 +1,238 @@
+//! From a clean request to its route, and through the route's own chain.
+
+mod chain;
+mod edits;
+mod redirect;
+mod rewrite;
+mod send;
+mod terminal;
+
+pub(crate) use edits::response_formats;
+
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use http::StatusCode;
+use tandem_core::error::{Kind, LocalReply};
+use tandem_core::ext::{ChosenCluster, StreamInfo};
+use tandem_core::stats::Scope;
+use tandem_core::{BoxFuture, Error, HttpService, Request, Response, authority};
+use tandem_model::matching::{Found, RequestView, RouteTable};
+use tandem_model::route::{Action, ClusterSpecifier, RequireTls, RouteAction, VirtualHost};
+use tandem_model::{HttpConnectionManager, Listener};
+use tower::Service;
+
+use crate::Deps;
+use crate::hcm::{Stats, request};
+use chain::Chains;
+
+/// Takes every request to its route.
+///
+/// Each route has a chain of its own (the filters with what the route says of them, then the
+/// route's action), built when it is first taken: 10,000 routes cost what their configuration
+/// costs until they are used.
+#[derive(Clone, Debug)]
+pub struct Router(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    table: RouteTable,
+    manager: Arc<HttpConnectionManager>,
+    /// By virtual host, route and weighted cluster.
+    built: Vec<Vec<Box<[OnceLock<HttpService>]>>>,
+    unrouted: HttpService,
+    chains: Chains,
+}
+
+pub(crate) fn build(
+    manager: &Arc<HttpConnectionManager>,
+    listener: &Listener,
+    deps: &Deps,
+    scope: &Scope,
+    stats: &Arc<Stats>,
+) -> Router {
+    let table = RouteTable::new(Arc::clone(&manager.route_config));
+    let chains = Chains::new(
+        Arc::clone(manager),
+        listener,
+        deps,
+        scope,
+        Arc::clone(stats),
+    );
+    let built = manager
+        .route_config
+        .virtual_hosts
+        .iter()
+        .map(|host| {
+            let slots = host.routes.iter().map(|route| match &route.action {
+                Action::Route(action) => choices(action),
+                _ => 1,
+            });
+            slots
+                .map(|slots| (0..slots).map(|_| OnceLock::new()).collect())
+                .collect()
+        })
+        .collect();
+    let unrouted = chains.unrouted();
+    Router(Arc::new(Inner {
+        table,
+        manager: Arc::clone(manager),
+        built,
+        unrouted,
+        chains,
+    }))
+}
+
+fn choices(action: &RouteAction) -> usize {
+    match &action.cluster {
+        ClusterSpecifier::Weighted { clusters, .. } => clusters.len(),
+        ClusterSpecifier::Cluster(_) | ClusterSpecifier::Header(_) => 1,
+    }
+}
+
+impl Service<Request> for Router {
+    type Response = Response;
+    type Error = Error;
+    type Future = BoxFuture<Result<Response, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        match self.0.route(&mut request) {
+            Ok(service) => service.dispatch(request),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+}
+
+impl Inner {
+    fn route<'a>(&'a self, request: &mut Request) -> Result<&'a HttpService, Error> {
+        let Some(info) = request.extensions().get::<Arc<StreamInfo>>().cloned() else {
+            return Ok(&self.unrouted);
+        };
+        let random = rand::random::<u64>();
+        let view = RequestView {
+            method: request.method(),
+            path_and_query: authority::path_and_query(request),
+            authority: authority::get(request),
+            scheme: if info.connection.tls { "https" } else { "http" },
+            headers: request.headers(),
+            is_grpc: info.is_grpc,
+            random,
+        };
+        let Some(host) = self.table.virtual_host(view.authority) else {
+            return Ok(&self.unrouted);
+        };
+        let config = &self.manager.route_config;
+        if let Some(redirect) = require_tls(&config.virtual_hosts[host], &view, &info) {
+            return Err(redirect);
+        }
+        let Some(route) = self.table.route(host, &view) else {
+            return Ok(&self.unrouted);
+        };
+        let _ = info
+            .virtual_host
+            .set(Arc::clone(&config.virtual_hosts[host].name));
+        let entry = &config.virtual_hosts[host].routes[route];
+        if !entry.name.is_empty() {
+            let _ = info.route.set(Arc::clone(&entry.name));
+        }
+        let mut choice = 0;
+        if let Action::Route(action) = &entry.action {
+            self.refuse_upgrade(action, request)?;
+            let (cluster, chosen) = choose(action, request, random)?;
+            choice = chosen;
+            if let Some(cluster) = cluster {
+                let _ = info.cluster.set(Arc::clone(&cluster));
+                request.extensions_mut().insert(ChosenCluster(cluster));
+            }
+        }
+        let found = Found {
+            host,
+            route: Some(route),
+        };
+        Ok(self.built[host][route][choice].get_or_init(|| self.chains.build(found, choice)))
+    }
+
+    /// An upgrade must be allowed by the route or the connection manager.
+    fn refuse_upgrade(&self, action: &RouteAction, request: &Request) -> Result<(), Error> {
+        let Some(wanted) = request::upgrade(request.headers()) else {
+            return Ok(());
+        };
+        let allowed = action
+            .upgrades
+            .iter()
+            .chain(&self.manager.upgrades)
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .is_some_and(|(_, enabled)| *enabled);
+        if allowed {
+            return Ok(());
+        }
+        Err(Error::reply(LocalReply::new(
+            StatusCode::FORBIDDEN,
+            "",
+            "upgrade_failed",
+        )))
+    }
+}
+
+/// The cluster of a route, and which of its choices that is.
+fn choose(
+    action: &RouteAction,
+    request: &Request,
+    random: u64,
+) -> Result<(Option<Arc<str>>, usize), Error> {
+    let by_header = |name: &http::HeaderName| {
+        let value = request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok());
+        match value {
+            Some(cluster) if !cluster.is_empty() => Ok(Arc::from(cluster)),
+            _ => Err(Error::new(Kind::ClusterNotFound(
+                action.cluster_not_found_response_code,
+            ))),
+        }
+    };
+    match &action.cluster {
+        ClusterSpecifier::Cluster(name) => Ok((Some(Arc::clone(name)), 0)),
+        ClusterSpecifier::Header(name) => Ok((Some(by_header(name)?), 0)),
+        ClusterSpecifier::Weighted { clusters, total } => {
+            let mut point = random % u64::from((*total).max(1));
+            for (index, cluster) in clusters.iter().enumerate() {
+                let weight = u64::from(cluster.weight);
+                if point < weight {
+                    let name = match &cluster.cluster_header {
+                        Some(header) => by_header(header)?,
+                        None => Arc::clone(&cluster.name),
+                    };
+                    return Ok((Some(name), index));
+                }
+                point -= weight;
+            }
+            Ok((None, 0))
+        }
+    }
+}
+
+/// The redirect to https, if the virtual host wants one for this request.
+fn require_tls(host: &VirtualHost, view: &RequestView<'_>, info: &StreamInfo) -> Option<Error> {
+    let wanted = match host.require_tls {
+        RequireTls::None => false,
+        RequireTls::ExternalOnly => !info.internal,
+        RequireTls::All => true,
+    };
+    let proto = view.headers.get(request::X_FORWARDED_PROTO);
+    let secure = proto.is_some_and(|proto| proto == "https");
+    if !wanted || secure {
+        return None;
+    }
+    let location = format!("https://{}{}", view.authority, view.path_and_query);
+    let location = http::HeaderValue::from_str(&location).ok()?;
+    Some(Error::reply(
+        LocalReply::new(StatusCode::MOVED_PERMANENTLY, "", "redirect")
+            .header(http::header::LOCATION, location),
+    ))
+}

@@ -1,0 +1,52 @@
+//! Where a redirect leads.
+
+use tandem_core::{Request, authority};
+use tandem_model::matching::strip_port;
+use tandem_model::route::{Redirect, RedirectPath, Route};
+
+/// The `location` of a redirect, built as Envoy builds it.
+pub(super) fn location(
+    redirect: &Redirect,
+    route: &Route,
+    request: &Request,
+    scheme: &str,
+) -> String {
+    let new_scheme = redirect.scheme.as_deref().unwrap_or(scheme);
+    let given = authority::get(request);
+    let mut host = redirect.host.as_deref().unwrap_or(given).to_owned();
+    match redirect.port {
+        Some(port) => host = format!("{}:{port}", strip_port(&host)),
+        None => {
+            // A default port means nothing once the scheme has changed.
+            let default = if scheme == "https" { ":443" } else { ":80" };
+            if redirect.scheme.is_some() && redirect.host.is_none() && new_scheme != scheme {
+                if let Some(stripped) = host.strip_suffix(default) {
+                    host = stripped.to_owned();
+                }
+            }
+        }
+    }
+    format!("{new_scheme}://{host}{}", path(redirect, route, request))
+}
+
+fn path(redirect: &Redirect, route: &Route, request: &Request) -> String {
+    let given = authority::path_and_query(request);
+    let (path, query) = given.split_at(given.find('?').unwrap_or(given.len()));
+    let query = if redirect.strip_query { "" } else { query };
+    match &redirect.path {
+        None => format!("{path}{query}"),
+        // A new path with a query of its own replaces the old query too.
+        Some(RedirectPath::Replace(new)) if new.contains('?') => new.to_string(),
+        Some(RedirectPath::Replace(new)) => format!("{new}{query}"),
+        Some(RedirectPath::Prefix(new)) => {
+            let rest = route.matched_len().and_then(|length| path.get(length..));
+            format!("{new}{}{query}", rest.unwrap_or_default())
+        }
+        Some(RedirectPath::Regex {
+            pattern,
+            substitution,
+        }) => {
+            format!("{}{query}", pattern.replace_all(path, substitution))
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Sending a request to the chosen cluster: edits before, edits after.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::StatusCode;
+use http::header::{CONNECTION, UPGRADE};
+use tandem_core::ext::StreamInfo;
+use tandem_core::{BoxFuture, Error, HttpService, Request, Response};
+use tandem_model::route::{HostRewrite, Route, RouteAction, WeightedCluster};
+use tandem_upstream::{RoutePolicy, forward};
+use tower::Service;
+
+use super::edits::Edits;
+use super::rewrite;
+use super::terminal::Place;
+use crate::hcm::Stats;
+
+/// The action of a route that goes to a cluster.
+#[derive(Clone, Debug)]
+pub(super) struct Send(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    route: Arc<Route>,
+    action: Arc<RouteAction>,
+    weighted: Option<WeightedCluster>,
+    edits: Edits,
+    upstream: HttpService,
+    stats: Arc<Stats>,
+    keep_old_path: bool,
+    changes_request: bool,
+}
+
+impl Send {
+    pub(super) fn new(place: &Place<'_>, action: &Arc<RouteAction>, edits: Edits) -> Self {
+        let (manager, host, route) = (place.manager, place.host, place.route);
+        let buffer_limit = route
+            .per_request_buffer_limit_bytes
+            .or(host.per_request_buffer_limit_bytes)
+            .unwrap_or_else(|| u64::from(place.buffer_limit));
+        let policy = RoutePolicy {
+            timeout: action.timeout,
+            retry: action
+                .retry_policy
+                .clone()
+                .or_else(|| host.retry_policy.clone()),
+            high_priority: action.high_priority,
+            cluster_not_found: action.cluster_not_found_response_code,
+            grpc_timeout_max: action.grpc_timeout_header_max,
+            grpc_timeout_offset: action.grpc_timeout_header_offset,
+            max_stream_duration: action.max_stream_duration,
+            auto_host_rewrite: action.host_rewrite == Some(HostRewrite::Auto),
+            append_x_forwarded_host: action.append_x_forwarded_host,
+            include_attempt_count: host.include_request_attempt_count,
+            attempt_count_in_response: host.include_attempt_count_in_response,
+            buffer_limit,
+            router: manager.router.clone(),
+        };
+        let changes_request = edits.edits_requests()
+            || action.path_rewrite.is_some()
+            || action.host_rewrite.is_some()
+            || place
+                .weighted
+                .is_some_and(|weighted| weighted.host_rewrite.is_some());
+        Self(Arc::new(Inner {
+            route: Arc::clone(route),
+            action: Arc::clone(action),
+            weighted: place.weighted.cloned(),
+            edits,
+            upstream: forward(place.clusters.clone(), Arc::new(policy)),
+            stats: Arc::clone(place.stats),
+            keep_old_path: !manager.router.suppress_envoy_headers,
+            changes_request,
+        }))
+    }
+}
+
+impl Service<Request> for Send {
+    type Response = Response;
+    type Error = Error;
+    type Future = BoxFuture<Result<Response, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let this = Arc::clone(&self.0);
+        let info = request.extensions().get::<Arc<StreamInfo>>().cloned();
+        this.stats.rq_total.inc();
+        if let (Some(info), Some(idle)) = (&info, this.action.idle_timeout) {
+            let _ = info.idle_timeout.set(idle);
+        }
+        if let Some(info) = info.as_deref().filter(|_| this.changes_request) {
+            this.edits.request(&mut request, info);
+            rewrite::host(&mut request, &this.action, this.weighted.as_ref());
+            rewrite::path(&mut request, &this.route, &this.action, this.keep_old_path);
+            info.capture_sent(request.method(), request.uri(), request.headers());
+        }
+        let response = this.upstream.dispatch(request);
+        Box::pin(async move {
+            let mut response = response.await?;
+            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                // These end here: they are about the upstream's connection.
+                response.headers_mut().remove(CONNECTION);
+                response.headers_mut().remove(UPGRADE);
+            }
+            if let Some(info) = &info {
+                this.edits.response(&mut response, info);
+            }
+            Ok(response)
+        })
+    }
+}
