@@ -95,16 +95,16 @@ fn reset_reply(reset: &UpstreamReset, error: &Error) -> LocalReply {
 }
 
 fn upstream(reason: &str, error: &Error, flags: ResponseFlags) -> LocalReply {
-    let details = format!(
-        "upstream_reset_before_response_started{{{}}}",
-        reason.replace(' ', "_")
-    );
-    let mut text = format!(
+    // The transport's reason is for logs, not for clients, and is one word there.
+    let cause = match (error.kind(), error.cause()) {
+        (Kind::ConnectFailure(_), Some(cause)) => format!("|{cause}"),
+        _ => String::new(),
+    };
+    let details = format!("upstream_reset_before_response_started{{{reason}{cause}}}");
+    let details = details.replace(' ', "_");
+    let text = format!(
         "upstream connect error or disconnect/reset before headers. reset reason: {reason}"
     );
-    if let (Kind::ConnectFailure(_), Some(cause)) = (error.kind(), error.cause()) {
-        text.push_str(&format!(", transport failure reason: {cause}"));
-    }
     LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, text, details).flags(flags)
 }
 

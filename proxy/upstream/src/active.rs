@@ -53,11 +53,6 @@ impl Active {
             self.pool.cluster.stats.upstream_rq_rx_reset.inc();
         }
     }
-
-    /// It never reached the wire and will be handed to another connection.
-    pub(crate) fn not_sent(mut self) {
-        self.completed = true;
-    }
 }
 
 impl Drop for Active {

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Waker};
 
 use http::request::Parts;
 use http::{Request, StatusCode, Version, header};
@@ -13,6 +13,7 @@ use tandem_model::cluster::UpstreamProtocol;
 
 use crate::active::Active;
 use crate::body::{ResponseBody, Source};
+use crate::forward::misbuilt;
 use crate::pool::http1::Failure;
 use crate::pool::{HostPool, http2};
 use crate::timeout::Alarm;
@@ -44,10 +45,10 @@ impl Answer {
     }
 }
 
-/// Sends the request to the pool's host.
+/// Sends the request to the pool's host; the head is taken out of its slot when it is written.
 pub(crate) async fn send(
     pool: &Arc<HostPool>,
-    head: Parts,
+    head: &mut Option<Parts>,
     upload: &Upload,
     high_priority: bool,
     info: &StreamInfo,
@@ -81,7 +82,9 @@ fn failed(pool: &HostPool, error: &Error, info: &StreamInfo) {
         Kind::ConnectFailure(_) => {
             // Counted where the connection was opened; here is who hears the reason.
             if let Some(cause) = error.cause() {
-                let _ = info.transport_failure.set(cause.to_string().into());
+                // Envoy logs it as one word.
+                let reason = cause.to_string().replace(' ', "_");
+                let _ = info.transport_failure.set(reason.into());
             }
             info.upstream
                 .store(Some(Arc::new(tandem_core::ext::UpstreamFacts {
@@ -97,29 +100,35 @@ fn failed(pool: &HostPool, error: &Error, info: &StreamInfo) {
 
 async fn over_http1(
     pool: &Arc<HostPool>,
-    mut head: Parts,
+    head: &mut Option<Parts>,
     upload: &Upload,
     high_priority: bool,
     info: &StreamInfo,
 ) -> Result<Answer, Error> {
     let body = upload.outgoing();
+    let mut head = head.take().ok_or_else(misbuilt)?;
     convert::to_http1(&mut head, &body);
     let upgrading = head.headers.contains_key(header::UPGRADE);
-    let mut request = Request::from_parts(head, body);
+    let mut request = Some(Request::from_parts(head, body));
+    let mut counted = None;
     loop {
         let (mut connection, fresh) = match pool.idle_http1() {
             Some(connection) => (connection, false),
-            None => (pool.wait_http1(high_priority).await?, true),
+            // Boxed: it is rare, and its future is large.
+            None => (Box::pin(pool.wait_http1(high_priority)).await?, true),
         };
         info.upstream.store(Some(Arc::clone(&connection.facts)));
-        let mut active = match Active::begin(pool, high_priority) {
-            Ok(active) => active,
-            Err(error) => {
-                pool.give_back_http1(connection);
-                return Err(error);
-            }
+        let mut active = match counted.take() {
+            Some(active) => active,
+            None => match Active::begin(pool, high_priority) {
+                Ok(active) => active,
+                Err(error) => {
+                    pool.give_back_http1(connection);
+                    return Err(error);
+                }
+            },
         };
-        match connection.send(request).await {
+        match connection.send(&mut request).await {
             Ok(response) => {
                 info.mark_upstream_first_byte();
                 let (mut head, incoming) = response.into_parts();
@@ -137,6 +146,11 @@ async fn over_http1(
                     });
                 }
                 head.version = Version::HTTP_11;
+                if !convert::is_framed_once(&head) {
+                    pool.cluster.stats.upstream_cx_protocol_error.inc();
+                    active.broken();
+                    return Err(Error::upstream_reset(ResetReason::Protocol, true));
+                }
                 let detached = upload.unfinished().is_some();
                 let (connection, running) = if detached {
                     // The rest of the request must go on even while the response is not read.
@@ -149,13 +163,13 @@ async fn over_http1(
                     connection,
                 };
                 let body = ResponseBody::new(source, active, running);
-                return Ok(answer(head, body).await);
+                return Ok(answer(head, body));
             }
             Err(Failure::Unsent(unsent)) if !fresh => {
                 // The peer had closed it while it was idle: not a try, the next connection.
-                active.not_sent();
+                counted = Some(active);
                 drop(connection);
-                request = unsent;
+                request = Some(*unsent);
             }
             Err(Failure::Unsent(_)) => {
                 active.broken();
@@ -166,10 +180,10 @@ async fn over_http1(
             }
             Err(Failure::Broken(error)) => {
                 active.broken();
-                if let Kind::UpstreamReset(reset) = error.kind() {
-                    if reset.reason == ResetReason::Protocol {
-                        pool.cluster.stats.upstream_cx_protocol_error.inc();
-                    }
+                if let Kind::UpstreamReset(reset) = error.kind()
+                    && reset.reason == ResetReason::Protocol
+                {
+                    pool.cluster.stats.upstream_cx_protocol_error.inc();
                 }
                 return Err(error);
             }
@@ -179,15 +193,17 @@ async fn over_http1(
 
 async fn over_http2(
     pool: &Arc<HostPool>,
-    mut head: Parts,
+    head: &mut Option<Parts>,
     upload: &Upload,
     high_priority: bool,
     info: &StreamInfo,
 ) -> Result<Answer, Error> {
-    convert::to_http2(&mut head)?;
+    if let Some(head) = head {
+        convert::to_http2(head)?;
+    }
     let slot = match pool.open_http2() {
         Some(slot) => slot,
-        None => pool.wait_http2(high_priority).await?,
+        None => Box::pin(pool.wait_http2(high_priority)).await?,
     };
     info.upstream.store(Some(Arc::clone(slot.facts())));
     let mut active = Active::begin(pool, high_priority)?;
@@ -201,6 +217,7 @@ async fn over_http2(
     }
     let body = upload.outgoing();
     let at_once = matches!(body, Outgoing::Empty);
+    let head = head.take().ok_or_else(misbuilt)?;
     let sent = sender.send_request(Request::from_parts(head, ()), at_once);
     let (response, mut stream) = match sent {
         Ok(sent) => sent,
@@ -230,7 +247,7 @@ async fn over_http2(
                 data_done: false,
             };
             let body = ResponseBody::new(source, active, rest.keep());
-            Ok(answer(head, body).await)
+            Ok(answer(head, body))
         }
         Err(error) => {
             active.broken();
@@ -239,8 +256,10 @@ async fn over_http2(
     }
 }
 
-async fn answer(head: http::response::Parts, mut body: ResponseBody) -> Answer {
-    let complete = poll_fn(|cx| Poll::Ready(body.take_if_complete(cx))).await;
+/// Looks whether the whole body is here already. Nobody is to be woken yet: whoever reads on
+/// polls again, and so this needs no await, whose locals every request's future would carry.
+fn answer(head: http::response::Parts, mut body: ResponseBody) -> Answer {
+    let complete = body.take_if_complete(&mut Context::from_waker(Waker::noop()));
     Answer {
         head,
         body: match complete {

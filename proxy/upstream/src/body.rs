@@ -17,7 +17,8 @@ use crate::timeout::Alarm;
 /// A response body that is still arriving.
 pub(crate) struct ResponseBody {
     source: Source,
-    first: Option<Bytes>,
+    /// What was read ahead: the first chunk, or why there is none.
+    first: Option<Result<Bytes, Error>>,
     active: Active,
     alarm: Option<Alarm>,
     /// Sends the rest of the request meanwhile.
@@ -68,7 +69,7 @@ impl ResponseBody {
                     Some(Body::from(data))
                 }
                 Ok(data) => {
-                    self.first = Some(data);
+                    self.first = Some(Ok(data));
                     None
                 }
                 // Trailers without data: a gRPC failure after its headers, for instance.
@@ -78,7 +79,11 @@ impl ResponseBody {
                     Some(Body::new(OnlyTrailers(trailers)))
                 }
             },
-            Poll::Ready(Some(Err(_))) | Poll::Pending => None,
+            Poll::Ready(Some(Err(error))) => {
+                self.first = Some(Err(error));
+                None
+            }
+            Poll::Pending => None,
         }
     }
 
@@ -95,11 +100,11 @@ impl ResponseBody {
                 connection,
             } => {
                 let mut polled = Pin::new(&mut *incoming).poll_frame(cx);
-                if polled.is_pending() {
-                    if let Some(connection) = connection {
-                        connection.drive(cx);
-                        polled = Pin::new(incoming).poll_frame(cx);
-                    }
+                if polled.is_pending()
+                    && let Some(connection) = connection
+                {
+                    connection.drive(cx);
+                    polled = Pin::new(incoming).poll_frame(cx);
                 }
                 match polled {
                     Poll::Pending => Poll::Pending,
@@ -107,9 +112,9 @@ impl ResponseBody {
                         // As Envoy without `enable_trailers`: HTTP/1 trailers end here.
                         Poll::Ready(None)
                     }
-                    Poll::Ready(frame) => Poll::Ready(
-                        frame.map(|frame| frame.map_err(|error| http1::broken(error, true))),
-                    ),
+                    Poll::Ready(frame) => {
+                        Poll::Ready(frame.map(|frame| frame.map_err(http1::no_body)))
+                    }
                 }
             }
             Source::Http2 {
@@ -149,10 +154,10 @@ impl ResponseBody {
         if let Some(upload) = self.upload.take() {
             upload.abort();
         }
-        if let Source::Http1 { connection, .. } = &mut self.source {
-            if let Some(connection) = connection.take() {
-                self.active.pool.give_back_http1(connection);
-            }
+        if let Source::Http1 { connection, .. } = &mut self.source
+            && let Some(connection) = connection.take()
+        {
+            self.active.pool.give_back_http1(connection);
         }
     }
 
@@ -161,16 +166,20 @@ impl ResponseBody {
             return Poll::Ready(None);
         }
         if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(Frame::data(first))));
+            if first.is_err() {
+                self.active.broken();
+                self.done = true;
+            }
+            return Poll::Ready(Some(first.map(Frame::data)));
         }
         let polled = self.poll_source(cx);
         match &polled {
             Poll::Pending => {
-                if let Some(alarm) = &mut self.alarm {
-                    if let Poll::Ready(error) = alarm.poll(cx) {
-                        self.done = true;
-                        return Poll::Ready(Some(Err(error)));
-                    }
+                if let Some(alarm) = &mut self.alarm
+                    && let Poll::Ready(error) = alarm.poll(cx)
+                {
+                    self.done = true;
+                    return Poll::Ready(Some(Err(error)));
                 }
             }
             Poll::Ready(None) => self.finish(),
@@ -219,8 +228,8 @@ impl http_body::Body for ResponseBody {
         };
         match (&self.first, rest.exact()) {
             (None, _) => rest,
-            (Some(first), Some(exact)) => SizeHint::with_exact(exact + first.len() as u64),
-            (Some(_), None) => SizeHint::default(),
+            (Some(Ok(first)), Some(exact)) => SizeHint::with_exact(exact + first.len() as u64),
+            (Some(_), _) => SizeHint::default(),
         }
     }
 }

@@ -17,10 +17,10 @@ pub(crate) fn to_http1(head: &mut Parts, body: &Outgoing) {
     head.version = Version::HTTP_11;
     if head.uri.scheme().is_some() || head.uri.authority().is_some() {
         let parts = std::mem::take(&mut head.uri).into_parts();
-        if let Some(authority) = &parts.authority {
-            if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
-                head.headers.insert(HOST, host);
-            }
+        if let Some(authority) = &parts.authority
+            && let Ok(host) = HeaderValue::from_str(authority.as_str())
+        {
+            head.headers.insert(HOST, host);
         }
         head.uri = parts.path_and_query.map_or_else(Uri::default, Uri::from);
     }
@@ -63,12 +63,33 @@ pub(crate) fn to_http2(head: &mut Parts) -> Result<(), Error> {
     ] {
         head.headers.remove(name);
     }
-    if let Some(te) = head.headers.get(TE) {
-        if te != "trailers" {
-            head.headers.remove(TE);
-        }
+    if let Some(te) = head.headers.get(TE)
+        && te != "trailers"
+    {
+        head.headers.remove(TE);
     }
     Ok(())
+}
+
+/// Whether an HTTP/1 response says in exactly one way where it ends. Two readers that disagree
+/// about it would take one client's response for another's (RFC 9112, 6.3).
+pub(crate) fn is_framed_once(head: &http::response::Parts) -> bool {
+    let mut lengths = head.headers.get_all(CONTENT_LENGTH).iter();
+    let length = lengths.next();
+    if lengths.next().is_some() {
+        return false;
+    }
+    if head.status == StatusCode::NO_CONTENT && length.is_some_and(|length| length != "0") {
+        return false;
+    }
+    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => {
+            length.is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        }
+        (Some(_), Some(_)) => false,
+    }
 }
 
 fn bad_host() -> Error {

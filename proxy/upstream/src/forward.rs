@@ -1,9 +1,9 @@
 //! The end of every chain: sends the request to the chosen cluster, within its limits, as
 //! often as its policy allows.
 
-use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::sync::atomic::Ordering::Relaxed;
 
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, header};
@@ -71,9 +71,7 @@ async fn run(forward: Arc<Forward>, request: Request) -> Result<Response, Error>
     );
     let retry = Retry::plan(policy.retry.as_ref(), &mut head, has_envoy);
     let keep = retry.as_ref().map(|_| policy.buffer_limit);
-    let mut body = Some(body);
-    let upload =
-        poll_fn(|cx| Poll::Ready(Upload::begin(body.take().unwrap_or_default(), keep, cx))).await?;
+    let upload = Upload::begin(body, keep)?;
     let began = info.start.elapsed();
     let mut alarm = Alarm::new(&limits, &upload, info);
 
@@ -84,7 +82,7 @@ async fn run(forward: Arc<Forward>, request: Request) -> Result<Response, Error>
         upload: &upload,
         info,
     };
-    let answer = tries.run(head, retry, &mut alarm).await;
+    let answer = tries.run(Some(head), retry, &mut alarm).await;
     let mut answer = answer.inspect_err(|error| {
         if let Kind::RequestTimeout = error.kind() {
             cluster.shared.stats.upstream_rq_timeout.inc();
@@ -103,7 +101,7 @@ async fn run(forward: Arc<Forward>, request: Request) -> Result<Response, Error>
         answer.head.headers.insert(SERVICE_TIME, number(millis));
     }
     if policy.attempt_count_in_response {
-        let attempts = info.attempts.load(std::sync::atomic::Ordering::Relaxed);
+        let attempts = info.attempts.load(Relaxed);
         answer
             .head
             .headers
@@ -124,22 +122,17 @@ struct Tries<'a> {
 impl Tries<'_> {
     async fn run(
         &self,
-        head: Parts,
+        mut head: Option<Parts>,
         mut retry: Option<Box<Retry>>,
         alarm: &mut Option<Alarm>,
     ) -> Result<Answer, Error> {
-        let mut head = Some(head);
         loop {
             let again = match &retry {
                 Some(retry) if retry.may_follow() => head.clone(),
                 _ => None,
             };
-            let Some(next) = head.take() else {
-                return Err(misbuilt());
-            };
+            let outcome = self.once(&mut head, alarm).await?;
             head = again;
-            let mut tried = None;
-            let outcome = self.once(next, alarm, &mut tried).await?;
             let Some(planned) = &mut retry else {
                 return outcome;
             };
@@ -157,45 +150,43 @@ impl Tries<'_> {
             let Some(wait) = wait else { return outcome };
             // The refused answer goes back to its connection, or closes it, before the wait.
             drop(outcome);
-            timeout::within(alarm, tokio::time::sleep(wait)).await?;
+            // Boxed, as all that is rare: every request's future has room for it.
+            timeout::within(alarm, Box::pin(tokio::time::sleep(wait))).await?;
         }
     }
 
     /// The outer error ends the request; the inner one is the outcome of this try.
     async fn once(
         &self,
-        mut head: Parts,
+        slot: &mut Option<Parts>,
         alarm: &mut Option<Alarm>,
-        tried: &mut Option<Arc<HostPool>>,
     ) -> Result<Result<Answer, Error>, Error> {
-        let attempt = 1 + self
-            .info
-            .attempts
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let attempt = 1 + self.info.attempts.fetch_add(1, Relaxed);
         let pool = match self.cluster.choose() {
-            Ok(pool) => tried.insert(pool),
+            Ok(pool) => pool,
             Err(error) => return Ok(Err(error)),
         };
-        if self.policy.include_attempt_count {
-            head.headers.insert(ATTEMPT_COUNT, number(attempt.into()));
+        if let Some(head) = slot {
+            if self.policy.include_attempt_count {
+                head.headers.insert(ATTEMPT_COUNT, number(attempt.into()));
+            }
+            if self.policy.auto_host_rewrite && !pool.host.hostname.is_empty() {
+                rewrite_host(head, &pool.host.hostname, self.policy);
+            }
         }
-        if self.policy.auto_host_rewrite && !pool.host.hostname.is_empty() {
-            rewrite_host(&mut head, &pool.host.hostname, self.policy);
-        }
-        let send = attempt::send(
-            pool,
-            head,
-            self.upload,
-            self.policy.high_priority,
-            self.info,
-        );
+        let high_priority = self.policy.high_priority;
+        let send = attempt::send(&pool, slot, self.upload, high_priority, self.info);
+        let send = pin!(send);
         let outcome = match self.limits.per_try.or(self.limits.per_try_idle) {
             None => timeout::within(alarm, send).await,
-            Some(limit) => match timeout::within(alarm, tokio::time::timeout(limit, send)).await {
-                Ok(Ok(outcome)) => Ok(outcome),
-                Ok(Err(_elapsed)) => Ok(Err(self.try_timed_out(pool))),
-                Err(rung) => Err(rung),
-            },
+            Some(limit) => {
+                let send = Box::pin(tokio::time::timeout(limit, send));
+                match timeout::within(alarm, send).await {
+                    Ok(Ok(outcome)) => Ok(outcome),
+                    Ok(Err(_elapsed)) => Ok(Err(self.try_timed_out(&pool))),
+                    Err(rung) => Err(rung),
+                }
+            }
         };
         if outcome.is_err() {
             outlier::timed_out(&self.cluster.shared, &pool.host);
@@ -220,10 +211,10 @@ fn rewrite_host(head: &mut Parts, hostname: &str, policy: &RoutePolicy) {
         return;
     };
     let mut request = http::Request::from_parts(std::mem::replace(head, empty()), ());
-    if policy.append_x_forwarded_host {
-        if let Ok(old) = HeaderValue::from_str(tandem_core::authority::get(&request)) {
-            request.headers_mut().append(FORWARDED_HOST, old);
-        }
+    if policy.append_x_forwarded_host
+        && let Ok(old) = HeaderValue::from_str(tandem_core::authority::get(&request))
+    {
+        request.headers_mut().append(FORWARDED_HOST, old);
     }
     tandem_core::authority::set(&mut request, &value);
     if request.uri().authority().is_none() {
@@ -246,10 +237,13 @@ fn number(n: u64) -> HeaderValue {
 }
 
 /// The chain above did not say where the request goes: a mistake of this program.
-fn misbuilt() -> Error {
+pub(crate) fn misbuilt() -> Error {
     Error::reply(LocalReply::new(
         http::StatusCode::INTERNAL_SERVER_ERROR,
         "",
         "request_without_cluster_or_stream_info",
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,10 +17,10 @@ use crate::stats::Detector;
 
 /// A connection was made.
 pub(crate) fn connected(cluster: &SharedCluster, host: &Host) {
-    if let Some(detection) = &cluster.config.outlier_detection {
-        if detection.split_external_local_origin_errors {
-            host.state.consecutive_local.store(0, Relaxed);
-        }
+    if let Some(detection) = &cluster.config.outlier_detection
+        && detection.split_external_local_origin_errors
+    {
+        host.state.consecutive_local.store(0, Relaxed);
     }
 }
 

@@ -64,10 +64,10 @@ pub(crate) fn plan(
             limits.per_try = positive(Some(timeout));
         }
     }
-    if let (Some(per_try), Some(route)) = (limits.per_try, limits.route) {
-        if per_try >= route {
-            limits.per_try = None;
-        }
+    if let (Some(per_try), Some(route)) = (limits.per_try, limits.route)
+        && per_try >= route
+    {
+        limits.per_try = None;
     }
     if !policy.router.suppress_envoy_headers {
         match known.cloned().or_else(|| expected_header(&limits)) {
@@ -203,13 +203,12 @@ impl Alarm {
 }
 
 /// Polls `future` until it is done or the alarm rings.
-pub(crate) async fn within<F: Future>(
+pub(crate) async fn within<F: Future + Unpin>(
     alarm: &mut Option<Alarm>,
-    future: F,
+    mut future: F,
 ) -> Result<F::Output, Error> {
-    let mut future = std::pin::pin!(future);
     std::future::poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+        if let Poll::Ready(output) = Pin::new(&mut future).poll(cx) {
             return Poll::Ready(Ok(output));
         }
         match alarm {

@@ -7,7 +7,7 @@
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
@@ -48,8 +48,9 @@ struct State {
 }
 
 /// One sending of an [`Upload`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum Outgoing {
+    #[default]
     Empty,
     Full(Option<Bytes>),
     Stream {
@@ -61,16 +62,14 @@ pub(crate) enum Outgoing {
 
 impl Upload {
     /// Looks what has arrived already; `replay_limit` is the bound for other tries, if any.
-    pub(crate) fn begin(
-        mut source: Body,
-        replay_limit: Option<u64>,
-        cx: &mut Context<'_>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn begin(mut source: Body, replay_limit: Option<u64>) -> Result<Self, Error> {
         if source.is_end_stream() {
             return Ok(Self::Empty);
         }
         let mut first = None;
-        match Pin::new(&mut source).poll_frame(cx) {
+        // Whoever reads on polls again, so nobody needs to be woken here.
+        let mut cx = Context::from_waker(Waker::noop());
+        match Pin::new(&mut source).poll_frame(&mut cx) {
             Poll::Ready(None) => return Ok(Self::Empty),
             Poll::Ready(Some(Err(error))) => return Err(error),
             Poll::Ready(Some(Ok(frame))) => match frame.into_data() {

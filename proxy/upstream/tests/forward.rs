@@ -250,7 +250,24 @@ async fn failures_say_what_happened() {
     assert_eq!(rig.stat("upstream_cx_active"), 0);
     for (answer, reason) in [
         ("", ResetReason::ConnectionTermination),
-        ("HTTP/1.1 2000 What\r\n\r\n", ResetReason::Protocol),
+        ("HTTP/1.1 200 OK\r\nx: half", ResetReason::Protocol),
+        ("garbage\r\n\r\n", ResetReason::Protocol),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\n",
+            ResetReason::Protocol,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            ResetReason::Protocol,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\nx",
+            ResetReason::Protocol,
+        ),
+        (
+            "HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\n",
+            ResetReason::Protocol,
+        ),
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
             ResetReason::Protocol,
@@ -264,6 +281,24 @@ async fn failures_say_what_happened() {
             other => panic!("{answer:?}: {other:?}"),
         }
         assert_eq!(rig.stat("upstream_rq_active"), 0);
+    }
+}
+
+/// A body shorter than it said, or badly chunked, is an error and not an end.
+#[tokio::test]
+async fn broken_bodies_are_errors() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabc",
+    ] {
+        let addr = scripted(vec![Some(answer)]).await;
+        let rig = Rig::new(cluster(&[addr]), RoutePolicy::default());
+        let response = rig.send(get("/")).await.unwrap();
+        let error = response.into_body().collect().await.unwrap_err();
+        match error.kind() {
+            Kind::UpstreamReset(reset) => assert_eq!(reset.reason, ResetReason::Protocol),
+            other => panic!("{answer:?}: {other:?}"),
+        }
     }
 }
 

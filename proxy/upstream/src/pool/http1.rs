@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -17,16 +18,21 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tandem_core::Error;
-use tandem_core::error::{Kind, ResetReason};
+use tandem_core::error::{Kind, ResetReason, UpstreamReset};
 use tandem_core::ext::{Protocol, UpstreamFacts};
 use tokio::sync::oneshot;
 
+use super::watched::Watched;
 use super::{HostPool, Live};
 use crate::upload::Outgoing;
 
 /// Idle connections, and requests that wait for one.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
+    #[allow(
+        clippy::vec_box,
+        reason = "moved through futures and bodies as one word"
+    )]
     idle: Vec<Box<Connection>>,
     /// First come, first served. `None` says "you may try to open one".
     waiting: VecDeque<oneshot::Sender<Option<Box<Connection>>>>,
@@ -41,6 +47,8 @@ pub(crate) struct Connection {
     sender: SendRequest<Outgoing>,
     driver: Driver,
     ended: bool,
+    /// Whether the peer said anything since the latest request.
+    heard: Arc<AtomicBool>,
     requests: u32,
     idle_since: Instant,
     pub(crate) facts: Arc<UpstreamFacts>,
@@ -51,7 +59,7 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Nothing of it was written.
-    Unsent(Request<Outgoing>),
+    Unsent(Box<Request<Outgoing>>),
     /// It broke.
     Broken(Error),
 }
@@ -132,14 +140,20 @@ impl HostPool {
         if http.max_headers_count != 100 {
             builder.max_headers(http.max_headers_count as usize);
         }
+        let heard = Arc::new(AtomicBool::new(false));
+        let io = TokioIo::new(Watched {
+            stream,
+            heard: Arc::clone(&heard),
+        });
         let (sender, driver) = builder
-            .handshake(TokioIo::new(stream))
+            .handshake(io)
             .await
-            .map_err(|error| broken(error, false))?;
+            .map_err(|error| no_head(error, false))?;
         Ok(Box::new(Connection {
             sender,
             driver: Box::pin(driver.with_upgrades()),
             ended: false,
+            heard,
             requests: 0,
             idle_since: live.opened,
             facts: Arc::new(facts),
@@ -162,11 +176,11 @@ impl HostPool {
             return;
         }
         connection.idle_since = Instant::now();
-        if let Some(longest) = http.max_connection_duration {
-            if connection.idle_since - connection.live.opened >= longest {
-                stats.upstream_cx_max_duration_reached.inc();
-                return;
-            }
+        if let Some(longest) = http.max_connection_duration
+            && connection.idle_since - connection.live.opened >= longest
+        {
+            stats.upstream_cx_max_duration_reached.inc();
+            return;
         }
         let mut pool = self.http1();
         while let Some(next) = pool.waiting.pop_front() {
@@ -236,9 +250,11 @@ impl Connection {
     /// Sends a request and waits for the response's head.
     pub(crate) async fn send(
         &mut self,
-        request: Request<Outgoing>,
+        request: &mut Option<Request<Outgoing>>,
     ) -> Result<Response<Incoming>, Failure> {
         self.requests += 1;
+        self.heard.store(false, Relaxed);
+        let request = request.take().unwrap_or_default();
         let mut response = pin!(self.sender.try_send_request(request));
         let (driver, ended, live) = (&mut self.driver, &mut self.ended, &mut self.live);
         let result = poll_fn(|cx| {
@@ -252,8 +268,11 @@ impl Connection {
         match result {
             Some(Ok(response)) => Ok(response),
             Some(Err(mut error)) => match error.take_message() {
-                Some(request) => Err(Failure::Unsent(request)),
-                None => Err(Failure::Broken(broken(error.into_error(), true))),
+                Some(request) => Err(Failure::Unsent(Box::new(request))),
+                None => {
+                    let heard = self.heard.load(Relaxed);
+                    Err(Failure::Broken(no_head(error.into_error(), heard)))
+                }
             },
             None => Err(Failure::Broken(Error::upstream_reset(
                 ResetReason::ConnectionTermination,
@@ -277,14 +296,14 @@ impl Connection {
     }
 
     /// Lets it run on its own, for an upgraded connection or a request still being sent.
-    pub(crate) fn detach(self: Box<Self>) -> tokio::task::AbortHandle {
+    pub(crate) fn detach(self) -> tokio::task::AbortHandle {
         let Self {
             mut driver,
             mut ended,
             mut live,
             sender,
             ..
-        } = *self;
+        } = self;
         tokio::spawn(async move {
             let _open = sender;
             poll_fn(|cx| {
@@ -314,18 +333,42 @@ fn poll_driver(
     *ended
 }
 
-/// What a hyper error says of the upstream.
-pub(crate) fn broken(error: hyper::Error, request_sent: bool) -> Error {
-    let reason = if error.is_parse() {
+/// Why there was no head. A peer that ends the connection in silence has closed it; one that
+/// ends it after a part of a head, or sent something else, has broken the protocol.
+fn no_head(error: hyper::Error, heard: bool) -> Error {
+    let broke_protocol = error.is_parse() || (error.is_incomplete_message() && heard);
+    reset(broke_protocol, error)
+}
+
+/// Why a body broke off: cut by a reset, or shorter or otherwise framed than it said.
+pub(crate) fn no_body(error: hyper::Error) -> Error {
+    use std::error::Error as _;
+    use std::io::ErrorKind;
+    let cut = error
+        .source()
+        .and_then(|source| source.downcast_ref::<std::io::Error>())
+        .is_some_and(|io| {
+            matches!(
+                io.kind(),
+                ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::TimedOut
+            )
+        });
+    reset(!cut, error)
+}
+
+fn reset(broke_protocol: bool, error: hyper::Error) -> Error {
+    let reason = if broke_protocol {
         ResetReason::Protocol
     } else {
         ResetReason::ConnectionTermination
     };
-    let kind = Kind::UpstreamReset(tandem_core::error::UpstreamReset {
-        reason,
-        request_sent,
-    });
-    Error::with_source(kind, error)
+    Error::with_source(
+        Kind::UpstreamReset(UpstreamReset {
+            reason,
+            request_sent: true,
+        }),
+        error,
+    )
 }
 
 impl fmt::Debug for Connection {

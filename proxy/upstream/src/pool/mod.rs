@@ -4,6 +4,7 @@ pub(crate) mod http1;
 pub(crate) mod http2;
 mod live;
 mod sweep;
+mod watched;
 
 pub(crate) use live::Live;
 

@@ -1,5 +1,9 @@
 //! Fakes for the tests of this crate: upstream servers, clusters, requests.
-#![allow(dead_code, reason = "each test file uses some of it")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "test support; each file uses some"
+)]
 
 use std::convert::Infallible;
 use std::future::Future;
