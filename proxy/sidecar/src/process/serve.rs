@@ -88,7 +88,7 @@ impl Started {
             settings.log_flush_interval,
             settings.log_flush_bytes,
         );
-        let runtimes = Runtimes::start(&bootstrap, settings.default_data_dir.as_deref())?;
+        let runtimes = Runtimes::start(&bootstrap, settings.default_data_dir.as_deref()).await?;
         let mut addresses = Vec::new();
         let mut per_worker: Vec<Vec<Bound>> = (0..settings.concurrency).map(|_| Vec::new()).collect();
         for listener in &bootstrap.listeners {
@@ -124,7 +124,7 @@ impl Started {
         let mut workers = Vec::with_capacity(per_worker.len());
         for (index, bound) in per_worker.into_iter().enumerate() {
             let (clusters, stats) = (Arc::clone(&clusters), stats.clone());
-            let (logs, runtimes) = (logs.clone(), runtimes.factory());
+            let (logs, runtimes) = (logs.clone(), runtimes.clone());
             let deps = move |directory| runtimes.deps(clusters.worker(), stats, directory, logs);
             workers.push(
                 worker::spawn(index, bound, deps)
@@ -193,7 +193,7 @@ impl Started {
         }
         self.drains.all(Phase::Closing);
         drop(app);
-        self.runtimes.stop().await;
+        drop(self.runtimes);
         self.logs.flush();
         Ok(code)
     }

@@ -1,0 +1,118 @@
+//! The runtime APIs of this process: one set of components and subscriptions for each runtime
+//! filter that the configuration has, whatever listeners it stands on.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tandem_api_contract::declaration::Context;
+use tandem_api_server::Process;
+use tandem_core::directory::Directory;
+use tandem_core::stats::Registry;
+use tandem_filters::RuntimeFactory;
+use tandem_model::Bootstrap;
+use tandem_model::filter::runtime::Runtime;
+use tandem_model::filter::{FilterConfig, PerRouteConfig};
+use tandem_model::listener::NetworkFilter;
+use tandem_stack::{Deps, access_log};
+use tandem_upstream::Clusters;
+
+/// Why the runtime APIs did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A component's declaration is wrong; one line for each fault.
+    #[error("the components of application '{app}' are refused:\n{reason}")]
+    Components {
+        /// The application's id.
+        app: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The API.
+    #[error(transparent)]
+    Api(#[from] tandem_api_server::Error),
+}
+
+/// All of them, by their settings.
+#[derive(Clone, Default)]
+pub(crate) struct Runtimes(Arc<HashMap<Arc<Runtime>, Process>>);
+
+impl Runtimes {
+    /// Starts the components of every runtime filter, on the calling runtime. A back-end that
+    /// is away keeps nothing else from starting; a wrong declaration keeps everything.
+    pub(crate) async fn start(
+        bootstrap: &Bootstrap,
+        default_data_dir: Option<&Path>,
+    ) -> Result<Self, Error> {
+        let mut processes = HashMap::new();
+        for runtime in configured(bootstrap) {
+            if processes.contains_key(&runtime) {
+                continue;
+            }
+            let data_dir = match (&runtime.data_dir, default_data_dir) {
+                (Some(data_dir), _) => data_dir.clone(),
+                (None, Some(default)) => default.to_owned(),
+                (None, None) => PathBuf::from(".tandem").join(&*runtime.app.id),
+            };
+            let context = Context {
+                app_id: runtime.app.id.to_string(),
+                namespace: std::env::var("NAMESPACE").ok(),
+                pod_name: std::env::var("POD_NAME").unwrap_or_default(),
+                data_dir,
+            };
+            let registry = tandem_api_components::load(&runtime.resources_paths, &context)
+                .map_err(|faults| Error::Components {
+                    app: runtime.app.id.to_string(),
+                    reason: faults.to_string(),
+                })?;
+            let process = Process::start(Arc::clone(&runtime), registry).await?;
+            processes.insert(runtime, process);
+        }
+        Ok(Self(Arc::new(processes)))
+    }
+
+    /// What a worker's paths are built with; called on the worker.
+    pub(crate) fn deps(
+        &self,
+        clusters: Clusters,
+        stats: Registry,
+        directory: Directory,
+        logs: access_log::Sinks,
+    ) -> Deps {
+        let runtimes = self.clone();
+        let factory: RuntimeFactory = Arc::new(move |runtime, context, next| {
+            match runtimes.0.get(runtime) {
+                Some(process) => process.layer(&context.directory, next),
+                // Every filter of the bootstrap was started; another one cannot be built.
+                None => next,
+            }
+        });
+        let filters = tandem_filters::Registry::new(factory).into_builder();
+        Deps { clusters, stats, filters, directory, logs }
+    }
+}
+
+fn configured(bootstrap: &Bootstrap) -> Vec<Arc<Runtime>> {
+    let mut found = Vec::new();
+    let mut add = |config: &FilterConfig| {
+        if let FilterConfig::Runtime(runtime) = config {
+            found.push(Arc::clone(runtime));
+        }
+    };
+    for listener in &bootstrap.listeners {
+        let NetworkFilter::Http(manager) = &listener.filter_chain.filter else { continue };
+        manager.http_filters.iter().for_each(|filter| add(&filter.config));
+        let routes = &manager.route_config;
+        let levels = std::iter::once(&routes.filters)
+            .chain(routes.virtual_hosts.iter().map(|host| &host.filters))
+            .chain(
+                routes.virtual_hosts.iter().flat_map(|host| &host.routes).map(|route| &route.filters),
+            );
+        for per_route in levels.flatten() {
+            if let PerRouteConfig::Override(config) = &per_route.config {
+                add(config);
+            }
+        }
+    }
+    found
+}
