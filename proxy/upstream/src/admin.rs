@@ -67,6 +67,7 @@ fn write_host(out: &mut String, cluster: &str, host: &Host) {
     line("cx_total", &state.total_connections.load(Relaxed));
     line("rq_active", &state.active_requests.load(Relaxed));
     line("rq_error", &state.errors.load(Relaxed));
+    line("rq_pending_active", &state.pending_requests.load(Relaxed));
     line("rq_success", &state.successes.load(Relaxed));
     line("rq_timeout", &state.timeouts.load(Relaxed));
     line("rq_total", &state.total_requests.load(Relaxed));

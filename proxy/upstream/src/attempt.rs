@@ -64,12 +64,7 @@ pub(crate) async fn send(
         over_http1(pool, head, upload, high_priority, info).await
     };
     match &result {
-        Ok(answer) => {
-            let stats = &pool.cluster.stats;
-            stats.upstream_rq_completed.inc();
-            stats.codes.record(answer.head.status);
-            outlier::answered(&pool.cluster, &pool.host, answer.head.status);
-        }
+        Ok(answer) => outlier::answered(&pool.cluster, &pool.host, answer.head.status),
         Err(error) => failed(pool, error, info),
     }
     // A client that broke off its own body is why the upstream was left, not the upstream.

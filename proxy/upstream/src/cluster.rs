@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use tandem_core::stats::Registry;
 use tandem_model::Cluster;
-use tandem_model::cluster::LoadAssignment;
+use tandem_model::cluster::{Discovery, LoadAssignment};
 
 use crate::breaker::Breaker;
 use crate::host::{Host, HostSet, HostState};
@@ -16,7 +16,9 @@ use crate::stats::ClusterStats;
 /// One cluster, process-wide.
 #[derive(Debug)]
 pub(crate) struct SharedCluster {
+    /// Its settings. Of the endpoints, those of `latest` count.
     pub(crate) config: Arc<Cluster>,
+    latest: ArcSwap<Cluster>,
     pub(crate) stats: ClusterStats,
     pub(crate) default_priority: Arc<Breaker>,
     pub(crate) high_priority: Arc<Breaker>,
@@ -45,11 +47,28 @@ impl SharedCluster {
             high_priority: Breaker::new(&config.circuit_breakers_high, registry, name, "high"),
             hosts: ArcSwap::default(),
             publishing: Mutex::new(()),
+            latest: ArcSwap::new(Arc::clone(&config)),
             config,
         };
         let assignment = &cluster.config.load_assignment;
         cluster.set_hosts(assignment, &addresses(assignment));
         Arc::new(cluster)
+    }
+
+    /// Takes over a configuration, if that needs no new cluster: it is equal, or differs only
+    /// in the addresses of its endpoints.
+    pub(crate) fn adopt(&self, config: &Arc<Cluster>) -> bool {
+        let latest = self.latest.load();
+        if Arc::ptr_eq(&latest, config) || **latest == **config {
+            return true;
+        }
+        if config.discovery != Discovery::Static || !same_but_endpoints(&latest, config) {
+            return false;
+        }
+        self.latest.store(Arc::clone(config));
+        let assignment = &config.load_assignment;
+        self.set_hosts(assignment, &addresses(assignment));
+        true
     }
 
     /// The limits of a priority.
@@ -120,7 +139,8 @@ impl SharedCluster {
     }
 
     fn publish(&self, hosts: Vec<Arc<Host>>) {
-        let overprovisioning = match self.config.load_assignment.overprovisioning_factor {
+        let latest = self.latest.load();
+        let overprovisioning = match latest.load_assignment.overprovisioning_factor {
             0 => 140,
             factor => factor,
         };
@@ -131,6 +151,14 @@ impl SharedCluster {
         self.stats.membership_degraded.set(count(set.degraded()));
         self.hosts.store(Arc::new(set));
     }
+}
+
+fn same_but_endpoints(a: &Cluster, b: &Cluster) -> bool {
+    let without = |cluster: &Cluster| Cluster {
+        load_assignment: LoadAssignment::default(),
+        ..cluster.clone()
+    };
+    without(a) == without(b)
 }
 
 /// The endpoints that need no resolving.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::LookupIpStrategy;
 use tandem_model::Address;
-use tandem_model::cluster::{Discovery, DnsLookupFamily};
+use tandem_model::cluster::{Discovery, DnsLookupFamily, LoadAssignment};
 use tokio::sync::watch;
 
 use crate::cluster::{Resolved, SharedCluster, addresses};
@@ -73,6 +73,42 @@ fn loopback(family: DnsLookupFamily) -> Vec<IpAddr> {
     }
 }
 
+/// An endpoint that has a name instead of an address.
+struct Name {
+    host: Arc<str>,
+    port: u16,
+    locality: usize,
+    endpoint: usize,
+}
+
+impl Name {
+    fn all(assignment: &LoadAssignment) -> Vec<Self> {
+        let mut names = Vec::new();
+        for (locality, group) in assignment.localities.iter().enumerate() {
+            for (endpoint, configured) in group.endpoints.iter().enumerate() {
+                if let Address::Name { host, port } = &configured.address {
+                    names.push(Self {
+                        host: Arc::clone(host),
+                        port: *port,
+                        locality,
+                        endpoint,
+                    });
+                }
+            }
+        }
+        names
+    }
+
+    fn at(&self, ip: IpAddr) -> Resolved {
+        Resolved {
+            address: SocketAddr::new(ip, self.port),
+            locality: self.locality,
+            endpoint: self.endpoint,
+            name: Some(Arc::clone(&self.host)),
+        }
+    }
+}
+
 /// Resolves a cluster's names again and again; `first` turns true after the first round.
 pub(crate) async fn run(
     resolver: Resolver,
@@ -88,43 +124,32 @@ pub(crate) async fn run(
         return;
     };
     let assignment = &cluster.config.load_assignment;
-    // The last good answer for each endpoint that has a name.
-    let mut known: Vec<Vec<Resolved>> = Vec::new();
+    let names = Name::all(assignment);
+    // The last good answer for each.
+    let mut known: Vec<Vec<Resolved>> = vec![Vec::new(); names.len()];
     loop {
         let mut wait = refresh_rate.max(Duration::from_millis(1));
         let mut shortest_ttl = Duration::MAX;
-        let mut place = 0;
-        for (locality, group) in assignment.localities.iter().enumerate() {
-            for (endpoint, configured) in group.endpoints.iter().enumerate() {
-                let Address::Name { host, port } = &configured.address else {
-                    continue;
-                };
-                if known.len() <= place {
-                    known.push(Vec::new());
-                }
-                cluster.stats.update_attempt.inc();
-                match resolver.lookup(host, lookup_family).await {
-                    Ok((found, ttl)) => {
-                        cluster.stats.update_success.inc();
-                        shortest_ttl = shortest_ttl.min(ttl);
-                        if found.is_empty() {
-                            cluster.stats.update_empty.inc();
-                        }
-                        let resolved = found.into_iter().map(|ip| Resolved {
-                            address: SocketAddr::new(ip, *port),
-                            locality,
-                            endpoint,
-                            name: Some(Arc::clone(host)),
-                        });
-                        known[place] = resolved.collect();
+        let lookups = names.iter().map(|name| {
+            cluster.stats.update_attempt.inc();
+            resolver.lookup(&name.host, lookup_family)
+        });
+        let answers = futures_util::future::join_all(lookups).await;
+        for ((name, answer), known) in names.iter().zip(answers).zip(&mut known) {
+            match answer {
+                Ok((found, ttl)) => {
+                    cluster.stats.update_success.inc();
+                    shortest_ttl = shortest_ttl.min(ttl);
+                    if found.is_empty() {
+                        cluster.stats.update_empty.inc();
                     }
-                    Err(reason) => {
-                        // What was known stays: a broken resolver must not empty a cluster.
-                        cluster.stats.update_failure.inc();
-                        tracing::debug!(name = %host, reason, "name was not resolved");
-                    }
+                    *known = found.into_iter().map(|ip| name.at(ip)).collect();
                 }
-                place += 1;
+                Err(reason) => {
+                    // What was known stays: a broken resolver must not empty a cluster.
+                    cluster.stats.update_failure.inc();
+                    tracing::debug!(name = %name.host, reason, "name was not resolved");
+                }
             }
         }
         let mut all = addresses(assignment);

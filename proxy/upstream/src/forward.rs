@@ -9,10 +9,11 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, header};
 use tandem_core::error::{Kind, LocalReply};
 use tandem_core::ext::{ChosenCluster, StreamInfo};
-use tandem_core::{Error, HttpService, Request, Response};
+use tandem_core::{Error, HttpService, Request, Response, rescue};
 use tower::service_fn;
 
 use crate::attempt::{self, Answer};
+use crate::cluster::SharedCluster;
 use crate::pool::HostPool;
 use crate::retry::Retry;
 use crate::timeout::{self, Alarm, Limits};
@@ -73,7 +74,12 @@ async fn run(forward: Arc<Forward>, request: Request) -> Result<Response, Error>
     let keep = retry.as_ref().map(|_| policy.buffer_limit);
     let upload = Upload::begin(body, keep)?;
     let began = info.start.elapsed();
-    let mut alarm = Alarm::new(&limits, &upload, info);
+    let mut alarm = Alarm::new(
+        &limits,
+        &upload,
+        info,
+        cluster.shared.config.http.max_stream_duration,
+    );
 
     let tries = Tries {
         policy,
@@ -83,11 +89,8 @@ async fn run(forward: Arc<Forward>, request: Request) -> Result<Response, Error>
         info,
     };
     let answer = tries.run(Some(head), retry, &mut alarm).await;
-    let mut answer = answer.inspect_err(|error| {
-        if let Kind::RequestTimeout = error.kind() {
-            cluster.shared.stats.upstream_rq_timeout.inc();
-        }
-    })?;
+    count(&cluster.shared, &answer);
+    let mut answer = answer?;
     if !policy.router.suppress_envoy_headers {
         let asked = match &upload {
             Upload::Stream(_) => info.request_duration().unwrap_or(began),
@@ -108,6 +111,27 @@ async fn run(forward: Arc<Forward>, request: Request) -> Result<Response, Error>
             .insert(ATTEMPT_COUNT, number(attempts.into()));
     }
     Ok(answer.into_response(alarm))
+}
+
+/// Counts what the client gets: an answer, or what a failure will be turned into.
+fn count(cluster: &SharedCluster, answer: &Result<Answer, Error>) {
+    let stats = &cluster.stats;
+    let status = match answer {
+        Ok(answer) => Some(answer.head.status),
+        Err(error) => {
+            if let Kind::RequestTimeout = error.kind() {
+                stats.upstream_rq_timeout.inc();
+            }
+            rescue::reply(error).map(|reply| reply.status)
+        }
+    };
+    match status {
+        Some(status) => {
+            stats.upstream_rq_completed.inc();
+            stats.codes.record(status);
+        }
+        None => stats.upstream_rq_cancelled.inc(),
+    }
 }
 
 /// What every try of one request has in common.
@@ -148,6 +172,9 @@ impl Tries<'_> {
                 self.upload.can_replay(self.policy.buffer_limit),
             );
             let Some(wait) = wait else { return outcome };
+            if let Ok(answer) = &outcome {
+                shared.stats.retried_codes.record(answer.head.status);
+            }
             // The refused answer goes back to its connection, or closes it, before the wait.
             drop(outcome);
             // Boxed, as all that is rare: every request's future has room for it.

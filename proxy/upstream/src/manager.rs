@@ -74,7 +74,7 @@ impl ClusterManager {
                 .by_name
                 .get(&config.name)
                 .map(|place| &old.clusters[*place])
-                .filter(|before| before.config == *config);
+                .filter(|before| before.adopt(config));
             let cluster = match before {
                 Some(before) => {
                     if let Some(running) = tasks.remove(&config.name) {

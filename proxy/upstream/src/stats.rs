@@ -11,6 +11,8 @@ macro_rules! cluster_stats {
             $(pub(crate) $gauge: Gauge,)*
             $(pub(crate) $histogram: Histogram,)*
             pub(crate) codes: CodeCounters,
+            /// Answers that were not passed on but asked for again.
+            pub(crate) retried_codes: CodeCounters,
             pub(crate) outlier: OutlierStats,
         }
 
@@ -23,6 +25,7 @@ macro_rules! cluster_stats {
                     $($gauge: scope.gauge(stringify!($gauge)),)*
                     $($histogram: scope.histogram(stringify!($histogram)),)*
                     codes: scope.codes("upstream_rq"),
+                    retried_codes: scope.codes("retry.upstream_rq"),
                     outlier: OutlierStats::new(&scope),
                 }
             }
@@ -42,7 +45,7 @@ cluster_stats! {
         upstream_rq_total upstream_rq_pending_total upstream_rq_pending_overflow
         upstream_rq_pending_failure_eject upstream_rq_timeout upstream_rq_per_try_timeout
         upstream_rq_per_try_idle_timeout
-         upstream_rq_rx_reset upstream_rq_tx_reset
+         upstream_rq_cancelled upstream_rq_rx_reset upstream_rq_tx_reset
         upstream_rq_retry upstream_rq_retry_success upstream_rq_retry_overflow
         upstream_rq_retry_limit_exceeded upstream_rq_retry_backoff_exponential
         upstream_rq_completed

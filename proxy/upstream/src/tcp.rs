@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::Clusters;
 use crate::active::Active;
-use crate::pool::Live;
+use crate::pool::{Live, Pending};
 
 /// A connection to an endpoint; counted as open until dropped.
 #[derive(Debug)]
@@ -52,12 +52,7 @@ impl Clusters {
         };
         let live = Live::new(&pool, permit);
         let stream = {
-            let Some(_pending) = breaker.take(|b| &b.pending) else {
-                stats.upstream_rq_pending_overflow.inc();
-                return Err(Error::new(Kind::Overflow));
-            };
-            stats.upstream_rq_pending_total.inc();
-            let _waiting = stats.upstream_rq_pending_active.guard();
+            let _pending = Pending::begin(&pool, breaker)?;
             pool.connect()
                 .await
                 .inspect_err(|_| stats.upstream_rq_pending_failure_eject.inc())?

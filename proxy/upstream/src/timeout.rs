@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use tandem_core::error::Kind;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use tandem_core::error::{Kind, LocalReply};
 use tandem_core::ext::StreamInfo;
-use tandem_core::{Error, grpc};
+use tandem_core::{Error, ResponseFlags, grpc};
 use tokio::time::{Instant, Sleep};
 
 use crate::RoutePolicy;
@@ -136,30 +136,44 @@ fn take_millis(headers: &mut HeaderMap, name: &HeaderName) -> Option<Duration> {
     value
 }
 
-/// Rings when the route's or the stream's limit has passed.
+/// Rings when the first of a request's limits has passed.
 pub(crate) struct Alarm {
     sleep: Option<Pin<Box<Sleep>>>,
-    /// What rings first.
-    stream_first: bool,
+    first: Limit,
     route: Option<Duration>,
-    stream_end: Option<Instant>,
+    /// The limits that run from the start.
+    fixed: [(Option<Instant>, Limit); 2],
     /// The route's limit begins when this has ended.
     upload: Option<Arc<Stream>>,
 }
 
+/// What has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Limit {
+    Route,
+    Stream,
+    UpstreamStream,
+}
+
 impl Alarm {
     /// `None` if nothing limits the request.
-    pub(crate) fn new(limits: &Limits, upload: &Upload, info: &StreamInfo) -> Option<Self> {
-        if limits.route.is_none() && limits.stream.is_none() {
+    pub(crate) fn new(
+        limits: &Limits,
+        upload: &Upload,
+        info: &StreamInfo,
+        upstream_stream: Option<Duration>,
+    ) -> Option<Self> {
+        let upstream_stream = positive(upstream_stream);
+        if limits.route.is_none() && limits.stream.is_none() && upstream_stream.is_none() {
             return None;
         }
+        let stream = limits.stream.map(|l| Instant::from_std(info.start) + l);
+        let upstream = upstream_stream.map(|limit| Instant::now() + limit);
         let mut alarm = Self {
             sleep: None,
-            stream_first: false,
+            first: Limit::Route,
             route: limits.route,
-            stream_end: limits
-                .stream
-                .map(|limit| Instant::from_std(info.start) + limit),
+            fixed: [(stream, Limit::Stream), (upstream, Limit::UpstreamStream)],
             upload: upload.unfinished().cloned(),
         };
         alarm.set();
@@ -171,13 +185,15 @@ impl Alarm {
             (None, Some(route)) => Some(Instant::now() + route),
             _ => None,
         };
-        let (first, stream_first) = match (route, self.stream_end) {
-            (Some(route), Some(stream)) if stream < route => (Some(stream), true),
-            (Some(route), _) => (Some(route), false),
-            (None, stream) => (stream, true),
-        };
-        self.stream_first = stream_first;
-        self.sleep = first.map(|at| Box::pin(tokio::time::sleep_until(at)));
+        let [stream, upstream] = self.fixed;
+        let first = [(route, Limit::Route), stream, upstream]
+            .into_iter()
+            .filter_map(|(at, limit)| Some((at?, limit)))
+            .min_by_key(|(at, _)| *at);
+        if let Some((at, limit)) = first {
+            self.first = limit;
+            self.sleep = Some(Box::pin(tokio::time::sleep_until(at)));
+        }
     }
 
     /// The error to fail with, once a limit has passed.
@@ -189,16 +205,21 @@ impl Alarm {
                 self.set();
             }
         }
-        match &mut self.sleep {
-            Some(sleep) => sleep.as_mut().poll(cx).map(|()| {
-                Error::new(if self.stream_first {
-                    Kind::MaxStreamDuration
-                } else {
-                    Kind::RequestTimeout
-                })
-            }),
-            None => Poll::Pending,
-        }
+        let Some(sleep) = &mut self.sleep else {
+            return Poll::Pending;
+        };
+        sleep.as_mut().poll(cx).map(|()| match self.first {
+            Limit::Route => Error::new(Kind::RequestTimeout),
+            Limit::Stream => Error::new(Kind::MaxStreamDuration),
+            Limit::UpstreamStream => Error::reply(
+                LocalReply::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "upstream max stream duration reached",
+                    "upstream_max_stream_duration_reached",
+                )
+                .flags(ResponseFlags::UPSTREAM_MAX_STREAM_DURATION_REACHED),
+            ),
+        })
     }
 }
 

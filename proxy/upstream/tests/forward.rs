@@ -408,7 +408,8 @@ async fn used_up_retries_are_flagged() {
     assert_eq!(response.status(), 503);
     assert_eq!(rig.info().flags().to_string(), "URX");
     assert_eq!(rig.stat("upstream_rq_retry_limit_exceeded"), 1);
-    assert_eq!(rig.stat("upstream_rq_503"), 3);
+    assert_eq!(rig.stat("upstream_rq_503"), 1);
+    assert_eq!(rig.stat("retry.upstream_rq_503"), 2);
 }
 
 /// A body that exceeds the bound is not replayed.
@@ -566,6 +567,14 @@ async fn an_update_keeps_unchanged_clusters() {
     assert_eq!(connections.load(SeqCst), 1);
     rig.send_to("other", get("/")).await.unwrap();
     assert_eq!(connections.load(SeqCst), 2);
+    // Another endpoint beside it: what was there stays.
+    let (second, _) = server(false, |_| async { Response::new(Body::empty()) }).await;
+    rig.manager.update(&[Arc::new(cluster(&[addr, second]))]);
+    for _ in 0..4 {
+        rig.send(get("/")).await.unwrap();
+    }
+    assert_eq!(connections.load(SeqCst), 2);
+    assert_eq!(rig.stat("membership_total"), 2);
     rig.manager.update(&[]);
     assert!(rig.send(get("/")).await.is_err());
 }

@@ -31,6 +31,7 @@ pub(crate) struct Host {
 #[derive(Debug, Default)]
 pub(crate) struct HostState {
     pub(crate) active_requests: AtomicU32,
+    pub(crate) pending_requests: AtomicU32,
     pub(crate) active_connections: AtomicU32,
     pub(crate) total_connections: AtomicU64,
     pub(crate) connect_failures: AtomicU64,

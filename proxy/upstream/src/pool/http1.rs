@@ -23,7 +23,7 @@ use tandem_core::ext::{Protocol, UpstreamFacts};
 use tokio::sync::oneshot;
 
 use super::watched::Watched;
-use super::{HostPool, Live};
+use super::{HostPool, Live, Pending};
 use crate::upload::Outgoing;
 
 /// Idle connections, and requests that wait for one.
@@ -81,14 +81,8 @@ impl HostPool {
         self: &Arc<Self>,
         high_priority: bool,
     ) -> Result<Box<Connection>, Error> {
-        let breaker = self.cluster.breaker(high_priority);
-        let stats = &self.cluster.stats;
-        let Some(_pending) = breaker.take(|b| &b.pending) else {
-            stats.upstream_rq_pending_overflow.inc();
-            return Err(Error::new(Kind::Overflow));
-        };
-        stats.upstream_rq_pending_total.inc();
-        let _active = stats.upstream_rq_pending_active.guard();
+        let (breaker, stats) = (self.cluster.breaker(high_priority), &self.cluster.stats);
+        let _pending = Pending::begin(self, breaker)?;
         loop {
             let permit = breaker.take(|b| &b.connections);
             let waiting = {

@@ -1,9 +1,10 @@
 //! HTTP/2 connections: many requests on one, another when it is full or going away.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -15,7 +16,7 @@ use tandem_core::ext::{Protocol, UpstreamFacts};
 use tandem_model::hcm::Http2Options;
 use tokio::sync::oneshot;
 
-use super::{HostPool, Live};
+use super::{HostPool, Live, Pending};
 use crate::breaker::Permit;
 
 /// Open connections, and requests that wait for the one being opened.
@@ -23,7 +24,7 @@ use crate::breaker::Permit;
 pub(crate) struct Pool {
     open: Vec<Arc<Connection>>,
     connecting: bool,
-    waiting: Vec<oneshot::Sender<Result<(), Refusal>>>,
+    waiting: VecDeque<oneshot::Sender<Result<(), Refusal>>>,
 }
 
 type Refusal = (ConnectFailure, Option<String>);
@@ -31,6 +32,7 @@ type Refusal = (ConnectFailure, Option<String>);
 /// One connection; its task reads and writes, requests use handles.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    pool: Weak<HostPool>,
     sender: SendRequest<Bytes>,
     pub(crate) facts: Arc<UpstreamFacts>,
     streams: AtomicU32,
@@ -79,14 +81,8 @@ impl HostPool {
 
     /// Waits for the connection being opened, or for a new one.
     pub(crate) async fn wait_http2(self: &Arc<Self>, high_priority: bool) -> Result<Slot, Error> {
-        let breaker = self.cluster.breaker(high_priority);
-        let stats = &self.cluster.stats;
-        let Some(_pending) = breaker.take(|b| &b.pending) else {
-            stats.upstream_rq_pending_overflow.inc();
-            return Err(Error::new(Kind::Overflow));
-        };
-        stats.upstream_rq_pending_total.inc();
-        let _active = stats.upstream_rq_pending_active.guard();
+        let (breaker, stats) = (self.cluster.breaker(high_priority), &self.cluster.stats);
+        let _pending = Pending::begin(self, breaker)?;
         loop {
             let opened = {
                 let mut pool = self.http2();
@@ -105,7 +101,7 @@ impl HostPool {
                     }
                 }
                 let (tell, told) = oneshot::channel();
-                pool.waiting.push(tell);
+                pool.waiting.push_back(tell);
                 told
             };
             if let Ok(Err((failure, cause))) = opened.await {
@@ -182,6 +178,7 @@ async fn handshake(pool: &Arc<HostPool>, mut live: Live) -> Result<Arc<Connectio
             Error::with_source(Kind::ConnectFailure(ConnectFailure::Refused), error)
         })?;
     let connection = Arc::new(Connection {
+        pool: Arc::downgrade(pool),
         sender,
         facts: Arc::new(facts),
         streams: AtomicU32::new(0),
@@ -303,6 +300,8 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        let pool = self.connection.pool.upgrade();
+        let next = pool.and_then(|pool| pool.http2().waiting.pop_front());
         if self.connection.streams.fetch_sub(1, Relaxed) == 1 {
             let mut since = self
                 .connection
@@ -310,6 +309,10 @@ impl Drop for Slot {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             *since = Instant::now();
+        }
+        // There may be room now for the request that waits longest.
+        if let Some(next) = next {
+            let _ = next.send(Ok(()));
         }
     }
 }

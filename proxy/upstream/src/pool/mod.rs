@@ -3,10 +3,12 @@
 pub(crate) mod http1;
 pub(crate) mod http2;
 mod live;
+mod pending;
 mod sweep;
 mod watched;
 
 pub(crate) use live::Live;
+pub(crate) use pending::Pending;
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, OnceLock};

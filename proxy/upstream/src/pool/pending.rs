@@ -1,0 +1,43 @@
+//! A request that waits for a connection.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tandem_core::Error;
+use tandem_core::error::Kind;
+use tandem_core::stats::GaugeGuard;
+
+use super::HostPool;
+use crate::breaker::{Breaker, Permit};
+
+/// Counts one waiting request for as long as it waits.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pool: Arc<HostPool>,
+    _permit: Permit,
+    _gauge: GaugeGuard,
+}
+
+impl Pending {
+    /// Refuses if too many wait already.
+    pub(crate) fn begin(pool: &Arc<HostPool>, breaker: &Arc<Breaker>) -> Result<Self, Error> {
+        let stats = &pool.cluster.stats;
+        let Some(permit) = breaker.take(|b| &b.pending) else {
+            stats.upstream_rq_pending_overflow.inc();
+            return Err(Error::new(Kind::Overflow));
+        };
+        stats.upstream_rq_pending_total.inc();
+        pool.host.state.pending_requests.fetch_add(1, Relaxed);
+        Ok(Self {
+            pool: Arc::clone(pool),
+            _permit: permit,
+            _gauge: stats.upstream_rq_pending_active.guard(),
+        })
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.pool.host.state.pending_requests.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,243 @@
+//! HTTP/2 upstreams that misbehave or have limits, played by the h2 crate's own server.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::{Builder, SendResponse};
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use support::*;
+use tandem_core::Body;
+use tandem_core::error::{Kind, ResetReason};
+use tandem_model::cluster::UpstreamProtocol;
+use tandem_model::retry::{RetryOn, RetryPolicy};
+use tandem_upstream::RoutePolicy;
+use tokio::net::TcpListener;
+
+type Call = (Request<h2::RecvStream>, SendResponse<Bytes>);
+
+/// Hands every stream of every connection to `handle`, with its number.
+async fn raw(
+    streams: u32,
+    handle: impl Fn(usize, Call) -> bool + Clone + Send + 'static,
+) -> (std::net::SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    let calls = Arc::new(AtomicUsize::new(0));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, SeqCst);
+            let (handle, calls) = (handle.clone(), Arc::clone(&calls));
+            tokio::spawn(async move {
+                let mut connection = Builder::new()
+                    .max_concurrent_streams(streams)
+                    .handshake::<_, Bytes>(stream)
+                    .await
+                    .unwrap();
+                while let Some(Ok(call)) = connection.accept().await {
+                    if !handle(calls.fetch_add(1, SeqCst), call) {
+                        connection.graceful_shutdown();
+                    }
+                }
+            });
+        }
+    });
+    (addr, connections)
+}
+
+fn ok(mut respond: SendResponse<Bytes>) {
+    let mut stream = respond.send_response(Response::new(()), false).unwrap();
+    stream.send_data(Bytes::from_static(b"ok"), true).unwrap();
+}
+
+fn config(addr: std::net::SocketAddr) -> tandem_model::Cluster {
+    let mut config = cluster(&[addr]);
+    config.http.protocol = UpstreamProtocol::Http2;
+    config
+}
+
+/// A refused stream may be tried again; without a policy it is an error that says so.
+#[tokio::test]
+async fn refused_streams_are_retriable() {
+    let (addr, _) = raw(100, |number, (_request, mut respond)| {
+        if number % 2 == 0 {
+            respond.send_reset(h2::Reason::REFUSED_STREAM);
+        } else {
+            ok(respond);
+        }
+        true
+    })
+    .await;
+    let policy = RoutePolicy {
+        retry: Some(Arc::new(RetryPolicy {
+            on: RetryOn::REFUSED_STREAM,
+            num_retries: 1,
+            per_try_timeout: None,
+            per_try_idle_timeout: None,
+            retriable_status_codes: Vec::new(),
+            retriable_headers: Vec::new(),
+            retriable_request_headers: Vec::new(),
+            back_off_base: Duration::from_millis(1),
+            back_off_max: Duration::from_millis(1),
+        })),
+        ..RoutePolicy::default()
+    };
+    let rig = Rig::new(config(addr), policy);
+    assert_eq!(text(rig.send(get("/")).await.unwrap()).await, "ok");
+    let rig = Rig::new(config(addr), RoutePolicy::default());
+    let error = rig.send(get("/")).await.unwrap_err();
+    match error.kind() {
+        Kind::UpstreamReset(reset) => assert_eq!(reset.reason, ResetReason::RemoteRefused),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// After GOAWAY the next request takes a new connection, and nobody notices.
+#[tokio::test]
+async fn goaway_means_another_connection() {
+    let (addr, connections) = raw(100, |_, (_request, respond)| {
+        ok(respond);
+        false
+    })
+    .await;
+    let rig = Rig::new(config(addr), RoutePolicy::default());
+    for _ in 0..3 {
+        assert_eq!(text(rig.send(get("/")).await.unwrap()).await, "ok");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(connections.load(SeqCst), 3);
+    assert_eq!(rig.stat("upstream_rq_rx_reset"), 0);
+}
+
+/// Streams beyond the limit wait for one to end when no more connections are allowed.
+#[tokio::test]
+async fn streams_wait_when_a_connection_is_full() {
+    let (addr, connections) = raw(100, |_, (_request, respond)| {
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            ok(respond);
+        });
+        true
+    })
+    .await;
+    let mut config = config(addr);
+    config.http.http2.max_concurrent_streams = 2;
+    config.circuit_breakers.max_connections = 1;
+    let rig = Rig::new(config, RoutePolicy::default());
+    let requests = (0..10).map(|_| async { text(rig.send(get("/")).await.unwrap()).await });
+    let all = futures_util::future::join_all(requests);
+    let bodies = tokio::time::timeout(Duration::from_secs(5), all)
+        .await
+        .unwrap();
+    assert!(bodies.iter().all(|body| body == "ok"));
+    assert_eq!(connections.load(SeqCst), 1);
+}
+
+/// A peer that allows few streams gets more connections.
+#[tokio::test]
+async fn a_peers_limit_opens_more_connections() {
+    let (addr, connections) = raw(1, |_, (_request, respond)| {
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            ok(respond);
+        });
+        true
+    })
+    .await;
+    let rig = Rig::new(config(addr), RoutePolicy::default());
+    assert_eq!(text(rig.send(get("/")).await.unwrap()).await, "ok");
+    let requests = (0..3).map(|_| async { text(rig.send(get("/")).await.unwrap()).await });
+    futures_util::future::join_all(requests).await;
+    assert!(connections.load(SeqCst) >= 2);
+}
+
+/// A reset in the middle of a body is an error, not an end.
+#[tokio::test]
+async fn a_reset_within_a_body_is_an_error() {
+    let (addr, _) = raw(100, |_, (_request, mut respond)| {
+        let mut stream = respond.send_response(Response::new(()), false).unwrap();
+        stream
+            .send_data(Bytes::from_static(b"half"), false)
+            .unwrap();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            stream.send_reset(h2::Reason::INTERNAL_ERROR);
+        });
+        true
+    })
+    .await;
+    let rig = Rig::new(config(addr), RoutePolicy::default());
+    let response = rig.send(get("/")).await.unwrap();
+    let error = response.into_body().collect().await.unwrap_err();
+    match error.kind() {
+        Kind::UpstreamReset(reset) => assert_eq!(reset.reason, ResetReason::Remote),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(rig.stat("upstream_rq_rx_reset"), 1);
+}
+
+/// A large upload obeys the peer's window and arrives whole.
+#[tokio::test]
+async fn a_large_upload_obeys_flow_control() {
+    let (addr, _) = raw(100, |_, (request, mut respond)| {
+        tokio::spawn(async move {
+            let mut body = request.into_body();
+            let mut total = 0;
+            while let Some(data) = body.data().await {
+                let data = data.unwrap();
+                total += data.len();
+                body.flow_control().release_capacity(data.len()).unwrap();
+            }
+            let mut stream = respond.send_response(Response::new(()), false).unwrap();
+            stream
+                .send_data(Bytes::from(total.to_string()), true)
+                .unwrap();
+        });
+        true
+    })
+    .await;
+    let rig = Rig::new(config(addr), RoutePolicy::default());
+    let (send, body) = channel();
+    tokio::spawn(async move {
+        for _ in 0..64 {
+            send.send(Bytes::from(vec![7; 50_000])).unwrap();
+            tokio::task::yield_now().await;
+        }
+    });
+    let response = rig.send(post(body)).await.unwrap();
+    assert_eq!(text(response).await, (64 * 50_000).to_string());
+    // The same in one chunk, larger than the window.
+    let body = Body::from(Bytes::from(vec![7; 1_000_000]));
+    let response = rig.send(post(body)).await.unwrap();
+    assert_eq!(text(response).await, "1000000");
+}
+
+/// Idle connections end after their time.
+#[tokio::test]
+async fn idle_connections_end() {
+    for is_http2 in [false, true] {
+        let (addr, _) = server(is_http2, |_| async { Response::new(Body::empty()) }).await;
+        let mut config = config(addr);
+        if !is_http2 {
+            config.http.protocol = UpstreamProtocol::Http1;
+        }
+        config.http.idle_timeout = Some(Duration::from_millis(50));
+        let rig = Rig::new(config, RoutePolicy::default());
+        rig.send(get("/")).await.unwrap();
+        assert_eq!(rig.stat("upstream_cx_active"), 1);
+        for _ in 0..100 {
+            if rig.stat("upstream_cx_active") == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(rig.stat("upstream_cx_idle_timeout"), 1, "http2: {is_http2}");
+        assert_eq!(rig.stat("upstream_cx_active"), 0, "http2: {is_http2}");
+    }
+}
