@@ -9,6 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// Size of the buffer: one large TCP receive.
@@ -39,4 +40,27 @@ where
         ready!(Pin::new(&mut *io).poll_read(cx, &mut buf))?;
         Poll::Ready(Ok(take(io, cx, buf.filled())))
     })
+}
+
+/// Reads once into memory of its own, up to `limit` bytes (at most [`SIZE`]); for bodies too
+/// large to be copied. Empty at the end of the stream.
+pub fn poll_read_owned<IO>(
+    io: &mut IO,
+    cx: &mut Context<'_>,
+    limit: usize,
+) -> Poll<io::Result<Bytes>>
+where
+    IO: AsyncRead + Unpin,
+{
+    let mut owned = BytesMut::with_capacity(limit.min(SIZE));
+    let mut buf = ReadBuf::uninit(owned.spare_capacity_mut());
+    ready!(Pin::new(io).poll_read(cx, &mut buf))?;
+    let filled = buf.filled().len();
+    // SAFETY: `ReadBuf` guarantees that the first `filled` bytes of the spare capacity, which
+    // starts at the (empty) buffer's beginning, are initialised.
+    #[allow(unsafe_code, reason = "reading into memory that is not zeroed first")]
+    unsafe {
+        owned.set_len(filled);
+    }
+    Poll::Ready(Ok(owned.freeze()))
 }

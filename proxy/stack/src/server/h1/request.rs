@@ -1,0 +1,128 @@
+//! From a head to the service's answer.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::{EXPECT, HOST};
+use http::{HeaderValue, Method, StatusCode, Version};
+use tandem_core::error::LocalReply;
+use tandem_core::ext::Rejected;
+use tandem_core::{Body, BoxFuture, Error, Request, Response, ResponseFlags};
+use tandem_transport::h1::Head;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{After, Connection, End};
+
+/// What the response depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) version: Version,
+    pub(super) is_head: bool,
+    pub(super) keep_alive: bool,
+    pub(super) upgrade: bool,
+}
+
+type Call = BoxFuture<Result<Response, Error>>;
+
+impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
+    /// Serves one request.
+    pub(super) async fn exchange(&mut self, head: Head) -> After {
+        let asked = Asked {
+            version: head.request.version(),
+            is_head: head.request.method() == Method::HEAD,
+            keep_alive: head.keep_alive,
+            upgrade: head.upgrade,
+        };
+        let rejected = self.objection(&head);
+        let body = self.begin_body(head.framing);
+        let mut request = head.request.map(|()| body);
+        if head.expect_continue && !self.server.manager.proxy_100_continue {
+            request.headers_mut().remove(EXPECT);
+            let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
+            self.output.buffer().extend_from_slice(interim);
+        }
+        if asked.version == Version::HTTP_10 && !request.headers().contains_key(HOST) {
+            let host = &self.server.manager.default_host_for_http_10;
+            if let Ok(host) = HeaderValue::from_str(host) {
+                if !host.is_empty() {
+                    request.headers_mut().insert(HOST, host);
+                }
+            }
+        }
+        if let Some(reply) = rejected {
+            request.extensions_mut().insert(Rejected(reply));
+        }
+        self.requests = self.requests.saturating_add(1);
+        self.serve(request, asked).await
+    }
+
+    /// Answers bytes that are no request.
+    pub(super) async fn refuse(&mut self, reply: LocalReply) -> After {
+        self.broken = true;
+        let mut request = Request::new(Body::empty());
+        request.extensions_mut().insert(Rejected(reply));
+        let asked = Asked {
+            version: Version::HTTP_11,
+            is_head: false,
+            keep_alive: false,
+            upgrade: false,
+        };
+        self.serve(request, asked).await
+    }
+
+    async fn serve(&mut self, mut request: Request, asked: Asked) -> After {
+        request.extensions_mut().insert(Arc::clone(&self.info));
+        let mut call = self.server.service.dispatch(request);
+        match poll_fn(|cx| self.poll_call(&mut call, cx)).await {
+            Some(Ok(response)) => {
+                drop(call);
+                self.respond(response, asked).await
+            }
+            // Nobody to answer, or nothing to say.
+            Some(Err(_)) => After::Ended(End::Local),
+            None => After::Ended(End::Remote),
+        }
+    }
+
+    /// Runs the service; `None` when the client is gone, which ends the call by dropping it.
+    fn poll_call(
+        &mut self,
+        call: &mut Call,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Response, Error>>> {
+        if !self.output.is_empty() {
+            if let Poll::Ready(Err(_)) = self.output.poll_flush(&mut self.io, cx) {
+                return Poll::Ready(None);
+            }
+        }
+        if let Poll::Ready(answer) = call.as_mut().poll(cx) {
+            return Poll::Ready(Some(answer));
+        }
+        self.poll_input(cx).map(|_lost| None)
+    }
+
+    /// What makes a well-formed head unacceptable. The rest of the message was understood, so
+    /// the record shows the request.
+    fn objection(&self, head: &Head) -> Option<LocalReply> {
+        let headers = head.request.headers();
+        if head.request.method() == Method::CONNECT {
+            return Some(
+                LocalReply::new(StatusCode::NOT_FOUND, "", "route_not_found")
+                    .flags(ResponseFlags::NO_ROUTE)
+                    .close(),
+            );
+        }
+        if head.fragment {
+            let status = StatusCode::BAD_REQUEST;
+            return Some(LocalReply::new(status, "", "path_normalization_failed").close());
+        }
+        let default_host = head.request.version() == Version::HTTP_10
+            && !self.server.manager.default_host_for_http_10.is_empty();
+        if !headers.contains_key(HOST) && !default_host {
+            let status = StatusCode::BAD_REQUEST;
+            return Some(LocalReply::new(status, "", "missing_host_header").close());
+        }
+        None
+    }
+}

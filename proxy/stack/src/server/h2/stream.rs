@@ -1,0 +1,177 @@
+//! One HTTP/2 stream: a request, its response.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::header::{CONNECTION, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, Method, StatusCode};
+use http_body::Body as _;
+use tandem_core::error::LocalReply;
+use tandem_core::ext::{ConnectionInfo, Rejected};
+use tandem_core::{Body, Response, ResponseFlags};
+use tandem_transport::deadline::Deadline;
+
+use super::super::Server;
+use super::{Shared, body};
+
+/// A stream that is counted as open on its connection.
+pub(super) struct Active(Arc<Shared>);
+
+impl Active {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        shared.active.fetch_add(1, Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.active.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Serves one request. Dropping the service's future is how it learns of a cancellation.
+pub(super) async fn serve(
+    server: Arc<Server>,
+    info: Arc<ConnectionInfo>,
+    request: http::Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    active: Active,
+) {
+    let (mut parts, receive) = request.into_parts();
+    let is_head = parts.method == Method::HEAD;
+    if parts.uri.authority().is_some() {
+        // `:authority` is what counts; another `host` would be a second opinion.
+        parts.headers.remove(HOST);
+    }
+    if parts.method == Method::CONNECT {
+        let reply = LocalReply::new(StatusCode::NOT_FOUND, "", "route_not_found");
+        parts
+            .extensions
+            .insert(Rejected(reply.flags(ResponseFlags::NO_ROUTE)));
+    }
+    parts.extensions.insert(info);
+    let mut receive = Some(receive);
+    let body = poll_fn(|cx| {
+        Poll::Ready(
+            receive
+                .take()
+                .map_or_else(Body::empty, |receive| body::begin(receive, cx)),
+        )
+    })
+    .await;
+    let mut call = server
+        .service
+        .dispatch(http::Request::from_parts(parts, body));
+    let answer = poll_fn(|cx| {
+        if let Poll::Ready(answer) = call.as_mut().poll(cx) {
+            return Poll::Ready(Some(answer));
+        }
+        respond.poll_reset(cx).map(|_| None)
+    })
+    .await;
+    drop(call);
+    match answer {
+        Some(Ok(response)) => send(&server, response, is_head, &mut respond).await,
+        Some(Err(_)) => respond.send_reset(Reason::CANCEL),
+        None => {
+            active.0.premature_resets.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+async fn send(
+    server: &Server,
+    response: Response,
+    is_head: bool,
+    respond: &mut SendResponse<Bytes>,
+) {
+    let (mut parts, mut body) = response.into_parts();
+    strip(&mut parts.headers);
+    let end = is_head || body.is_end_stream();
+    let head = http::Response::from_parts(parts, ());
+    let Ok(mut stream) = respond.send_response(head, end) else {
+        return;
+    };
+    if end {
+        return;
+    }
+    let mut deadline = Deadline::new();
+    let mut stalled = false;
+    let outcome = poll_fn(|cx| {
+        loop {
+            if stream.capacity() == 0 {
+                match poll_capacity(&mut stream, cx) {
+                    Poll::Ready(true) => stalled = false,
+                    Poll::Ready(false) => return Poll::Ready(None),
+                    Poll::Pending => {
+                        if !stalled {
+                            stalled = true;
+                            deadline.set_after(server.manager.stream_idle_timeout);
+                        }
+                        return deadline.poll(cx).map(|()| Some(Reason::NO_ERROR));
+                    }
+                }
+            }
+            if stream.poll_reset(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            match ready!(Pin::new(&mut body).poll_frame(cx)) {
+                None => {
+                    let _ = stream.send_data(Bytes::new(), true);
+                    return Poll::Ready(None);
+                }
+                Some(Err(_)) => return Poll::Ready(Some(Reason::INTERNAL_ERROR)),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => {
+                        let end = body.is_end_stream();
+                        if stream.send_data(data, end).is_err() || end {
+                            return Poll::Ready(None);
+                        }
+                    }
+                    Err(frame) => {
+                        if let Ok(trailers) = frame.into_trailers() {
+                            let _ = stream.send_trailers(trailers);
+                        }
+                        return Poll::Ready(None);
+                    }
+                },
+            }
+        }
+    })
+    .await;
+    if let Some(reason) = outcome {
+        stream.send_reset(reason);
+    }
+}
+
+/// Whether there is room to send; `false` when the stream is gone.
+fn poll_capacity(stream: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<bool> {
+    stream.reserve_capacity(1);
+    while stream.capacity() == 0 {
+        match ready!(stream.poll_capacity(cx)) {
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return Poll::Ready(false),
+        }
+    }
+    Poll::Ready(true)
+}
+
+/// Fields that HTTP/2 does not have (RFC 9113, 8.2.2).
+fn strip(headers: &mut HeaderMap) {
+    for name in [
+        CONNECTION,
+        TRANSFER_ENCODING,
+        UPGRADE,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
+    ] {
+        headers.remove(name);
+    }
+}

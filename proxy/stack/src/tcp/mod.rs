@@ -1,0 +1,165 @@
+//! The TCP proxy: a connection to a cluster for each that was accepted, and bytes both ways.
+
+mod stats;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use rand::RngExt as _;
+use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
+use tandem_core::format::Context;
+use tandem_core::{Error, ResponseFlags, rescue};
+use tandem_model::tcp_proxy::{TcpCluster, TcpProxy as Config};
+use tandem_transport::relay::{self, Ended, Moved};
+use tandem_upstream::{Clusters, TcpUpstream};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::Deps;
+use crate::access_log::Logs;
+use stats::Stats;
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// One listener's TCP proxy on one worker.
+#[derive(Debug)]
+pub(crate) struct TcpProxy {
+    config: Arc<Config>,
+    clusters: Clusters,
+    stats: Stats,
+    logs: Logs,
+}
+
+impl TcpProxy {
+    /// Proxies as configured.
+    pub(crate) fn new(config: &Arc<Config>, deps: &Deps) -> Self {
+        Self {
+            config: Arc::clone(config),
+            clusters: deps.clusters.clone(),
+            stats: Stats::new(&deps.stats.tcp(&config.stat_prefix)),
+            logs: Logs::new(&config.access_logs, &deps.logs),
+        }
+    }
+
+    /// Serves a connection to its end.
+    pub(crate) async fn serve(&self, mut stream: TcpStream, connection: Arc<ConnectionInfo>) {
+        self.stats.total.inc();
+        let record = Record {
+            info: StreamInfo::new(
+                connection,
+                // A raw connection has no protocol; the record wants one.
+                Protocol::Http11,
+                NEXT.fetch_add(1, Relaxed),
+            ),
+            proxy: self,
+        };
+        let Some(mut upstream) = self.connect(&record.info).await else {
+            return;
+        };
+        let limits = relay::Limits {
+            idle: self.config.idle_timeout,
+            until: self
+                .config
+                .max_downstream_connection_duration
+                .and_then(|duration| Instant::now().checked_add(duration)),
+        };
+        let mut moved = Moved::default();
+        let ended = relay::run(&mut stream, &mut upstream.stream, limits, &mut moved).await;
+        record.info.bytes_received.store(moved.forward, Relaxed);
+        record.info.bytes_sent.store(moved.backward, Relaxed);
+        match ended {
+            Ended::Idle => self.stats.idle_timeout.inc(),
+            Ended::Expired => {
+                self.stats.max_duration.inc();
+                record.info.add_flags(ResponseFlags::DURATION_TIMEOUT);
+            }
+            // A direction that failed ends both with a reset, as it would without a proxy.
+            Ended::First(_) => abort(&upstream.stream),
+            Ended::Second(_) => abort(&stream),
+            Ended::Closed => {}
+        }
+    }
+
+    async fn connect(&self, info: &StreamInfo) -> Option<TcpUpstream> {
+        let cluster = self.cluster();
+        let _ = info.cluster.set(Arc::clone(&cluster));
+        for _ in 0..self.config.max_connect_attempts.max(1) {
+            info.attempts.fetch_add(1, Relaxed);
+            match self.clusters.connect_tcp(&cluster).await {
+                Ok(upstream) => {
+                    info.upstream.store(Some(Arc::clone(&upstream.facts)));
+                    return Some(upstream);
+                }
+                Err(error) if self.note(&error, info) => {}
+                Err(_) => return None,
+            }
+        }
+        self.stats.attempts_exceeded.inc();
+        info.add_flags(ResponseFlags::UPSTREAM_RETRY_LIMIT_EXCEEDED);
+        None
+    }
+
+    /// Records why there is no connection; whether another try may help.
+    fn note(&self, error: &Error, info: &StreamInfo) -> bool {
+        use tandem_core::error::Kind;
+        if let Some(reply) = rescue::reply(error) {
+            info.add_flags(reply.flags);
+        }
+        if let Kind::ClusterNotFound(_) = error.kind() {
+            self.stats.no_route.inc();
+        }
+        if let Some(cause) = error.cause() {
+            let _ = info.transport_failure.set(cause.to_string().into());
+        }
+        matches!(error.kind(), Kind::ConnectFailure(_))
+    }
+
+    fn cluster(&self) -> Arc<str> {
+        match &self.config.cluster {
+            TcpCluster::Cluster(name) => Arc::clone(name),
+            TcpCluster::Weighted(clusters) => {
+                let total: u64 = clusters.iter().map(|(_, weight)| u64::from(*weight)).sum();
+                let mut at = rand::rng().random_range(0..total.max(1));
+                for (name, weight) in clusters {
+                    let weight = u64::from(*weight);
+                    if at < weight {
+                        return Arc::clone(name);
+                    }
+                    at -= weight;
+                }
+                Arc::from("")
+            }
+        }
+    }
+}
+
+fn abort(stream: &TcpStream) {
+    // Best effort: without it the peer sees an orderly end.
+    let _ = stream.set_zero_linger();
+}
+
+/// The log line of a connection, written however it ends.
+struct Record<'a> {
+    info: StreamInfo,
+    proxy: &'a TcpProxy,
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        let (received, sent) = (&self.info.bytes_received, &self.info.bytes_sent);
+        let connection = &self.info.connection;
+        connection
+            .wire_received
+            .store(received.load(Relaxed), Relaxed);
+        connection.wire_sent.store(sent.load(Relaxed), Relaxed);
+        self.proxy.stats.rx_bytes.add(received.load(Relaxed));
+        self.proxy.stats.tx_bytes.add(sent.load(Relaxed));
+        self.proxy.logs.write(&Context {
+            info: &self.info,
+            request: None,
+            response: None,
+            trailers: None,
+            duration: Some(self.info.start.elapsed()),
+        });
+    }
+}

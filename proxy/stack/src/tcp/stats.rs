@@ -1,0 +1,28 @@
+//! `tcp.<stat_prefix>.*`.
+
+use tandem_core::stats::{Counter, Scope};
+
+#[derive(Debug)]
+pub(super) struct Stats {
+    pub(super) total: Counter,
+    pub(super) no_route: Counter,
+    pub(super) rx_bytes: Counter,
+    pub(super) tx_bytes: Counter,
+    pub(super) idle_timeout: Counter,
+    pub(super) max_duration: Counter,
+    pub(super) attempts_exceeded: Counter,
+}
+
+impl Stats {
+    pub(super) fn new(scope: &Scope) -> Self {
+        Self {
+            total: scope.counter("downstream_cx_total"),
+            no_route: scope.counter("downstream_cx_no_route"),
+            rx_bytes: scope.counter("downstream_cx_rx_bytes_total"),
+            tx_bytes: scope.counter("downstream_cx_tx_bytes_total"),
+            idle_timeout: scope.counter("idle_timeout"),
+            max_duration: scope.counter("max_downstream_connection_duration"),
+            attempts_exceeded: scope.counter("upstream_cx_connect_attempts_exceeded"),
+        }
+    }
+}
