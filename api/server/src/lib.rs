@@ -19,4 +19,4 @@ mod state;
 mod status;
 mod unserved;
 
-pub use process::Process;
+pub use process::{Error, Process};

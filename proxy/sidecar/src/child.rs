@@ -4,7 +4,6 @@
 use std::process::ExitStatus;
 
 use tokio::process::{Child, Command};
-use tokio::signal::unix::SignalKind;
 
 /// The running application.
 #[derive(Debug)]
@@ -33,7 +32,10 @@ impl App {
             .envs(env.iter().map(|(name, value)| (name, value)))
             .kill_on_drop(true)
             .spawn()
-            .map_err(|source| StartError { command: name.clone(), source })?;
+            .map_err(|source| StartError {
+                command: name.clone(),
+                source,
+            })?;
         tracing::info!(command = %name, pid = child.id(), "application started");
         Ok(Self { child, name })
     }
@@ -52,12 +54,18 @@ impl App {
         }
     }
 
-    /// Passes a signal on; a process that has ended gets none.
-    pub(crate) fn signal(&self, kind: SignalKind) {
-        if let Some(pid) = self.child.id() {
-            if let Err(error) = tandem_transport::process::signal(pid, kind.as_raw_value()) {
-                tracing::warn!(%error, "cannot pass the signal to the application");
-            }
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        terminate(&self.child);
+    }
+}
+
+/// Asks a process to end; one that has ended already needs no asking.
+pub(crate) fn terminate(child: &Child) {
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+        if let Err(error) = rustix::process::kill_process(pid, rustix::process::Signal::TERM) {
+            tracing::warn!(%error, "cannot ask a process to end");
         }
     }
 }
@@ -66,6 +74,9 @@ impl App {
 /// that ended it, as shells do.
 pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     use std::os::unix::process::ExitStatusExt as _;
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(1);
     u8::try_from(code & 0xff).unwrap_or(1)
 }

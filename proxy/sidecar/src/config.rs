@@ -66,7 +66,10 @@ pub(crate) fn for_run(options: &RunOptions) -> Result<Loaded, Error> {
     let user = file(path)?;
     let bootstrap = load(vec![user.clone()])?.bootstrap;
     let overlay = defaults::overlay(options, has_runtime(&bootstrap), bootstrap.admin.is_some());
-    load(vec![user, Source::yaml("the embedded defaults", overlay.to_string())])
+    load(vec![
+        user,
+        Source::yaml("the embedded defaults", overlay.to_string()),
+    ])
 }
 
 /// Applies `--service-node`, `--service-cluster` and `--service-zone`.
@@ -97,11 +100,14 @@ fn load(sources: Vec<Source>) -> Result<Loaded, Error> {
 }
 
 fn has_runtime(bootstrap: &Bootstrap) -> bool {
-    bootstrap.listeners.iter().any(|listener| match &listener.filter_chain.filter {
-        NetworkFilter::Http(manager) => manager
-            .http_filters
-            .iter()
-            .any(|filter| matches!(filter.config, FilterConfig::Runtime(_))),
-        NetworkFilter::Tcp(_) => false,
-    })
+    bootstrap
+        .listeners
+        .iter()
+        .any(|listener| match &listener.filter_chain.filter {
+            NetworkFilter::Http(manager) => manager
+                .http_filters
+                .iter()
+                .any(|filter| matches!(filter.config, FilterConfig::Runtime(_))),
+            NetworkFilter::Tcp(_) => false,
+        })
 }

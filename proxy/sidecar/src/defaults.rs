@@ -9,7 +9,8 @@ const HCM: &str = "type.googleapis.com/envoy.extensions.filters.network.\
                    http_connection_manager.v3.HttpConnectionManager";
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 const RUNTIME: &str = "type.googleapis.com/tandem.filter.runtime.v1.Runtime";
-const HTTP_OPTIONS: &str = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const HTTP_OPTIONS: &str =
+    "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// The name of the runtime listener.
 pub(crate) const RUNTIME_LISTENER: &str = "runtime_grpc";
@@ -83,8 +84,11 @@ fn runtime_listener(options: &RunOptions) -> Value {
     }
     let mut runtime = json!({ "@type": RUNTIME, "app": app });
     if !options.resources_path.is_empty() {
-        runtime["resources_paths"] =
-            options.resources_path.iter().map(|path| path.display().to_string()).collect();
+        runtime["resources_paths"] = options
+            .resources_path
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
     }
     json!({
         "name": RUNTIME_LISTENER,

@@ -24,16 +24,17 @@ impl Side {
 impl Drains {
     /// Nothing drains.
     pub(crate) fn new() -> Self {
-        Self { inbound: Side::new(), others: Side::new() }
+        Self {
+            inbound: Side::new(),
+            others: Side::new(),
+        }
     }
 
     /// What a listener of this direction obeys.
     pub(crate) fn watch(&self, direction: TrafficDirection) -> Watch {
         match direction {
             TrafficDirection::Inbound => self.inbound.watch.clone(),
-            TrafficDirection::Outbound | TrafficDirection::Unspecified => {
-                self.others.watch.clone()
-            }
+            TrafficDirection::Outbound | TrafficDirection::Unspecified => self.others.watch.clone(),
         }
     }
 

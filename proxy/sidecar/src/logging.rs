@@ -47,15 +47,23 @@ pub(crate) fn init(
             BoxMakeWriter::new(Arc::new(file))
         }
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
-    tracing_subscriber::registry().with(filter).with(lines).try_init().map_err(|_| Error::Twice)?;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(false);
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .try_init()
+        .map_err(|_| Error::Twice)?;
     Ok(LevelHandle(handle))
 }
 
 impl LevelHandle {
     /// Replaces the level.
     pub(crate) fn set(&self, level: &str, components: &str) -> Result<(), Error> {
-        self.0.reload(filter(level, components)?).map_err(|_| Error::Twice)
+        self.0
+            .reload(filter(level, components)?)
+            .map_err(|_| Error::Twice)
     }
 
     /// The filter now, as text.
@@ -65,11 +73,17 @@ impl LevelHandle {
 }
 
 fn filter(level: &str, components: &str) -> Result<EnvFilter, Error> {
-    let mut text = if level == "warning" { "warn".to_owned() } else { level.to_owned() };
+    let mut text = if level == "warning" {
+        "warn".to_owned()
+    } else {
+        level.to_owned()
+    };
     for component in components.split(',').filter(|part| !part.is_empty()) {
         let (name, level) = component.split_once(':').unwrap_or((component, "debug"));
         let level = if level == "warning" { "warn" } else { level };
         text.push_str(&format!(",tandem_{}={level}", name.replace('-', "_")));
     }
-    EnvFilter::builder().parse(&text).map_err(|error| Error::Level(text, error))
+    EnvFilter::builder()
+        .parse(&text)
+        .map_err(|error| Error::Level(text, error))
 }

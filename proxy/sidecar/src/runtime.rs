@@ -88,7 +88,13 @@ impl Runtimes {
             }
         });
         let filters = tandem_filters::Registry::new(factory).into_builder();
-        Deps { clusters, stats, filters, directory, logs }
+        Deps {
+            clusters,
+            stats,
+            filters,
+            directory,
+            logs,
+        }
     }
 }
 
@@ -100,13 +106,22 @@ fn configured(bootstrap: &Bootstrap) -> Vec<Arc<Runtime>> {
         }
     };
     for listener in &bootstrap.listeners {
-        let NetworkFilter::Http(manager) = &listener.filter_chain.filter else { continue };
-        manager.http_filters.iter().for_each(|filter| add(&filter.config));
+        let NetworkFilter::Http(manager) = &listener.filter_chain.filter else {
+            continue;
+        };
+        manager
+            .http_filters
+            .iter()
+            .for_each(|filter| add(&filter.config));
         let routes = &manager.route_config;
         let levels = std::iter::once(&routes.filters)
             .chain(routes.virtual_hosts.iter().map(|host| &host.filters))
             .chain(
-                routes.virtual_hosts.iter().flat_map(|host| &host.routes).map(|route| &route.filters),
+                routes
+                    .virtual_hosts
+                    .iter()
+                    .flat_map(|host| &host.routes)
+                    .map(|route| &route.filters),
             );
         for per_route in levels.flatten() {
             if let PerRouteConfig::Override(config) = &per_route.config {

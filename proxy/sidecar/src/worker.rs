@@ -27,17 +27,22 @@ pub(crate) fn spawn(
     deps: impl FnOnce(Directory) -> Deps + Send + 'static,
 ) -> io::Result<oneshot::Receiver<()>> {
     let (done, ended) = oneshot::channel();
-    thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                tracing::error!(%error, index, "cannot start a worker's runtime");
-                return;
-            }
-        };
-        runtime.block_on(serve(bound, deps));
-        let _ = done.send(());
-    })?;
+    thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+            {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    tracing::error!(%error, index, "cannot start a worker's runtime");
+                    return;
+                }
+            };
+            runtime.block_on(serve(bound, deps));
+            let _ = done.send(());
+        })?;
     Ok(ended)
 }
 
@@ -46,7 +51,12 @@ async fn serve(bound: Vec<Bound>, deps: impl FnOnce(Directory) -> Deps) {
     let deps = deps(directory.clone());
     let mut entries = Vec::new();
     let mut running = Vec::with_capacity(bound.len());
-    for Bound { listener, socket, drain } in bound {
+    for Bound {
+        listener,
+        socket,
+        drain,
+    } in bound
+    {
         let service = match &listener.filter_chain.filter {
             NetworkFilter::Http(manager) => {
                 let service = hcm::build(manager, &listener, &deps);
@@ -59,7 +69,13 @@ async fn serve(bound: Vec<Bound>, deps: impl FnOnce(Directory) -> Deps) {
             }
             NetworkFilter::Tcp(_) => None,
         };
-        running.push(listener::run(socket, listener, service, deps.clone(), drain));
+        running.push(listener::run(
+            socket,
+            listener,
+            service,
+            deps.clone(),
+            drain,
+        ));
     }
     directory.publish(entries);
     join_all(running).await;

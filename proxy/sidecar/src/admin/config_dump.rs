@@ -7,11 +7,22 @@ const ADMIN: &str = "type.googleapis.com/envoy.admin.v3.";
 /// The dump; `resource` selects one list, as Envoy's parameter does (`static_clusters`, …).
 pub(crate) fn dump(bootstrap: &Value, resource: Option<&str>) -> Value {
     let statics = &bootstrap["static_resources"];
-    let clusters = each(&statics["clusters"], "cluster", "envoy.config.cluster.v3.Cluster");
-    let listeners = each(&statics["listeners"], "listener", "envoy.config.listener.v3.Listener");
+    let clusters = each(
+        &statics["clusters"],
+        "cluster",
+        "envoy.config.cluster.v3.Cluster",
+    );
+    let listeners = each(
+        &statics["listeners"],
+        "listener",
+        "envoy.config.listener.v3.Listener",
+    );
     let mut found = Vec::new();
     routes(statics, &mut found);
-    let routes: Vec<Value> = found.into_iter().map(|route| json!({ "route_config": route })).collect();
+    let routes: Vec<Value> = found
+        .into_iter()
+        .map(|route| json!({ "route_config": route }))
+        .collect();
     let selected = match resource {
         Some("bootstrap") => vec![bootstrap.clone()],
         Some("static_clusters") => clusters,
@@ -35,7 +46,10 @@ fn each(list: &Value, key: &str, type_name: &str) -> Vec<Value> {
         .map(|item| {
             let mut item = item.clone();
             if let Some(object) = item.as_object_mut() {
-                object.insert("@type".to_owned(), format!("type.googleapis.com/{type_name}").into());
+                object.insert(
+                    "@type".to_owned(),
+                    format!("type.googleapis.com/{type_name}").into(),
+                );
             }
             json!({ key: item })
         })

@@ -73,7 +73,11 @@ impl Answer {
     fn json(body: &serde_json::Value) -> Self {
         let mut text = format!("{body:#}");
         text.push('\n');
-        Self { status: StatusCode::OK, content_type: "application/json", body: text }
+        Self {
+            status: StatusCode::OK,
+            content_type: "application/json",
+            body: text,
+        }
     }
 
     fn with(mut self, status: StatusCode) -> Self {
@@ -129,8 +133,11 @@ impl Admin {
 
     fn ready(&self) -> Answer {
         let name = self.state.name();
-        let status =
-            if name == "LIVE" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let status = if name == "LIVE" {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
         Answer::text(format!("{name}\n")).with(status)
     }
 
@@ -141,14 +148,14 @@ impl Admin {
         let used_only = has(query, "usedonly");
         match parameter(query, "filter").map(decode) {
             None => Answer::text(self.stats.text(|_| true, used_only)),
-            Some(pattern) => match tandem_model::matching::Regex::new(&format!(".*(?:{pattern}).*")) {
-                Ok(regex) => {
-                    Answer::text(self.stats.text(|name| regex.is_full_match(name), used_only))
+            Some(pattern) => {
+                match tandem_model::matching::Regex::new(&format!(".*(?:{pattern}).*")) {
+                    Ok(regex) => {
+                        Answer::text(self.stats.text(|name| regex.is_full_match(name), used_only))
+                    }
+                    Err(error) => Answer::text(format!("{error}\n")).with(StatusCode::BAD_REQUEST),
                 }
-                Err(error) => {
-                    Answer::text(format!("{error}\n")).with(StatusCode::BAD_REQUEST)
-                }
-            },
+            }
         }
     }
 
@@ -181,9 +188,9 @@ impl Admin {
 
     fn config_dump(&self, resource: Option<&str>) -> Answer {
         let bootstrap = tandem_xds_translate::to_json(&self.sources).map_err(|e| e.to_string());
-        match bootstrap.and_then(|text| {
-            serde_json::from_str(&text).map_err(|error| error.to_string())
-        }) {
+        match bootstrap
+            .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
+        {
             Ok(bootstrap) => Answer::json(&config_dump::dump(&bootstrap, resource)),
             Err(error) => Answer::text(format!("cannot show the configuration: {error}\n"))
                 .with(StatusCode::INTERNAL_SERVER_ERROR),
@@ -210,11 +217,17 @@ impl Admin {
 }
 
 fn has(query: &str, name: &str) -> bool {
-    query.split('&').any(|pair| pair.split('=').next() == Some(name))
+    query
+        .split('&')
+        .any(|pair| pair.split('=').next() == Some(name))
 }
 
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').filter_map(|pair| pair.split_once('=')).find(|pair| pair.0 == name).map(|pair| pair.1)
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|pair| pair.0 == name)
+        .map(|pair| pair.1)
 }
 
 /// Undoes percent-encoding; what is not valid stays as it is.
@@ -222,8 +235,13 @@ fn decode(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
-        let hex = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-        match (first, hex.and_then(|pair| u8::from_str_radix(pair, 16).ok())) {
+        let hex = tail
+            .get(..2)
+            .and_then(|pair| std::str::from_utf8(pair).ok());
+        match (
+            first,
+            hex.and_then(|pair| u8::from_str_radix(pair, 16).ok()),
+        ) {
             (b'%', Some(byte)) => {
                 out.push(byte);
                 rest = &tail[2..];

@@ -43,14 +43,30 @@ pub(crate) async fn serve(listener: TcpListener, admin: Arc<Admin>) {
 }
 
 fn respond(admin: &Admin, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let Answer { status, content_type, body } =
-        admin.answer(request.method(), request.uri().path(), request.uri().query().unwrap_or(""));
+    let Answer {
+        status,
+        content_type,
+        body,
+    } = admin.answer(
+        request.method(),
+        request.uri().path(),
+        request.uri().query().unwrap_or(""),
+    );
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert("content-type", ::http::HeaderValue::from_static(content_type));
-    headers.insert("cache-control", ::http::HeaderValue::from_static("no-cache, max-age=0"));
-    headers.insert("x-content-type-options", ::http::HeaderValue::from_static("nosniff"));
+    headers.insert(
+        "content-type",
+        ::http::HeaderValue::from_static(content_type),
+    );
+    headers.insert(
+        "cache-control",
+        ::http::HeaderValue::from_static("no-cache, max-age=0"),
+    );
+    headers.insert(
+        "x-content-type-options",
+        ::http::HeaderValue::from_static("nosniff"),
+    );
     if status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert("allow", ::http::HeaderValue::from_static("POST"));
     }

@@ -55,9 +55,9 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Command {
         .is_some_and(|name| name == "envoy");
     if called_envoy {
         let command = proxy::ProxyOptions::augment_args(
-            clap::Command::new("envoy").version(env!("CARGO_PKG_VERSION")).about(
-                "Tandem, called by the name envoy: a data plane from an Envoy v3 bootstrap",
-            ),
+            clap::Command::new("envoy")
+                .version(env!("CARGO_PKG_VERSION"))
+                .about("Tandem, called by the name envoy: a data plane from an Envoy v3 bootstrap"),
         );
         let matches = command.get_matches_from(args);
         match proxy::ProxyOptions::from_arg_matches(&matches) {

@@ -6,14 +6,17 @@ fn args(line: &str) -> Vec<OsString> {
 
 #[test]
 fn called_envoy_it_takes_envoys_options() {
-    let Command::Proxy(options) =
-        parse(args("/usr/local/bin/envoy -c /etc/envoy.yaml --concurrency 2 -l debug"))
-    else {
+    let Command::Proxy(options) = parse(args(
+        "/usr/local/bin/envoy -c /etc/envoy.yaml --concurrency 2 -l debug",
+    )) else {
         panic!("expected the proxy command")
     };
     assert_eq!(options.concurrency, Some(2));
     assert_eq!(options.log_level, "debug");
-    assert_eq!(options.config_path.as_deref(), Some(Path::new("/etc/envoy.yaml")));
+    assert_eq!(
+        options.config_path.as_deref(),
+        Some(Path::new("/etc/envoy.yaml"))
+    );
 }
 
 #[test]
@@ -42,9 +45,9 @@ fn an_unknown_option_is_refused() {
 
 #[test]
 fn a_command_after_the_dashes_is_the_application() {
-    let Command::Run(options) =
-        parse(args("tandem run --app-id orders --app-port 8080 -- python3 -m app --port 8080"))
-    else {
+    let Command::Run(options) = parse(args(
+        "tandem run --app-id orders --app-port 8080 -- python3 -m app --port 8080",
+    )) else {
         panic!("expected the run command")
     };
     assert_eq!(options.command, ["python3", "-m", "app", "--port", "8080"]);

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
 
-use super::Ports;
-use crate::child::exit_code;
+use crate::child::{exit_code, terminate};
+use crate::cli::demo::Ports;
 use crate::process::Error;
 use crate::shutdown::Signals;
 
@@ -35,27 +35,50 @@ pub(super) async fn run(once: bool) -> Result<ExitCode, Error> {
     let me = std::env::current_exe().map_err(Error::system("cannot find this program's file"))?;
     let mut signals = Signals::new().map_err(Error::system("cannot take over signals"))?;
 
-    let mut stock = sidecar(&me, &folder.0, "stock", STOCK, &ports, &[
-        ("--runtime-grpc-port", ports.stock_runtime),
-        ("--admin-port", ports.stock_admin),
-        ("--app-port", ports.stock),
-    ])?
-    .args(["--", &me.display().to_string(), "demo", "stock", "--port", &ports.stock.to_string()])
+    let mut stock = sidecar(
+        &me,
+        &folder.0,
+        "stock",
+        STOCK,
+        &ports,
+        &[
+            ("--runtime-grpc-port", ports.stock_runtime),
+            ("--admin-port", ports.stock_admin),
+            ("--app-port", ports.stock),
+        ],
+    )?
+    .args([
+        "--",
+        &me.display().to_string(),
+        "demo",
+        "stock",
+        "--port",
+        &ports.stock.to_string(),
+    ])
     .spawn()
     .map_err(Error::system("cannot start the stock's sidecar"))?;
     ready(ports.stock, &mut stock).await?;
 
-    let mut command = sidecar(&me, &folder.0, "shop", SHOP, &ports, &[
-        ("--runtime-grpc-port", ports.runtime),
-        ("--admin-port", ports.admin),
-    ])?;
+    let mut command = sidecar(
+        &me,
+        &folder.0,
+        "shop",
+        SHOP,
+        &ports,
+        &[
+            ("--runtime-grpc-port", ports.runtime),
+            ("--admin-port", ports.admin),
+        ],
+    )?;
     command.args(["--", &me.display().to_string(), "demo"]);
     command.args(once.then_some("--once"));
     command.arg("shop");
     for (name, port) in named(&ports) {
         command.args([format!("--{name}"), port.to_string()]);
     }
-    let mut shop = command.spawn().map_err(Error::system("cannot start the shop's sidecar"))?;
+    let mut shop = command
+        .spawn()
+        .map_err(Error::system("cannot start the shop's sidecar"))?;
 
     let code = tokio::select! {
         status = shop.wait() => status.map_or(1, exit_code),
@@ -82,7 +105,15 @@ fn sidecar(
     }
     std::fs::write(&config, text).map_err(|error| Error::write(&config, error))?;
     let mut command = Command::new(me);
-    command.args(["run", "--app-id", app_id, "--concurrency", "1", "--log-level", "warn"]);
+    command.args([
+        "run",
+        "--app-id",
+        app_id,
+        "--concurrency",
+        "1",
+        "--log-level",
+        "warn",
+    ]);
     command.arg("--config").arg(config);
     command.arg("--data-dir").arg(folder.join(app_id));
     for (option, port) in given {
@@ -96,7 +127,10 @@ fn sidecar(
 async fn ready(port: u16, sidecar: &mut Child) -> Result<(), Error> {
     let begun = Instant::now();
     loop {
-        if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+        if tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .is_ok()
+        {
             return Ok(());
         }
         let ended = sidecar.try_wait().is_ok_and(|status| status.is_some());
@@ -110,10 +144,11 @@ async fn ready(port: u16, sidecar: &mut Child) -> Result<(), Error> {
 
 /// Ends a sidecar the polite way, so that it ends its application.
 async fn end(mut sidecar: Child) {
-    if let Some(pid) = sidecar.id() {
-        let _ = tandem_transport::process::signal(pid, 15);
-    }
-    if tokio::time::timeout(Duration::from_secs(5), sidecar.wait()).await.is_err() {
+    terminate(&sidecar);
+    if tokio::time::timeout(Duration::from_secs(5), sidecar.wait())
+        .await
+        .is_err()
+    {
         let _ = sidecar.kill().await;
     }
 }
@@ -131,8 +166,9 @@ fn named(ports: &Ports) -> [(&'static str, u16); 7] {
 }
 
 fn free_ports() -> io::Result<Ports> {
-    let held: Vec<TcpListener> =
-        (0..7).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<io::Result<_>>()?;
+    let held: Vec<TcpListener> = (0..7)
+        .map(|_| TcpListener::bind("127.0.0.1:0"))
+        .collect::<io::Result<_>>()?;
     let port = |index: usize| held[index].local_addr().map(|address| address.port());
     Ok(Ports {
         outbound: port(0)?,

@@ -24,9 +24,14 @@ pub(super) async fn get(
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = Request::get(path).header("host", host).body(Empty::<Bytes>::new())?;
+    let request = Request::get(path)
+        .header("host", host)
+        .body(Empty::<Bytes>::new())?;
     let (parts, body) = sender.send_request(request).await?.into_parts();
-    Ok(Response::from_parts(parts, body.collect().await?.to_bytes()))
+    Ok(Response::from_parts(
+        parts,
+        body.collect().await?.to_bytes(),
+    ))
 }
 
 /// The same call by `InvokeService`.
@@ -43,5 +48,10 @@ pub(super) async fn invoke(
         }),
         ..CommonInvokeRequest::default()
     };
-    client.invoke_service(InvokeServiceRequest { id: id.to_owned(), message: Some(message) }).await
+    client
+        .invoke_service(InvokeServiceRequest {
+            id: id.to_owned(),
+            message: Some(message),
+        })
+        .await
 }

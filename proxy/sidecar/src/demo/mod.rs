@@ -14,7 +14,7 @@ mod stock;
 
 use std::process::ExitCode;
 
-use crate::cli::demo::{DemoOptions, Part, Ports};
+use crate::cli::demo::{DemoOptions, Part};
 use crate::process::Error;
 
 /// Runs the demo, or the part of it that this process is.

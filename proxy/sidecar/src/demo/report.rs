@@ -43,12 +43,20 @@ impl Report {
 
     /// Prints the sum; whether every step did what it should.
     pub(super) fn end(&self) -> bool {
-        println!("\n{} of {} steps did what they should", self.taken - self.failed, self.taken);
+        println!(
+            "\n{} of {} steps did what they should",
+            self.taken - self.failed,
+            self.taken
+        );
         self.failed == 0
     }
 }
 
 /// `Ok` if the condition holds.
 pub(super) fn expect(holds: bool, otherwise: impl fmt::Display) -> Result<(), Unexpected> {
-    if holds { Ok(()) } else { Err(Unexpected(otherwise.to_string())) }
+    if holds {
+        Ok(())
+    } else {
+        Err(Unexpected(otherwise.to_string()))
+    }
 }

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use tandem_api_proto::layotto::runtime_client::RuntimeClient;
 
-use super::Ports;
 use super::report::Report;
 use super::steps;
+use crate::cli::demo::Ports;
 use crate::process::Error;
 use crate::shutdown::Signals;
 
@@ -27,7 +27,11 @@ pub(super) async fn run(ports: Ports, once: bool) -> Result<ExitCode, Error> {
     steps::blocks(&mut report, &mut client).await;
     let good = report.end();
     println!("in {:.0} ms", begun.elapsed().as_secs_f64() * 1000.0);
-    let code = if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    let code = if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    };
     if once {
         return Ok(code);
     }
@@ -38,7 +42,12 @@ pub(super) async fn run(ports: Ports, once: bool) -> Result<ExitCode, Error> {
 }
 
 fn show_addresses(ports: &Ports) {
-    let Ports { outbound, runtime, admin, .. } = ports;
+    let Ports {
+        outbound,
+        runtime,
+        admin,
+        ..
+    } = ports;
     println!(
         "
 Try next:

@@ -21,45 +21,71 @@ const ATTEMPTS: &str = "x-envoy-attempt-count";
 /// Calls the stock by both doors: found, retried, refused alike.
 pub(super) async fn mesh(report: &mut Report, outbound: u16, client: &mut Client) {
     report
-        .step("calls the stock by plain HTTP through its outbound listener", async {
-            let response = get(outbound, "stock", "/items/42").await?;
-            expect(response.status() == 200, response.status())?;
-            Ok(String::from_utf8_lossy(response.body()).into_owned())
-        })
+        .step(
+            "calls the stock by plain HTTP through its outbound listener",
+            async {
+                let response = get(outbound, "stock", "/items/42").await?;
+                expect(response.status() == 200, response.status())?;
+                Ok(String::from_utf8_lossy(response.body()).into_owned())
+            },
+        )
         .await;
     report
-        .step("makes the same call by InvokeService, through the same routes", async {
-            let response = invoke(client, "stock", "/items/42").await?.into_inner();
-            let data = response.data.map(|data| data.value).unwrap_or_default();
-            expect(!data.is_empty(), "expected data, got none")?;
-            Ok(String::from_utf8_lossy(&data).into_owned())
-        })
+        .step(
+            "makes the same call by InvokeService, through the same routes",
+            async {
+                let response = invoke(client, "stock", "/items/42").await?.into_inner();
+                let data = response.data.map(|data| data.value).unwrap_or_default();
+                expect(!data.is_empty(), "expected data, got none")?;
+                Ok(String::from_utf8_lossy(&data).into_owned())
+            },
+        )
         .await;
     report
-        .step("meets a service that fails twice: the route's retries hide it from HTTP …", async {
-            let response = get(outbound, "stock", "/unreliable").await?;
-            let tries = response.headers().get(ATTEMPTS).and_then(|v| v.to_str().ok());
-            expect(response.status() == 200, response.status())?;
-            three(tries)
-        })
+        .step(
+            "meets a service that fails twice: the route's retries hide it from HTTP …",
+            async {
+                let response = get(outbound, "stock", "/unreliable").await?;
+                let tries = response
+                    .headers()
+                    .get(ATTEMPTS)
+                    .and_then(|v| v.to_str().ok());
+                expect(response.status() == 200, response.status())?;
+                three(tries)
+            },
+        )
         .await;
     report
         .step("… and from InvokeService", async {
             let response = invoke(client, "stock", "/unreliable").await?;
-            three(response.metadata().get(ATTEMPTS).and_then(|v| v.to_str().ok()))
+            three(
+                response
+                    .metadata()
+                    .get(ATTEMPTS)
+                    .and_then(|v| v.to_str().ok()),
+            )
         })
         .await;
     report
-        .step("meets a fault set in the route table: HTTP is answered 451 …", async {
-            let response = get(outbound, "stock", "/forbidden").await?;
-            expect(response.status() == 451, response.status())?;
-            Ok(format!("{}: {}", response.status(), String::from_utf8_lossy(response.body())))
-        })
+        .step(
+            "meets a fault set in the route table: HTTP is answered 451 …",
+            async {
+                let response = get(outbound, "stock", "/forbidden").await?;
+                expect(response.status() == 451, response.status())?;
+                Ok(format!(
+                    "{}: {}",
+                    response.status(),
+                    String::from_utf8_lossy(response.body())
+                ))
+            },
+        )
         .await;
     report
         .step("… and InvokeService is told the same", async {
             match invoke(client, "stock", "/forbidden").await {
-                Ok(_) => Err(Unexpected("expected an error, the call went through".to_owned())),
+                Ok(_) => Err(Unexpected(
+                    "expected an error, the call went through".to_owned(),
+                )),
                 Err(status) => {
                     expect(status.message().contains("451"), &status)?;
                     Ok(format!("{:?}: {}", status.code(), status.message()))
@@ -70,16 +96,30 @@ pub(super) async fn mesh(report: &mut Report, outbound: u16, client: &mut Client
 }
 
 fn three(tries: Option<&str>) -> Result<String, Unexpected> {
-    expect(tries == Some("3"), format!("expected 3 tries, got {tries:?}"))?;
+    expect(
+        tries == Some("3"),
+        format!("expected 3 tries, got {tries:?}"),
+    )?;
     Ok("200 after 3 tries".to_owned())
 }
 
 /// State, a lock, ids and an event, all on the embedded store.
 pub(super) async fn blocks(report: &mut Report, client: &mut Client) {
-    report.step("saves state and reads it back", state(client)).await;
-    report.step("takes a lock that nobody else gets meanwhile", lock(client)).await;
-    report.step("draws three ids, each larger than the one before", ids(client)).await;
-    report.step("publishes an event and receives it", event(client)).await;
+    report
+        .step("saves state and reads it back", state(client))
+        .await;
+    report
+        .step("takes a lock that nobody else gets meanwhile", lock(client))
+        .await;
+    report
+        .step(
+            "draws three ids, each larger than the one before",
+            ids(client),
+        )
+        .await;
+    report
+        .step("publishes an event and receives it", event(client))
+        .await;
 }
 
 async fn state(client: &mut Client) -> Result<String, Unexpected> {
@@ -88,7 +128,10 @@ async fn state(client: &mut Client) -> Result<String, Unexpected> {
         value: Bytes::from_static(b"two apples"),
         ..StateItem::default()
     };
-    let save = SaveStateRequest { store_name: "statestore".to_owned(), states: vec![item] };
+    let save = SaveStateRequest {
+        store_name: "statestore".to_owned(),
+        states: vec![item],
+    };
     client.save_state(save).await?;
     let get = GetStateRequest {
         store_name: "statestore".to_owned(),
@@ -107,7 +150,11 @@ async fn lock(client: &mut Client) -> Result<String, Unexpected> {
         lock_owner: owner.to_owned(),
         expire: 10,
     };
-    let first = client.try_lock(request("alice")).await?.into_inner().success;
+    let first = client
+        .try_lock(request("alice"))
+        .await?
+        .into_inner()
+        .success;
     let second = client.try_lock(request("bob")).await?.into_inner().success;
     let unlock = UnlockRequest {
         store_name: "lockstore".to_owned(),
@@ -115,7 +162,10 @@ async fn lock(client: &mut Client) -> Result<String, Unexpected> {
         lock_owner: "alice".to_owned(),
     };
     let unlocked = client.unlock(unlock).await?.into_inner().status;
-    expect(first && !second && unlocked == 0, format!("{first}, {second}, {unlocked}"))?;
+    expect(
+        first && !second && unlocked == 0,
+        format!("{first}, {second}, {unlocked}"),
+    )?;
     Ok("alice has it, bob does not, alice gives it back".to_owned())
 }
 
@@ -165,20 +215,32 @@ async fn event(client: &mut Client) -> Result<String, Unexpected> {
                     status: Some(TopicEventResponse::default()),
                 };
                 send(&up, Up::EventProcessed(processed)).await?;
-                expect(event.data == "order 1 is paid", format!("got {:?}", event.data))?;
-                return Ok(format!("\"{}\" from {}", String::from_utf8_lossy(&event.data), event.topic));
+                expect(
+                    event.data == "order 1 is paid",
+                    format!("got {:?}", event.data),
+                )?;
+                return Ok(format!(
+                    "\"{}\" from {}",
+                    String::from_utf8_lossy(&event.data),
+                    event.topic
+                ));
             }
             None => {}
         }
     }
-    Err(Unexpected("the subscription ended before the event came".to_owned()))
+    Err(Unexpected(
+        "the subscription ended before the event came".to_owned(),
+    ))
 }
 
 async fn send(
     up: &tokio::sync::mpsc::Sender<SubscribeTopicEventsRequest>,
     request: Up,
 ) -> Result<(), Unexpected> {
-    let request =
-        SubscribeTopicEventsRequest { subscribe_topic_events_request_type: Some(request) };
-    up.send(request).await.map_err(|_| Unexpected("the subscription is closed".to_owned()))
+    let request = SubscribeTopicEventsRequest {
+        subscribe_topic_events_request_type: Some(request),
+    };
+    up.send(request)
+        .await
+        .map_err(|_| Unexpected("the subscription is closed".to_owned()))
 }

@@ -21,10 +21,9 @@ pub(super) async fn serve(port: u16) -> Result<ExitCode, Error> {
         .map_err(Error::system("the stock service cannot listen"))?;
     let calls = Arc::new(AtomicU32::new(0));
     loop {
-        let (stream, _) = listener
-            .accept()
-            .await
-            .map_err(Error::system("the stock service cannot accept a connection"))?;
+        let (stream, _) = listener.accept().await.map_err(Error::system(
+            "the stock service cannot accept a connection",
+        ))?;
         let calls = Arc::clone(&calls);
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let answer = answer(request.uri().path(), &calls);
@@ -39,9 +38,10 @@ pub(super) async fn serve(port: u16) -> Result<ExitCode, Error> {
 
 fn answer(path: &str, calls: &AtomicU32) -> Response<Full<Bytes>> {
     let (status, body) = match path.strip_prefix("/items/") {
-        Some(item) => {
-            (StatusCode::OK, serde_json::json!({ "item": item, "left": 7 }).to_string())
-        }
+        Some(item) => (
+            StatusCode::OK,
+            serde_json::json!({ "item": item, "left": 7 }).to_string(),
+        ),
         None if path == "/unreliable" && calls.fetch_add(1, Relaxed) % 3 < 2 => {
             (StatusCode::SERVICE_UNAVAILABLE, "try again".to_owned())
         }

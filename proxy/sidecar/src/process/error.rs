@@ -65,7 +65,10 @@ pub(crate) enum Error {
 impl Error {
     /// A file that cannot be written.
     pub(crate) fn write(path: &Path, source: io::Error) -> Self {
-        Self::Write { path: path.display().to_string(), source }
+        Self::Write {
+            path: path.display().to_string(),
+            source,
+        }
     }
 
     /// Something the system refused.

@@ -16,7 +16,10 @@ use crate::{config, logging};
 
 /// `tandem validate`.
 pub(crate) fn validate(options: &ValidateOptions) -> Result<ExitCode, Error> {
-    config::from_files(options.config_path.as_deref(), options.config_yaml.as_deref())?;
+    config::from_files(
+        options.config_path.as_deref(),
+        options.config_yaml.as_deref(),
+    )?;
     println!("configuration OK");
     Ok(ExitCode::SUCCESS)
 }
@@ -30,8 +33,10 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
     if options.restart_epoch != 0 {
         return Err(Error::HotRestart(options.restart_epoch));
     }
-    let mut loaded =
-        config::from_files(options.config_path.as_deref(), options.config_yaml.as_deref())?;
+    let mut loaded = config::from_files(
+        options.config_path.as_deref(),
+        options.config_yaml.as_deref(),
+    )?;
     if options.mode != Mode::Serve {
         println!("configuration OK");
         return Ok(ExitCode::SUCCESS);

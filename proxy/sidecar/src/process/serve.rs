@@ -90,7 +90,8 @@ impl Started {
         );
         let runtimes = Runtimes::start(&bootstrap, settings.default_data_dir.as_deref()).await?;
         let mut addresses = Vec::new();
-        let mut per_worker: Vec<Vec<Bound>> = (0..settings.concurrency).map(|_| Vec::new()).collect();
+        let mut per_worker: Vec<Vec<Bound>> =
+            (0..settings.concurrency).map(|_| Vec::new()).collect();
         for listener in &bootstrap.listeners {
             let sockets = bind(listener, settings.concurrency)?;
             if let Some(address) = sockets.first().and_then(|socket| socket.local_addr().ok()) {
@@ -142,7 +143,15 @@ impl Started {
         for (name, address) in &addresses {
             tracing::info!(listener = %name, %address, "listening");
         }
-        Ok(Self { workers, runtimes, drains, logs, state, quit, addresses })
+        Ok(Self {
+            workers,
+            runtimes,
+            drains,
+            logs,
+            state,
+            quit,
+            addresses,
+        })
     }
 
     async fn until_end(self, settings: Settings) -> Result<ExitCode, Error> {
@@ -150,9 +159,10 @@ impl Started {
         let mut code = ExitCode::SUCCESS;
         let mut app = match &settings.app {
             None => None,
-            Some(options) => {
-                Some(App::start(&options.command, &self.app_environment(options))?)
-            }
+            Some(options) => Some(App::start(
+                &options.command,
+                &self.app_environment(options),
+            )?),
         };
         tokio::select! {
             signal = signals.next() => tracing::info!(?signal, "ending"),
@@ -175,7 +185,7 @@ impl Started {
     ) -> Result<ExitCode, Error> {
         self.state.draining();
         if let Some(app) = &app {
-            app.signal(tokio::signal::unix::SignalKind::terminate());
+            app.terminate();
         }
         let finish = async {
             if app.is_some() {
@@ -243,9 +253,14 @@ fn bind(listener: &Listener, workers: usize) -> Result<Vec<std::net::TcpListener
 }
 
 async fn bind_admin(address: &Address, settings: &Settings) -> Result<TcpListener, Error> {
-    let failed = |source| Error::Admin { address: address.to_string(), source };
+    let failed = |source| Error::Admin {
+        address: address.to_string(),
+        source,
+    };
     let Some(socket) = address.socket() else {
-        return Err(failed(std::io::Error::other("expected an IP address and a port")));
+        return Err(failed(std::io::Error::other(
+            "expected an IP address and a port",
+        )));
     };
     let listener = TcpListener::bind(socket).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
