@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tandem_core::stats::Registry;
-use tandem_model::Cluster;
 use tandem_model::cluster::{Discovery, LoadAssignment};
+use tandem_model::{Address, Cluster};
 
 use crate::breaker::Breaker;
 use crate::host::{Host, HostSet, HostState};
@@ -166,13 +166,17 @@ pub(crate) fn addresses(assignment: &LoadAssignment) -> Vec<Resolved> {
     let mut found = Vec::new();
     for (locality, group) in assignment.localities.iter().enumerate() {
         for (endpoint, configured) in group.endpoints.iter().enumerate() {
-            if let Some(address) = configured.address.socket() {
-                found.push(Resolved {
-                    address,
+            match &configured.address {
+                Address::Socket(address) => found.push(Resolved {
+                    address: *address,
                     locality,
                     endpoint,
                     name: None,
-                });
+                }),
+                Address::Name { .. } => {}
+                Address::Pipe(path) => {
+                    tracing::error!(%path, "endpoints on Unix sockets are not supported");
+                }
             }
         }
     }

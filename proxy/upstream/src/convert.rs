@@ -40,6 +40,13 @@ pub(crate) fn to_http1(head: &mut Parts, body: &Outgoing) {
 
 /// Scheme, authority and path in the URI; nothing that belongs to a connection.
 pub(crate) fn to_http2(head: &mut Parts) -> Result<(), Error> {
+    if head.headers.contains_key(UPGRADE) {
+        return Err(Error::reply(LocalReply::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "upgrades to HTTP/2 upstreams are not supported",
+            "upgrade_to_http2_upstream",
+        )));
+    }
     head.version = Version::HTTP_2;
     let host = head.headers.remove(HOST);
     if head.uri.authority().is_none() || head.uri.scheme().is_none() {
@@ -54,13 +61,7 @@ pub(crate) fn to_http2(head: &mut Parts) -> Result<(), Error> {
             .get_or_insert(PathAndQuery::from_static("/"));
         head.uri = Uri::from_parts(parts).map_err(|_| bad_host())?;
     }
-    for name in [
-        CONNECTION,
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        TRANSFER_ENCODING,
-        UPGRADE,
-    ] {
+    for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING] {
         head.headers.remove(name);
     }
     if let Some(te) = head.headers.get(TE)
@@ -99,3 +100,6 @@ fn bad_host() -> Error {
         "host_cannot_be_an_authority",
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,3 +162,6 @@ pub(crate) async fn run(
         tokio::time::sleep(wait).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,9 @@ use crate::upload::{Stream, Upload};
 
 const RQ_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-timeout-ms");
 const PER_TRY: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-per-try-timeout-ms");
+const ALT_RESPONSE: HeaderName =
+    HeaderName::from_static("x-envoy-upstream-rq-timeout-alt-response");
+const HEDGE: HeaderName = HeaderName::from_static("x-envoy-hedge-on-per-try-timeout");
 const EXPECTED: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
 /// The limits of one request.
@@ -59,6 +62,9 @@ pub(crate) fn plan(
             .flatten();
         if let Some(timeout) = told.or(asked) {
             limits.route = positive(Some(timeout));
+        }
+        for name in [ALT_RESPONSE, HEDGE] {
+            headers.remove(name);
         }
         if let Some(timeout) = take_millis(headers, &PER_TRY) {
             limits.per_try = positive(Some(timeout));
@@ -239,3 +245,6 @@ pub(crate) async fn within<F: Future + Unpin>(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;

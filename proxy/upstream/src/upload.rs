@@ -45,6 +45,7 @@ struct State {
     limit: Option<u64>,
     first: Option<Bytes>,
     error: Option<Error>,
+    failed: bool,
 }
 
 /// One sending of an [`Upload`].
@@ -103,6 +104,7 @@ impl Upload {
                 limit,
                 first,
                 error: None,
+                failed: false,
             }),
         }))
     }
@@ -127,7 +129,7 @@ impl Upload {
             Self::Full(bytes) => bytes.len() as u64 <= limit,
             Self::Stream(stream) => {
                 let state = stream.state();
-                state.limit.is_some() && state.error.is_none()
+                state.limit.is_some() && !state.failed
             }
         }
     }
@@ -200,6 +202,7 @@ impl Stream {
             }
             Some(Err(error)) => {
                 state.error = Some(error);
+                state.failed = true;
                 Poll::Ready(Some(Err(Error::new(Kind::DownstreamReset))))
             }
             Some(Ok(frame)) => Poll::Ready(Some(Ok(match frame.into_data() {
@@ -267,3 +270,6 @@ impl http_body::Body for Outgoing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

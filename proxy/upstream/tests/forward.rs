@@ -1,5 +1,7 @@
 //! The whole way of a request against real servers on free ports.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! HTTP/2 upstreams that misbehave or have limits, played by the h2 crate's own server.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,0 +1,141 @@
+use std::sync::Arc;
+
+use tandem_core::Body;
+use tandem_core::ext::{ConnectionInfo, Protocol};
+
+use super::*;
+
+fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    let pairs = pairs.iter().map(|(name, value)| {
+        (
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        )
+    });
+    pairs.collect()
+}
+
+fn planned(policy: &RoutePolicy, pairs: &[(&'static str, &'static str)]) -> (Limits, HeaderMap) {
+    let mut headers = headers(pairs);
+    let expected = expected_by_default(policy);
+    let limits = plan(policy, expected.as_ref(), &mut headers, true, true);
+    (limits, headers)
+}
+
+fn millis(n: u64) -> Option<Duration> {
+    Some(Duration::from_millis(n))
+}
+
+/// Callers may shorten or lift the limits; the upstream is told what remains of them.
+#[test]
+fn callers_set_limits() {
+    let policy = RoutePolicy::default();
+    let (limits, left) = planned(&policy, &[]);
+    assert_eq!(limits.route, millis(15_000));
+    assert_eq!(left["x-envoy-expected-rq-timeout-ms"], "15000");
+    let asked = [
+        ("x-envoy-upstream-rq-timeout-ms", "500"),
+        ("x-envoy-upstream-rq-per-try-timeout-ms", "100"),
+    ];
+    let (limits, left) = planned(&policy, &asked);
+    assert_eq!((limits.route, limits.per_try), (millis(500), millis(100)));
+    assert_eq!(left["x-envoy-expected-rq-timeout-ms"], "100");
+    assert_eq!(left.len(), 1);
+    let (limits, left) = planned(&policy, &[("x-envoy-upstream-rq-timeout-ms", "0")]);
+    assert_eq!(limits.route, None);
+    assert!(left.is_empty());
+}
+
+/// A try cannot outlast the whole.
+#[test]
+fn a_per_try_limit_beyond_the_route_is_none() {
+    let asked = [("x-envoy-upstream-rq-per-try-timeout-ms", "20000")];
+    let (limits, left) = planned(&RoutePolicy::default(), &asked);
+    assert_eq!(limits.per_try, None);
+    assert_eq!(left["x-envoy-expected-rq-timeout-ms"], "15000");
+}
+
+/// `grpc-timeout` is the stream's limit only where the route says so, capped and shifted.
+#[test]
+fn grpc_timeout_limits_the_stream() {
+    let mut policy = RoutePolicy {
+        max_stream_duration: millis(9000),
+        ..RoutePolicy::default()
+    };
+    let asked = [("grpc-timeout", "2S")];
+    assert_eq!(planned(&policy, &asked).0.stream, millis(9000));
+    policy.grpc_timeout_max = Some(Duration::ZERO);
+    assert_eq!(planned(&policy, &asked).0.stream, millis(2000));
+    policy.grpc_timeout_max = millis(1500);
+    policy.grpc_timeout_offset = millis(100);
+    assert_eq!(planned(&policy, &asked).0.stream, millis(1400));
+    assert_eq!(planned(&policy, &[]).0.stream, millis(1500));
+}
+
+fn info() -> StreamInfo {
+    let connection = ConnectionInfo {
+        id: 1,
+        remote: None,
+        local: None,
+        listener: "".into(),
+        filter_chain: "".into(),
+        tls: false,
+        wire_received: Default::default(),
+        wire_sent: Default::default(),
+    };
+    StreamInfo::new(Arc::new(connection), Protocol::Http11, 1)
+}
+
+/// The route's limit counts from the end of the request, not from its start.
+#[tokio::test(start_paused = true)]
+async fn the_route_limit_begins_with_the_end_of_the_request() {
+    let (send, receive) = tokio::sync::oneshot::channel::<()>();
+    let body = futures_util::stream::once(async move {
+        let _ = receive.await;
+        Ok::<_, Error>(http_body::Frame::data(bytes::Bytes::from_static(b"x")))
+    });
+    let body = Body::new(http_body_util::StreamBody::new(body));
+    let upload = Upload::begin(body, None).unwrap();
+    let limits = Limits {
+        route: millis(100),
+        per_try: None,
+        per_try_idle: None,
+        stream: None,
+    };
+    let mut alarm = Alarm::new(&limits, &upload, &info(), None);
+    let mut reading = upload.outgoing();
+    let reader = tokio::spawn(async move {
+        use http_body_util::BodyExt as _;
+        while reading.frame().await.is_some() {}
+    });
+    let long = Box::pin(tokio::time::sleep(Duration::from_secs(60)));
+    assert!(within(&mut alarm, long).await.is_ok());
+    send.send(()).unwrap();
+    reader.await.unwrap();
+    let began = Instant::now();
+    let error = within(&mut alarm, std::future::pending::<()>()).await;
+    assert!(matches!(error.unwrap_err().kind(), Kind::RequestTimeout));
+    assert_eq!(began.elapsed().as_millis(), 100);
+}
+
+/// Whichever limit passes first says what happened.
+#[tokio::test(start_paused = true)]
+async fn the_first_limit_rings() {
+    let limits = Limits {
+        route: millis(100),
+        per_try: None,
+        per_try_idle: None,
+        stream: millis(50),
+    };
+    let mut alarm = Alarm::new(&limits, &Upload::Empty, &info(), None);
+    let rung = within(&mut alarm, std::future::pending::<()>()).await;
+    assert!(matches!(rung.unwrap_err().kind(), Kind::MaxStreamDuration));
+    // The stream's limit counts by the machine's clock, which does not stand still here.
+    let limits = Limits {
+        stream: None,
+        ..limits
+    };
+    let mut alarm = Alarm::new(&limits, &Upload::Empty, &info(), millis(10));
+    let rung = within(&mut alarm, std::future::pending::<()>()).await;
+    assert!(matches!(rung.unwrap_err().kind(), Kind::Reply(_)));
+}
