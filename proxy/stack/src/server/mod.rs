@@ -86,7 +86,7 @@ impl Server {
         let open = self.stats.open();
         let expires = self.expiry();
         let mut input = BytesMut::new();
-        let end = match self.detect(&mut io, &mut input).await {
+        let end = match self.detect(&mut io, &mut input, expires).await {
             None => End::Remote,
             Some(Detected::Http2) => {
                 let _counted = self.stats.open_http2();
@@ -95,16 +95,22 @@ impl Server {
             }
             Some(_) => {
                 let _counted = self.stats.open_http1();
-                h1::Connection::new(Arc::clone(&self), io, Arc::clone(&info), input, expires)
-                    .run()
-                    .await
+                let info = Arc::clone(&info);
+                let mut connection =
+                    h1::Connection::new(Arc::clone(&self), io, info, input, expires);
+                connection.run().await
             }
         };
         self.stats.closed(open, &info, end);
     }
 
     /// Reads until it is known what the connection speaks; `None` if it ended before.
-    async fn detect<IO>(&self, io: &mut IO, input: &mut BytesMut) -> Option<Detected>
+    async fn detect<IO>(
+        &self,
+        io: &mut IO,
+        input: &mut BytesMut,
+        expires: Option<Instant>,
+    ) -> Option<Detected>
     where
         IO: AsyncRead + Unpin,
     {
@@ -114,7 +120,8 @@ impl Server {
             CodecType::Auto => {}
         }
         let mut deadline = Deadline::new();
-        deadline.set_after(self.manager.idle_timeout);
+        let idle = self.after(self.manager.idle_timeout);
+        deadline.set([idle, expires].into_iter().flatten().min());
         let mut drained = std::pin::pin!(self.draining.started());
         poll_fn(|cx| {
             loop {
@@ -135,7 +142,10 @@ impl Server {
                 return Poll::Ready(None);
             }
             ready!(deadline.poll(cx));
-            self.stats.idle_timeout.inc();
+            match expires {
+                Some(at) if Instant::now() >= at => self.stats.max_duration_reached.inc(),
+                _ => self.stats.idle_timeout.inc(),
+            }
             Poll::Ready(None)
         })
         .await

@@ -1,1 +1,3 @@
-//! (tests follow)
+mod http1;
+mod http2;
+mod support;

@@ -88,7 +88,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     }
 
     /// Serves to the end.
-    pub(super) async fn run(mut self) -> End {
+    pub(super) async fn run(&mut self) -> End {
         loop {
             let after = match self.next().await {
                 Next::Request(head) => self.exchange(*head).await,
@@ -197,12 +197,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     }
 
     fn is_expired(&self) -> bool {
-        self.expires.is_some_and(|expires| Instant::now() >= expires)
+        self.expires
+            .is_some_and(|expires| Instant::now() >= expires)
     }
 
     /// Lets the client read the last response before the connection goes: closing with unread
     /// input would make the system destroy what is on its way.
-    async fn linger(mut self) -> End {
+    async fn linger(&mut self) -> End {
         self.deadline
             .set_after(Some(self.server.manager.delayed_close_timeout));
         let mut shut = false;

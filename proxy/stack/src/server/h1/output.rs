@@ -94,7 +94,11 @@ impl Output {
     }
 
     /// Writes everything.
-    pub(super) fn poll_flush<IO>(&mut self, io: &mut IO, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    pub(super) fn poll_flush<IO>(
+        &mut self,
+        io: &mut IO,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>>
     where
         IO: AsyncWrite + Unpin,
     {

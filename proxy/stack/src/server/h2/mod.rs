@@ -163,7 +163,11 @@ impl Life {
         if error.is_library() && !error.is_io() {
             self.server.stats.protocol_error.inc();
         }
-        if error.is_library() { End::Local } else { End::Remote }
+        if error.is_library() {
+            End::Local
+        } else {
+            End::Remote
+        }
     }
 
     /// Whether something was done to the connection that it must now act on.
@@ -219,7 +223,10 @@ impl Life {
         if self.deadline.poll(cx).is_pending() {
             return false;
         }
-        if self.expires.is_some_and(|expires| Instant::now() >= expires) {
+        if self
+            .expires
+            .is_some_and(|expires| Instant::now() >= expires)
+        {
             stats.max_duration_reached.inc();
         } else {
             stats.idle_timeout.inc();

@@ -147,6 +147,8 @@ async fn send(
     })
     .await;
     if let Some(reason) = outcome {
+        // A reset discards what is still queued: let the connection send it first.
+        tokio::task::yield_now().await;
         stream.send_reset(reason);
     }
 }

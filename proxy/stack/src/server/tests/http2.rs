@@ -1,0 +1,143 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use tokio::io::DuplexStream;
+
+use super::support::{Served, serve, settle};
+
+type Client = h2::client::SendRequest<Bytes>;
+
+async fn connect(served: &mut Served) -> (Client, tokio::task::JoinHandle<Result<(), h2::Error>>) {
+    let (other, _) = tokio::io::duplex(1);
+    let io: DuplexStream = std::mem::replace(&mut served.client, other);
+    let (client, connection) = h2::client::handshake(io).await.unwrap();
+    (client, tokio::spawn(connection))
+}
+
+fn request(path: &str) -> Request<()> {
+    Request::post(format!("http://a{path}")).body(()).unwrap()
+}
+
+async fn read(mut body: h2::RecvStream) -> Result<(Vec<u8>, bool), h2::Error> {
+    let mut got = Vec::new();
+    while let Some(data) = body.data().await {
+        let data = data?;
+        let _ = body.flow_control().release_capacity(data.len());
+        got.extend_from_slice(&data);
+    }
+    Ok((got, body.trailers().await?.is_some()))
+}
+
+#[tokio::test]
+async fn streams_are_served_side_by_side() {
+    let mut served = serve(|_| {});
+    let (client, _connection) = connect(&mut served).await;
+    let mut client = client.ready().await.unwrap();
+    let (waiting, mut upload) = client.send_request(request("/1"), false).unwrap();
+    let (quick, _) = client.send_request(request("/2"), true).unwrap();
+    assert_eq!(quick.await.unwrap().status(), 200);
+    upload.send_data(Bytes::from_static(b"abc"), false).unwrap();
+    let mut trailers = http::HeaderMap::new();
+    trailers.insert("x", http::HeaderValue::from_static("y"));
+    upload.send_trailers(trailers).unwrap();
+    let (body, _) = read(waiting.await.unwrap().into_body()).await.unwrap();
+    assert_eq!(body, b"abc");
+    assert_eq!(served.seen(), ["POST /2 [] 0", "POST /1 [abc] 1"]);
+}
+
+#[tokio::test]
+async fn trailers_come_back_and_broken_bodies_are_reset() {
+    let mut served = serve(|_| {});
+    let (client, _connection) = connect(&mut served).await;
+    let mut client = client.ready().await.unwrap();
+    let (response, _) = client.send_request(request("/trailers"), true).unwrap();
+    let got = read(response.await.unwrap().into_body()).await.unwrap();
+    assert_eq!(got, (b"part".to_vec(), true));
+    let (response, _) = client.send_request(request("/broken"), true).unwrap();
+    let error = read(response.await.unwrap().into_body()).await.unwrap_err();
+    assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR));
+}
+
+#[tokio::test]
+async fn large_bodies_stream_both_ways() {
+    let mut served = serve(|_| {});
+    let (client, _connection) = connect(&mut served).await;
+    let mut client = client.ready().await.unwrap();
+    let (response, mut upload) = client.send_request(request("/"), false).unwrap();
+    let mut left = Bytes::from(vec![b'x'; 2_000_000]);
+    while !left.is_empty() {
+        upload.reserve_capacity(left.len());
+        let n = std::future::poll_fn(|cx| upload.poll_capacity(cx))
+            .await
+            .unwrap()
+            .unwrap();
+        let end = n == left.len();
+        upload.send_data(left.split_to(n), end).unwrap();
+    }
+    let (body, _) = read(response.await.unwrap().into_body()).await.unwrap();
+    assert_eq!(body.len(), 2_000_000);
+}
+
+#[tokio::test]
+async fn draining_says_goaway_and_finishes_what_runs() {
+    let mut served = serve(|_| {});
+    let (client, connection) = connect(&mut served).await;
+    let mut client = client.ready().await.unwrap();
+    let (response, mut upload) = client.send_request(request("/1"), false).unwrap();
+    settle().await;
+    served.draining.start();
+    settle().await;
+    upload.send_data(Bytes::from_static(b"late"), true).unwrap();
+    let (body, _) = read(response.await.unwrap().into_body()).await.unwrap();
+    assert_eq!(body, b"late");
+    drop(client);
+    connection.await.unwrap().unwrap();
+    (&mut served.task).await.unwrap();
+    assert_eq!(served.stat("http.h.downstream_cx_drain_close"), "1");
+}
+
+#[tokio::test]
+async fn a_client_that_resets_all_it_opens_is_sent_away() {
+    let mut served = serve(|_| {});
+    let (client, connection) = connect(&mut served).await;
+    let mut client = client.ready().await.unwrap();
+    for _ in 0..2000 {
+        let Ok(ready) = client.clone().ready().await else {
+            break;
+        };
+        client = ready;
+        let Ok((_, mut upload)) = client.send_request(request("/slow"), false) else {
+            break;
+        };
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        upload.send_reset(h2::Reason::CANCEL);
+        tokio::task::yield_now().await;
+    }
+    let error = connection.await.unwrap().unwrap_err();
+    assert_eq!(error.reason(), Some(h2::Reason::ENHANCE_YOUR_CALM));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_ended_in_order() {
+    let mut served = serve(|manager| manager.idle_timeout = Some(Duration::from_secs(30)));
+    let start = tokio::time::Instant::now();
+    let (client, connection) = connect(&mut served).await;
+    let mut client = client.ready().await.unwrap();
+    let (response, _) = client.send_request(request("/1"), true).unwrap();
+    response.await.unwrap();
+    connection.await.unwrap().unwrap();
+    assert_eq!(start.elapsed().as_secs(), 30);
+}
+
+#[tokio::test]
+async fn connect_is_refused() {
+    let mut served = serve(|_| {});
+    let (client, _connection) = connect(&mut served).await;
+    let mut client = client.ready().await.unwrap();
+    let connect = Request::connect("a:80").body(()).unwrap();
+    let (response, _) = client.send_request(connect, true).unwrap();
+    assert_eq!(response.await.unwrap().status(), 404);
+    assert_eq!(served.seen(), ["rejected route_not_found"]);
+}
