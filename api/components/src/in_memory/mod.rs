@@ -24,7 +24,7 @@ use tandem_api_contract::{
     state::StateStore,
 };
 
-pub(crate) use self::queue::Queue;
+pub(crate) use self::queue::{Claim, Queue};
 
 /// A component whose shared part is also the client of every worker.
 pub(crate) struct Same<C: ?Sized>(pub(crate) Arc<C>);
