@@ -56,6 +56,8 @@ pub struct Case {
     pub cancel: Option<Duration>,
     /// How often the request is sent, one after the other, on new connections.
     pub times: usize,
+    /// Whether an upstream sees the beginning of the request is a matter of luck.
+    pub racy: bool,
     /// What may differ.
     pub differs: Vec<Difference>,
 }
@@ -78,6 +80,7 @@ pub fn send(name: &str, method: &str, host: &str, path: &str) -> Case {
         took: None,
         cancel: None,
         times: 1,
+        racy: false,
         differs: Vec::new(),
     }
 }
@@ -193,6 +196,13 @@ impl Case {
     /// The client goes away without waiting longer.
     pub fn cancel(mut self, milliseconds: u64) -> Self {
         self.cancel = Some(Duration::from_millis(milliseconds));
+        self
+    }
+
+    /// The request breaks off or is refused while it is being passed on: what an upstream sees of
+    /// it before that is a matter of luck, and only whole requests are compared.
+    pub fn racy(mut self) -> Self {
+        self.racy = true;
         self
     }
 

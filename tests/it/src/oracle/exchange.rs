@@ -9,6 +9,8 @@ use super::case::{Case, Send};
 use super::fields::{self, Fields, Names};
 
 const LIMIT: Duration = Duration::from_secs(6);
+/// Malformed bytes may leave a proxy waiting for more; longer than its delayed close (1 s).
+const RAW_LIMIT: Duration = Duration::from_millis(1600);
 
 /// Sends the request over HTTP/1.1 and notes what comes back.
 pub async fn over_h1(case: &Case, port: u16, names: &Names, out: &mut Fields) {
@@ -30,11 +32,12 @@ pub async fn over_h1(case: &Case, port: u16, names: &Names, out: &mut Fields) {
         sleep(cancel).await;
         return;
     }
+    let limit = if matches!(case.send, Send::Raw(_)) { RAW_LIMIT } else { LIMIT };
     let mut open = true;
     let mut announced = false;
     for number in 0..case.responses {
         let prefix = if number == 0 { String::new() } else { format!("{number}.") };
-        match timeout(LIMIT, connection.response(&case.method)).await {
+        match timeout(limit, connection.response(&case.method)).await {
             Err(_) => return put(out, &format!("{prefix}end"), "no answer in time"),
             Ok(Err(ended)) => {
                 put(out, &format!("{prefix}end"), &format!("no answer: {ended}"));

@@ -2,7 +2,11 @@
 
 mod edge;
 mod headers;
+mod http1;
+mod limits;
 mod matchers;
+mod paths;
+mod ports;
 mod redirects;
 mod retries;
 mod rewrites;
