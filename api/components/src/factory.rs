@@ -90,6 +90,12 @@ impl<'a> Factory<'a> {
                 self.database.insert(opened).clone()
             }
         };
-        Ok(crate::embedded::build(block, options, self.context, resolved, database))
+        Ok(crate::embedded::build(
+            block,
+            options,
+            self.context,
+            resolved,
+            database,
+        ))
     }
 }

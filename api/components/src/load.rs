@@ -24,7 +24,11 @@ pub fn load(paths: &[PathBuf], context: &Context) -> Result<Registry, Faults> {
 
 /// What there is if nothing is declared: embedded stores and a greeter.
 pub fn defaults() -> Vec<Declaration> {
-    let back_end = if cfg!(feature = "embedded") { "embedded" } else { "in-memory" };
+    let back_end = if cfg!(feature = "embedded") {
+        "embedded"
+    } else {
+        "in-memory"
+    };
     let mut declarations: Vec<_> = [
         ("statestore", "state"),
         ("lockstore", "lock"),
@@ -70,12 +74,18 @@ pub fn build(declarations: &[Declaration], context: &Context) -> Result<Registry
             Err(found) => faults.extend(found.0),
         }
     }
-    if faults.is_empty() { Ok(registry) } else { Err(Faults(faults)) }
+    if faults.is_empty() {
+        Ok(registry)
+    } else {
+        Err(Faults(faults))
+    }
 }
 
 fn secrets(declarations: &[Declaration], faults: &mut Vec<Fault>) -> Secrets {
     let mut secrets = Secrets::new();
-    let stores = declarations.iter().filter(|store| secret::is_secret_store(&store.kind));
+    let stores = declarations
+        .iter()
+        .filter(|store| secret::is_secret_store(&store.kind));
     for declaration in stores {
         let store = declaration
             .resolve(&Secrets::new())

@@ -140,7 +140,11 @@ impl Drop for Database {
     /// Waits until what is queued is written and the directory is free.
     fn drop(&mut self) {
         self.writes = None;
-        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self
+            .thread
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }
@@ -156,11 +160,21 @@ async fn connect(file: PathBuf) -> Result<(SqliteConnection, SqliteConnection), 
         .synchronous(SqliteSynchronous::Full)
         .disable_statement_logging();
     let failed = |error: sqlx::Error| {
-        Error::internal(format!("cannot open the embedded store '{}': {error}", file.display()))
+        Error::internal(format!(
+            "cannot open the embedded store '{}': {error}",
+            file.display()
+        ))
     };
     let mut write = options.clone().connect().await.map_err(failed)?;
-    sqlx::raw_sql(SCHEMA).execute(&mut write).await.map_err(failed)?;
-    let read = options.pragma("query_only", "ON").connect().await.map_err(failed)?;
+    sqlx::raw_sql(SCHEMA)
+        .execute(&mut write)
+        .await
+        .map_err(failed)?;
+    let read = options
+        .pragma("query_only", "ON")
+        .connect()
+        .await
+        .map_err(failed)?;
     Ok((write, read))
 }
 

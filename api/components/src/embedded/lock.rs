@@ -93,15 +93,14 @@ async fn check(
     key: &str,
     owner: &str,
 ) -> Result<Outcome, Error> {
-    let holder: Option<String> = sqlx::query_scalar(
-        "SELECT owner FROM lock WHERE store = ? AND key = ? AND expires > ?",
-    )
-    .bind(store)
-    .bind(key)
-    .bind(now())
-    .fetch_optional(connection)
-    .await
-    .map_err(refused)?;
+    let holder: Option<String> =
+        sqlx::query_scalar("SELECT owner FROM lock WHERE store = ? AND key = ? AND expires > ?")
+            .bind(store)
+            .bind(key)
+            .bind(now())
+            .fetch_optional(connection)
+            .await
+            .map_err(refused)?;
     Ok(match holder {
         None => Outcome::NotHeld,
         Some(holder) if holder == owner => Outcome::Done,

@@ -55,8 +55,13 @@ pub(crate) fn build(
         "pubsub" => {
             let second = Duration::from_secs(1);
             let settings = pubsub::Settings {
-                group: options.text("consumerID").unwrap_or(&context.app_id).to_owned(),
-                retry: options.duration("redeliverInterval", second).unwrap_or(second),
+                group: options
+                    .text("consumerID")
+                    .unwrap_or(&context.app_id)
+                    .to_owned(),
+                retry: options
+                    .duration("redeliverInterval", second)
+                    .unwrap_or(second),
                 concurrency: options.number("concurrency", 1..=10_000).unwrap_or(10),
                 keep: options.number("maxLenApprox", 1..=i64::MAX),
             };
@@ -69,7 +74,9 @@ pub(crate) fn build(
 
 /// Now, as it is stored: milliseconds since 1970. Wall-clock time, since it outlives the process.
 fn now() -> i64 {
-    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let since = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -50,7 +50,12 @@ pub(super) struct Bus {
 
 impl Bus {
     pub(super) fn new(store: Arc<str>, database: Arc<Database>, settings: Settings) -> Self {
-        Self { store, database, settings, groups: Arc::default() }
+        Self {
+            store,
+            database,
+            settings,
+            groups: Arc::default(),
+        }
     }
 
     async fn group(&self, topic: &str, name: &str) -> Result<Arc<Group>, Error> {
@@ -62,16 +67,18 @@ impl Bus {
             })
             .await?;
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        let group = groups.entry(topic.into()).or_default().entry(name.into()).or_insert_with(
-            || {
+        let group = groups
+            .entry(topic.into())
+            .or_default()
+            .entry(name.into())
+            .or_insert_with(|| {
                 Arc::new(Group {
                     id,
                     queue: Arc::default(),
                     fetched: tokio::sync::Mutex::new(0),
                     database: self.database.clone(),
                 })
-            },
-        );
+            });
         Ok(group.clone())
     }
 }
@@ -98,7 +105,10 @@ impl PubSub for Bus {
         subscribe: Subscribe,
         handler: Arc<dyn Handler>,
     ) -> Result<Subscription, Error> {
-        let name = subscribe.metadata.get("consumerID").unwrap_or(&self.settings.group);
+        let name = subscribe
+            .metadata
+            .get("consumerID")
+            .unwrap_or(&self.settings.group);
         let group = self.group(&subscribe.topic, name).await?;
         let retry = self.settings.retry;
         let permits = usize::try_from(self.settings.concurrency).unwrap_or(1);
@@ -106,7 +116,9 @@ impl PubSub for Bus {
         Ok(Subscription::spawn(async move {
             let mut handling = JoinSet::new();
             loop {
-                let Ok(permit) = permits.clone().acquire_owned().await else { return };
+                let Ok(permit) = permits.clone().acquire_owned().await else {
+                    return;
+                };
                 while handling.try_join_next().is_some() {}
                 let claim = group.next().await;
                 let (handler, group) = (handler.clone(), group.clone());
@@ -179,7 +191,9 @@ impl Group {
         handler: &dyn Handler,
         retry: Duration,
     ) {
-        let Some((event, message)) = claim.item().cloned() else { return };
+        let Some((event, message)) = claim.item().cloned() else {
+            return;
+        };
         match handler.handle(message).await {
             Verdict::Retry => claim.retry(retry),
             Verdict::Ack => match self.acknowledge(event).await {
@@ -264,7 +278,11 @@ async fn insert(
     publish: Publish,
     keep: Option<i64>,
 ) -> Result<(), Error> {
-    let Publish { topic, data, metadata } = publish;
+    let Publish {
+        topic,
+        data,
+        metadata,
+    } = publish;
     let metadata = text_of(&metadata);
     let id: i64 = sqlx::query_scalar(
         "INSERT INTO event (store, topic, data, metadata) VALUES (?, ?, ?, ?) RETURNING id",

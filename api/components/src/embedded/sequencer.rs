@@ -44,7 +44,10 @@ impl Sequencer for Sequences {
                     .fetch_one(connection)
                     .await
                     .map_err(refused)?;
-                    Ok(Segment { first: last - size + 1, last })
+                    Ok(Segment {
+                        first: last - size + 1,
+                        last,
+                    })
                 }
                 .boxed()
             })

@@ -34,7 +34,12 @@ impl State {
 #[async_trait]
 impl StateStore for State {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { transactional: true, etag: true, ttl: true, bulk_get: false }
+        Capabilities {
+            transactional: true,
+            etag: true,
+            ttl: true,
+            bulk_get: false,
+        }
     }
 
     async fn get(&self, get: Get<'_>) -> Result<Option<Value>, Error> {
@@ -116,7 +121,11 @@ impl StateStore for State {
 }
 
 async fn command(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), Error> {
-    sqlx::query(sql).execute(connection).await.map(drop).map_err(refused)
+    sqlx::query(sql)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(refused)
 }
 
 /// What is known about a key that has not expired, and when it will.
@@ -137,7 +146,13 @@ async fn current(
     .map_err(refused)?;
     Ok(row.map(|row| {
         let version = u64::try_from(row.get::<i64, _>(0)).unwrap_or_default();
-        (Current { version, first_write: row.get(1) }, row.get(2))
+        (
+            Current {
+                version,
+                first_write: row.get(1),
+            },
+            row.get(2),
+        )
     }))
 }
 

@@ -45,7 +45,9 @@ pub(super) async fn run(mut connection: SqliteConnection, mut jobs: mpsc::Receiv
 
 async fn commit(connection: &mut SqliteConnection, batch: &mut Vec<Job>) {
     let mut replies = Vec::with_capacity(batch.len());
-    let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await;
+    let begun = sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut *connection)
+        .await;
     if let Err(error) = begun {
         // Nobody has the job's answer, so dropping it tells its caller; say why here.
         tracing::error!(%error, "the embedded store cannot write");
@@ -70,7 +72,10 @@ async fn sweep(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         "DELETE FROM state WHERE expires IS NOT NULL AND expires <= ?",
         "DELETE FROM lock WHERE expires <= ?",
     ] {
-        sqlx::query(statement).bind(now()).execute(&mut *connection).await?;
+        sqlx::query(statement)
+            .bind(now())
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }

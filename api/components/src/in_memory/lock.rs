@@ -40,7 +40,13 @@ impl LockStore for Locks {
             table.held.retain(|_, held| held.until > now);
             table.sweep_at = table.held.len() * 2;
         }
-        table.held.insert(key.to_owned(), Held { owner: owner.to_owned(), until: now + ttl });
+        table.held.insert(
+            key.to_owned(),
+            Held {
+                owner: owner.to_owned(),
+                until: now + ttl,
+            },
+        );
         Ok(true)
     }
 
@@ -67,7 +73,11 @@ impl LockStore for Locks {
 
 impl Table {
     fn check(&self, key: &str, owner: &str) -> Outcome {
-        match self.held.get(key).filter(|held| held.until > Instant::now()) {
+        match self
+            .held
+            .get(key)
+            .filter(|held| held.until > Instant::now())
+        {
             None => Outcome::NotHeld,
             Some(held) if held.owner == owner => Outcome::Done,
             Some(_) => Outcome::HeldByOther,

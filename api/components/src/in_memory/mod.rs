@@ -37,16 +37,14 @@ impl<C: ?Sized + Send + Sync + 'static> Component<C> for Same<C> {
 }
 
 /// The in-memory component of a building block, if it has one.
-pub(crate) fn build(
-    block: &str,
-    options: &mut Options<'_>,
-    context: &Context,
-) -> Option<Building> {
+pub(crate) fn build(block: &str, options: &mut Options<'_>, context: &Context) -> Option<Building> {
     Some(match block {
-        "state" => {
-            Building::State(Arc::new(Same::<dyn StateStore>(Arc::new(state::State::default()))))
-        }
-        "lock" => Building::Lock(Arc::new(Same::<dyn LockStore>(Arc::new(lock::Locks::default())))),
+        "state" => Building::State(Arc::new(Same::<dyn StateStore>(Arc::new(
+            state::State::default(),
+        )))),
+        "lock" => Building::Lock(Arc::new(Same::<dyn LockStore>(Arc::new(
+            lock::Locks::default(),
+        )))),
         "sequencer" => {
             let sequences = Arc::new(sequencer::Sequences::default());
             Building::Sequencer(Arc::new(Same::<dyn Sequencer>(sequences)))

@@ -34,7 +34,10 @@ impl Bus {
         let retry = options.duration("redeliverInterval", Duration::from_secs(1));
         let concurrency = options.number("concurrency", 1..=10_000).unwrap_or(10);
         Self {
-            group: options.text("consumerID").unwrap_or(&context.app_id).to_owned(),
+            group: options
+                .text("consumerID")
+                .unwrap_or(&context.app_id)
+                .to_owned(),
             retry: retry.unwrap_or(Duration::from_secs(1)),
             concurrency: usize::try_from(concurrency).unwrap_or(1),
             topics: Mutex::default(),
@@ -45,7 +48,11 @@ impl Bus {
 #[async_trait]
 impl PubSub for Bus {
     async fn publish(&self, publish: Publish) -> Result<(), Error> {
-        let Publish { topic, data, metadata } = publish;
+        let Publish {
+            topic,
+            data,
+            metadata,
+        } = publish;
         let topics = lock(&self.topics);
         let Some(groups) = topics.get(&topic) else {
             return Ok(());
@@ -70,7 +77,11 @@ impl PubSub for Bus {
         subscribe: Subscribe,
         handler: Arc<dyn Handler>,
     ) -> Result<Subscription, Error> {
-        let group = subscribe.metadata.get("consumerID").unwrap_or(&self.group).clone();
+        let group = subscribe
+            .metadata
+            .get("consumerID")
+            .unwrap_or(&self.group)
+            .clone();
         let queue = lock(&self.topics)
             .entry(subscribe.topic)
             .or_default()
@@ -81,7 +92,9 @@ impl PubSub for Bus {
         Ok(Subscription::spawn(async move {
             let mut handling = JoinSet::new();
             loop {
-                let Ok(permit) = concurrency.clone().acquire_owned().await else { return };
+                let Ok(permit) = concurrency.clone().acquire_owned().await else {
+                    return;
+                };
                 while handling.try_join_next().is_some() {}
                 let claim = loop {
                     match queue.try_claim() {
@@ -91,7 +104,9 @@ impl PubSub for Bus {
                 };
                 let handler = handler.clone();
                 handling.spawn(async move {
-                    let Some(message) = claim.item().cloned() else { return };
+                    let Some(message) = claim.item().cloned() else {
+                        return;
+                    };
                     match handler.handle(message).await {
                         Verdict::Ack => claim.done(),
                         Verdict::Retry => claim.retry(retry),

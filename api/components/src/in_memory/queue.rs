@@ -28,8 +28,15 @@ struct Items<T> {
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        let items = Items { ready: VecDeque::new(), later: BTreeMap::new(), serial: 0 };
-        Self { items: Mutex::new(items), changed: Notify::new() }
+        let items = Items {
+            ready: VecDeque::new(),
+            later: BTreeMap::new(),
+            serial: 0,
+        };
+        Self {
+            items: Mutex::new(items),
+            changed: Notify::new(),
+        }
     }
 }
 
@@ -52,7 +59,10 @@ impl<T> Queue<T> {
     /// What is there to deal with now.
     pub(crate) fn try_claim(self: &Arc<Self>) -> Option<Claim<T>> {
         let mut items = lock(&self.items);
-        let due = items.later.first_key_value().filter(|((due, _), _)| *due <= Instant::now());
+        let due = items
+            .later
+            .first_key_value()
+            .filter(|((due, _), _)| *due <= Instant::now());
         let item = match due.map(|(key, _)| *key) {
             Some(key) => items.later.remove(&key),
             None => items.ready.pop_front(),
@@ -63,12 +73,18 @@ impl<T> Queue<T> {
             // Wake-ups do not add up: hand on to the next subscriber.
             self.changed.notify_one();
         }
-        Some(Claim { queue: self.clone(), item: Some(item) })
+        Some(Claim {
+            queue: self.clone(),
+            item: Some(item),
+        })
     }
 
     /// Waits until something may be there.
     pub(crate) async fn changed(&self) {
-        let due = lock(&self.items).later.first_key_value().map(|((due, _), _)| *due);
+        let due = lock(&self.items)
+            .later
+            .first_key_value()
+            .map(|((due, _), _)| *due);
         match due {
             None => self.changed.notified().await,
             Some(due) => {

@@ -39,7 +39,12 @@ struct Entry {
 #[async_trait]
 impl StateStore for State {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { transactional: true, etag: true, ttl: true, bulk_get: true }
+        Capabilities {
+            transactional: true,
+            etag: true,
+            ttl: true,
+            bulk_get: true,
+        }
     }
 
     async fn get(&self, get: Get<'_>) -> Result<Option<Value>, Error> {
@@ -87,7 +92,11 @@ impl StateStore for State {
 
 impl Table {
     fn live(&mut self, key: &str) -> Option<&Entry> {
-        let expired = self.entries.get(key)?.expires.is_some_and(|at| at <= Instant::now());
+        let expired = self
+            .entries
+            .get(key)?
+            .expires
+            .is_some_and(|at| at <= Instant::now());
         if expired {
             self.entries.remove(key);
         }
@@ -103,14 +112,17 @@ impl Table {
         self.version += 1;
         if self.version.is_multiple_of(SWEEP) {
             let now = Instant::now();
-            self.entries.retain(|_, entry| entry.expires.is_none_or(|at| at > now));
+            self.entries
+                .retain(|_, entry| entry.expires.is_none_or(|at| at > now));
         }
         let entry = Entry {
             data: set.value,
             current: Current {
                 version: self.version,
                 first_write: set.concurrency == Concurrency::FirstWrite
-                    || before.as_ref().is_some_and(|entry| entry.current.first_write),
+                    || before
+                        .as_ref()
+                        .is_some_and(|entry| entry.current.first_write),
             },
             expires: match set.ttl {
                 Ttl::Unchanged => before.and_then(|entry| entry.expires),

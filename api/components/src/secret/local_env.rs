@@ -10,7 +10,9 @@ pub(super) struct LocalEnv {
 
 impl LocalEnv {
     pub(super) fn new(options: &mut Options<'_>) -> Self {
-        Self { prefix: options.text("prefix").unwrap_or_default().to_owned() }
+        Self {
+            prefix: options.text("prefix").unwrap_or_default().to_owned(),
+        }
     }
 }
 
@@ -20,13 +22,15 @@ impl SecretStore for LocalEnv {
         // The runtime's own tokens are not for handing out.
         let upper = variable.to_uppercase();
         if upper == "APP_API_TOKEN" || upper.starts_with("DAPR_") {
-            return Err(Error::not_found(format!("variable '{variable}' is not given out")));
+            return Err(Error::not_found(format!(
+                "variable '{variable}' is not given out"
+            )));
         }
         match env::var(&variable) {
             Ok(value) => Ok([(name.to_owned(), value)].into()),
-            Err(_) => {
-                Err(Error::not_found(format!("the environment has no variable '{variable}'")))
-            }
+            Err(_) => Err(Error::not_found(format!(
+                "the environment has no variable '{variable}'"
+            ))),
         }
     }
 }

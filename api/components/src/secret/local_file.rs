@@ -44,9 +44,10 @@ impl LocalFile {
 
 impl SecretStore for LocalFile {
     fn get(&self, name: &str) -> Result<BTreeMap<String, String>, Error> {
-        self.secrets.get(name).cloned().ok_or_else(|| {
-            Error::not_found(format!("'{}' has no secret '{name}'", self.file))
-        })
+        self.secrets
+            .get(name)
+            .cloned()
+            .ok_or_else(|| Error::not_found(format!("'{}' has no secret '{name}'", self.file)))
     }
 }
 

@@ -5,7 +5,10 @@ use tandem_api_contract::declaration::{Context, parse};
 use crate::build;
 
 fn faults(file: &str) -> String {
-    let context = Context { app_id: "shop".into(), ..Context::default() };
+    let context = Context {
+        app_id: "shop".into(),
+        ..Context::default()
+    };
     match build(&parse("x.yaml", file, &context).unwrap(), &context) {
         Ok(_) => String::new(),
         Err(faults) => faults.to_string(),
@@ -40,7 +43,14 @@ auth: {{secretStore: vault}}
 fn a_file_of_nested_secrets_is_flattened() {
     assert_eq!(with_file(r#"{"a": {"b": "c"}}"#, "", "{name: 'a:b'}"), "");
     let multi = "  - {name: multiValued, value: true}\n";
-    assert_eq!(with_file(r#"{"a": {"b": {"c": "d"}}}"#, multi, "{name: a, key: 'b:c'}"), "");
+    assert_eq!(
+        with_file(
+            r#"{"a": {"b": {"c": "d"}}}"#,
+            multi,
+            "{name: a, key: 'b:c'}"
+        ),
+        ""
+    );
 }
 
 #[test]
