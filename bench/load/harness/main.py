@@ -82,7 +82,7 @@ def run(settings):
     tool = tools.cargo_build("tandem-bench-load", "tandem-bench-load")
     tandem = None
     if needs_tandem:
-        tandem = settings.tandem or tools.cargo_build("tandem-sidecar", "tandem")
+        tandem = settings.tandem or tools.cargo_build("tandem", "tandem")
     envoy = tools.envoy(settings.envoy) if "envoy" in settings.targets else None
     machine.prepare()
     facts = {**machine.facts(), "versions": tools.versions(tandem, envoy),
