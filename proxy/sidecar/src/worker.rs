@@ -49,6 +49,8 @@ pub(crate) fn spawn(
 async fn serve(bound: Vec<Bound>, deps: impl FnOnce(Directory) -> Deps) {
     let directory = Directory::default();
     let deps = deps(directory.clone());
+    let logs = deps.logs.clone();
+    tokio::spawn(async move { logs.keep_flushing().await });
     let mut entries = Vec::new();
     let mut running = Vec::with_capacity(bound.len());
     for Bound {

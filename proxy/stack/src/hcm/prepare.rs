@@ -8,6 +8,7 @@ use tandem_core::{BoxFuture, Error, Request, Response};
 use tower::{Layer, Service};
 
 use super::{Settings, body, request, timeouts};
+use crate::server::Unreadable;
 
 /// Wraps services in [`Prepare`].
 #[derive(Clone, Debug)]
@@ -61,7 +62,9 @@ where
             Some(Rejected(reply)) => Err(Error::reply(reply)),
             None => request::prepare(&mut request, &info, &self.settings),
         };
-        info.capture_received(request.method(), request.uri(), request.headers());
+        if request.extensions().get::<Unreadable>().is_none() {
+            info.capture_received(request.method(), request.uri(), request.headers());
+        }
         if let Err(error) = refused {
             return Box::pin(std::future::ready(Err(error)));
         }

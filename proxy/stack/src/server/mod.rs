@@ -44,6 +44,10 @@ pub(crate) struct Server {
     draining: Arc<Draining>,
 }
 
+/// Marks the request that stands for bytes which were none: there is nothing of it to log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unreadable;
+
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {

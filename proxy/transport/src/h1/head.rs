@@ -92,7 +92,7 @@ impl Scan {
             let empty = lf == self.line_start + 1;
             self.line_start = lf + 1;
             if empty {
-                return match lf + 1 <= limits.max_bytes {
+                return match lf < limits.max_bytes {
                     true => Ok(Some(lf + 1)),
                     false => Err(Refusal::HeadersTooLarge),
                 };

@@ -12,6 +12,7 @@ use tandem_core::{Body, BoxFuture, Error, Request, Response, ResponseFlags};
 use tandem_transport::h1::Head;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::super::Unreadable;
 use super::{After, Connection, End};
 
 /// What the response depends on.
@@ -62,6 +63,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
         self.broken = true;
         let mut request = Request::new(Body::empty());
         request.extensions_mut().insert(Rejected(reply));
+        request.extensions_mut().insert(Unreadable);
         let asked = Asked {
             version: Version::HTTP_11,
             is_head: false,
