@@ -86,7 +86,8 @@ def check_h2load(text, expect):
         raise Failed(f"h2load's output was not understood:\n{text[-2000:]}")
     total, _, _, good, *bad = map(int, requests.groups())
     ok, *other = map(int, codes.groups())
-    if good == 0 or any(bad) or any(other) or ok < good:
+    # The status of a request under way when the measured part began was counted before it.
+    if good == 0 or any(bad) or any(other) or ok < good - 1024:
         raise Failed(f"not every request succeeded:\n{text[-2000:]}")
     # h2load knows no gRPC status, but a failed call has no message, so bytes would be missing.
     # Responses under way at either end of the measured time are counted in part: hence 5 %.

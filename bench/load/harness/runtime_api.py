@@ -48,7 +48,7 @@ class RuntimeApi:
         body = b"x" * BODY
         plain = self.write("invoke-plain.bin", body)
         framed = self.write("invoke-grpc.bin", wire.invoke_service(APP, "hello", body))
-        with self.sidecar("invoke", ["--config", config], outbound=listen) as (process, port, _):
+        with self.sidecar("invoke", ["--config", config]) as (process, port, _):
             process.wait_until(lambda: answers(listen, "/hello", APP), what="routing")
             content_type = ["content-type: text/plain"]
             calls = {
@@ -106,13 +106,15 @@ class RuntimeApi:
                 results.add(scenario, name, metric, number, value)
 
     @contextmanager
-    def sidecar(self, name, options, outbound=None):
+    def sidecar(self, name, options):
         """`tandem run` on free ports; yields (process, the API's port, milliseconds to ready)."""
-        port, other, admin = free_ports(3)
+        port, outbound, admin = free_ports(3)
         data = self.directory / f"data-{name}-{time.monotonic_ns()}"
         command = [self.tandem, "run", "--app-id", "bench", "--runtime-grpc-port", port,
-                   "--outbound-port", outbound or other, "--admin-port", admin, "--data-dir", data,
-                   *options]
+                   "--admin-port", admin, "--data-dir", data, *options]
+        if "--config" not in options:
+            # With a bootstrap, the outbound port is the bootstrap's.
+            command += ["--outbound-port", outbound]
         with self.start(f"tandem-run-{name}", command, PROXY_CPU) as process:
             started = process.wait_until(lambda: listens(port))
             yield process, port, started
