@@ -10,8 +10,6 @@ mod lock;
 mod pubsub;
 mod sequencer;
 mod state;
-#[cfg(test)]
-mod tests;
 mod writer;
 
 use std::{sync::Arc, time::Duration};

@@ -40,12 +40,15 @@ pub(super) struct Settings {
     pub(super) keep: Option<i64>,
 }
 
+/// The groups of one topic, by name.
+type Groups = HashMap<String, Arc<Group>>;
+
 pub(super) struct Bus {
     store: Arc<str>,
     database: Arc<Database>,
     settings: Settings,
     /// The groups that have subscribers, by topic and name.
-    groups: Arc<Mutex<HashMap<String, HashMap<String, Arc<Group>>>>>,
+    groups: Mutex<HashMap<String, Groups>>,
 }
 
 impl Bus {
@@ -54,7 +57,7 @@ impl Bus {
             store,
             database,
             settings,
-            groups: Arc::default(),
+            groups: Mutex::default(),
         }
     }
 

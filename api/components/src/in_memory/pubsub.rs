@@ -21,11 +21,14 @@ use super::{Queue, lock};
 /// What a group may leave lying before publishers are refused.
 const QUEUE: usize = 100_000;
 
+/// The queues of one topic, by group.
+type Groups = HashMap<String, Arc<Queue<Message>>>;
+
 pub(super) struct Bus {
     group: String,
     retry: Duration,
     concurrency: usize,
-    topics: Mutex<HashMap<String, HashMap<String, Arc<Queue<Message>>>>>,
+    topics: Mutex<HashMap<String, Groups>>,
 }
 
 impl Bus {

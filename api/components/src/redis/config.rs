@@ -24,7 +24,10 @@ const POOL_FIELDS: [&str; 8] = [
 pub(super) struct Config {
     /// Host and port, for people.
     pub(super) address: String,
+    /// Speaks RESP3, in which the client tells when the connection is closed.
     pub(super) client: Option<redis::Client>,
+    /// Speaks RESP2, for servers before Redis 6.
+    pub(super) old_client: Option<redis::Client>,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
     /// How often a read is tried again on a new connection.
@@ -39,7 +42,7 @@ pub(super) fn read(options: &mut Options<'_>) -> Config {
         options.refuse("redisHost", "expected host:port");
         (String::new(), PORT)
     });
-    let mut login = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2);
+    let mut login = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
     if let Some(user) = options.text("redisUsername") {
         login = login.set_username(user);
     }
@@ -58,11 +61,12 @@ pub(super) fn read(options: &mut Options<'_>) -> Config {
         .unwrap_or(3);
     let pause = options.duration("redisMaxRetryInterval", millisecond);
     let pause = pause.or_else(|| options.duration("maxRetryBackoff", millisecond));
-    let addr = ConnectionAddr::Tcp(host, port);
-    let client = addr
-        .into_connection_info()
-        .map(|info| info.set_redis_settings(login))
-        .and_then(redis::Client::open);
+    let open = |login: RedisConnectionInfo| {
+        let info = ConnectionAddr::Tcp(host.clone(), port).into_connection_info()?;
+        redis::Client::open(info.set_redis_settings(login))
+    };
+    let old_client = open(login.clone().set_protocol(ProtocolVersion::RESP2)).ok();
+    let client = open(login);
     let client = client
         .map_err(|error| options.refuse("redisHost", &error.to_string()))
         .ok();
@@ -70,6 +74,7 @@ pub(super) fn read(options: &mut Options<'_>) -> Config {
     Config {
         address,
         client,
+        old_client,
         connect_timeout: options
             .duration("dialTimeout", second)
             .unwrap_or(3 * second),

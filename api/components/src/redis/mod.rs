@@ -12,8 +12,6 @@ mod sequencer;
 mod server;
 mod state;
 mod stream;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 

@@ -74,24 +74,36 @@ impl Server {
     }
 
     async fn connect_with(&self, response_timeout: Duration) -> RedisResult<Connection> {
-        let Some(client) = &self.config.client else {
+        let (Some(client), Some(old_client)) = (&self.config.client, &self.config.old_client)
+        else {
             return Err((redis::ErrorKind::InvalidClientConfig, "no address").into());
         };
         let closed = Arc::new(AtomicBool::new(false));
         let tell = closed.clone();
-        let config = AsyncConnectionConfig::new()
+        let old_config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.config.connect_timeout))
-            .set_response_timeout(Some(response_timeout))
-            .set_push_sender(move |push: PushInfo| {
-                if push.kind == PushKind::Disconnection {
-                    tell.store(true, Relaxed);
+            .set_response_timeout(Some(response_timeout));
+        let config = old_config.clone().set_push_sender(move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection {
+                tell.store(true, Relaxed);
+            }
+            Ok::<(), redis::aio::SendError>(())
+        });
+        let connect = async {
+            match client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await
+            {
+                Err(error) if is_old(&error) => {
+                    old_client
+                        .get_multiplexed_async_connection_with_config(&old_config)
+                        .await
                 }
-                Ok::<(), redis::aio::SendError>(())
-            });
+                done => done,
+            }
+        };
         // The client's own limit does not cover all of the handshake.
-        let limit = self.config.connect_timeout;
-        let connect = client.get_multiplexed_async_connection_with_config(&config);
-        match tokio::time::timeout(limit, connect).await {
+        match tokio::time::timeout(self.config.connect_timeout, connect).await {
             Ok(connected) => Ok(Connection {
                 pipeline: connected?,
                 closed,
@@ -134,6 +146,15 @@ impl Server {
             }
         }
     }
+}
+
+/// Whether the server does not know RESP3.
+fn is_old(error: &redis::RedisError) -> bool {
+    error.kind() == redis::ErrorKind::RESP3NotSupported
+        || error.code() == Some("NOPROTO")
+        || error
+            .detail()
+            .is_some_and(|detail| detail.contains("unknown command"))
 }
 
 fn replicas(info: &str) -> u32 {

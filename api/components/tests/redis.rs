@@ -1,0 +1,214 @@
+//! What only Redis can show: the stored formats, and a server that goes away.
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use tandem_api_contract::{
+    Kind, Metadata,
+    pubsub::{Publish, Subscribe},
+    sequencer::Increment,
+    state::{Concurrency, Consistency, Get, Set},
+};
+use tokio::time::Instant;
+
+use support::{Components, Inbox, eventually, redis::Redis};
+
+async fn read(
+    components: &Components,
+    key: &str,
+) -> Result<Option<(String, Option<String>)>, Kind> {
+    let metadata = Metadata::new();
+    let get = Get {
+        key,
+        consistency: Consistency::Unspecified,
+        metadata: &metadata,
+    };
+    let value = components
+        .clients
+        .state
+        .get("state")
+        .unwrap()
+        .get(get)
+        .await;
+    Ok(value
+        .map_err(|error| error.kind())?
+        .map(|value| (String::from_utf8(value.data.to_vec()).unwrap(), value.etag)))
+}
+
+async fn save(components: &Components, key: &str, value: &'static str) -> Result<(), Kind> {
+    let set = Set {
+        key: key.into(),
+        value: value.into(),
+        ..Set::default()
+    };
+    let store = components.clients.state.get("state").unwrap();
+    store.set_all(vec![set]).await.map_err(|error| error.kind())
+}
+
+/// The format is Dapr's: a hash of `data`, `version` and `first-write` under `APP||key`.
+#[tokio::test]
+async fn state_is_stored_as_dapr_stores_it() {
+    let redis = Redis::start();
+    let components = Components::redis(redis.port);
+    save(&components, "a", "one").await.unwrap();
+    save(&components, "a", "two").await.unwrap();
+    assert_eq!(redis.cli(&["HGETALL", "shop||a"]), "data\ntwo\nversion\n2");
+    let set = Set {
+        key: "b".into(),
+        value: "one".into(),
+        concurrency: Concurrency::FirstWrite,
+        ..Set::default()
+    };
+    components
+        .clients
+        .state
+        .get("state")
+        .unwrap()
+        .set_all(vec![set])
+        .await
+        .unwrap();
+    assert_eq!(
+        redis.cli(&["HGETALL", "shop||b"]),
+        "data\none\nfirst-write\n0\nversion\n1"
+    );
+    redis.cli(&["HSET", "shop||c", "data", "theirs", "version", "7"]);
+    let theirs = Some(("theirs".to_owned(), Some("7".to_owned())));
+    assert_eq!(read(&components, "c").await.unwrap(), theirs);
+}
+
+#[tokio::test]
+async fn plain_strings_are_read_and_replaced() {
+    let redis = Redis::start();
+    let components = Components::redis(redis.port);
+    redis.cli(&["SET", "shop||a", "plain"]);
+    assert_eq!(
+        read(&components, "a").await.unwrap(),
+        Some(("plain".to_owned(), None))
+    );
+    save(&components, "a", "new").await.unwrap();
+    assert_eq!(redis.cli(&["HGET", "shop||a", "data"]), "new");
+}
+
+#[tokio::test]
+async fn locks_sequences_and_events_are_stored_as_layotto_stores_them() {
+    let redis = Redis::start();
+    let components = Components::redis(redis.port);
+    let locks = components.clients.lock.get("lock").unwrap();
+    assert!(
+        locks
+            .try_lock("r", "me", Duration::from_secs(60))
+            .await
+            .unwrap()
+    );
+    assert_eq!(redis.cli(&["GET", "lock|||shop||r"]), "me");
+    let sequencer = components.clients.sequencer.get("sequencer").unwrap();
+    sequencer.next_id("k", Increment::Weak).await.unwrap();
+    assert_eq!(redis.cli(&["GET", "sequencer|||shop||k"]), "10000");
+    redis.cli(&["XADD", "t", "*", "data", "theirs"]);
+    let inbox = Arc::new(Inbox::default());
+    let pubsub = components.clients.pubsub.get("pubsub").unwrap();
+    let subscribe = Subscribe {
+        topic: "t".into(),
+        ..Subscribe::default()
+    };
+    let _subscription = pubsub.subscribe(subscribe, inbox.clone()).await.unwrap();
+    inbox.wait_for(&["theirs"]).await;
+    assert!(
+        redis
+            .cli(&["XINFO", "CONSUMERS", "t", "shop"])
+            .contains("shop")
+    );
+    eventually("acknowledgement", async || {
+        redis.cli(&["XPENDING", "t", "shop"]).starts_with('0')
+    })
+    .await;
+    let publish = Publish {
+        topic: "t".into(),
+        data: "ours".into(),
+        metadata: Metadata::new(),
+    };
+    pubsub.publish(publish).await.unwrap();
+    assert!(
+        redis
+            .cli(&["XRANGE", "t", "-", "+"])
+            .ends_with("data\nours")
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_at_start_is_found_later() {
+    let mut redis = Redis::start();
+    redis.stop();
+    let components = Components::redis(redis.port);
+    let before = Instant::now();
+    assert_eq!(read(&components, "a").await, Err(Kind::Unavailable));
+    assert!(before.elapsed() < Duration::from_secs(1));
+    let store = components.clients.state.get("state").unwrap();
+    let metadata = Metadata::new();
+    let get = Get {
+        key: "a",
+        consistency: Consistency::Unspecified,
+        metadata: &metadata,
+    };
+    let message = store.get(get).await.unwrap_err().to_string();
+    let address = format!("redis at 127.0.0.1:{}", redis.port);
+    assert!(message.contains("component 'state' (state.redis)") && message.contains(&address));
+    components.wait(false).await;
+    redis.restart();
+    components.wait(true).await;
+    eventually("recovery", async || {
+        save(&components, "a", "one").await.is_ok()
+    })
+    .await;
+}
+
+/// What was acknowledged before the outage is there after it, and subscriptions go on.
+#[tokio::test]
+async fn a_server_that_restarts_is_found_again() {
+    let mut redis = Redis::start();
+    let components = Components::redis(redis.port);
+    components.wait(true).await;
+    let inbox = Arc::new(Inbox::default());
+    let pubsub = components.clients.pubsub.get("pubsub").unwrap();
+    let subscribe = Subscribe {
+        topic: "t".into(),
+        ..Subscribe::default()
+    };
+    let _subscription = pubsub.subscribe(subscribe, inbox.clone()).await.unwrap();
+    save(&components, "a", "one").await.unwrap();
+    redis.stop();
+    assert_eq!(save(&components, "a", "two").await, Err(Kind::Unavailable));
+    redis.restart();
+    eventually("recovery", async || read(&components, "a").await.is_ok()).await;
+    assert_eq!(read(&components, "a").await.unwrap().unwrap().0, "one");
+    redis.cli(&["XADD", "t", "*", "data", "after"]);
+    inbox.wait_for(&["after"]).await;
+}
+
+/// A connection that the server closed while nobody used it costs no call.
+#[tokio::test]
+async fn a_restart_between_calls_is_not_noticed() {
+    let mut redis = Redis::start();
+    let components = Components::redis(redis.port);
+    save(&components, "a", "one").await.unwrap();
+    redis.stop();
+    redis.restart();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    save(&components, "a", "two").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_given_up_in_time() {
+    let redis = Redis::start();
+    let components = Components::redis(redis.port);
+    save(&components, "a", "one").await.unwrap();
+    redis.pause();
+    for _ in 0..3 {
+        let before = Instant::now();
+        assert_eq!(read(&components, "a").await, Err(Kind::Unavailable));
+        assert!(before.elapsed() < Duration::from_millis(1_200));
+    }
+    redis.resume();
+    eventually("recovery", async || read(&components, "a").await.is_ok()).await;
+}
