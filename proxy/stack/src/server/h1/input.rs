@@ -76,10 +76,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             data,
             end: Some(trailers),
         }) = &decoded
+            && (!pass_trailers || trailers.is_none())
         {
-            if !pass_trailers || trailers.is_none() {
-                return Body::from(data.clone());
-            }
+            return Body::from(data.clone());
         }
         let (sender, receiver) = body::channel(length);
         let upload = Upload {

@@ -45,10 +45,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
         }
         if asked.version == Version::HTTP_10 && !request.headers().contains_key(HOST) {
             let host = &self.server.manager.default_host_for_http_10;
-            if let Ok(host) = HeaderValue::from_str(host) {
-                if !host.is_empty() {
-                    request.headers_mut().insert(HOST, host);
-                }
+            if let Ok(host) = HeaderValue::from_str(host)
+                && !host.is_empty()
+            {
+                request.headers_mut().insert(HOST, host);
             }
         }
         if let Some(reply) = rejected {
@@ -93,10 +93,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
         call: &mut Call,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Response, Error>>> {
-        if !self.output.is_empty() {
-            if let Poll::Ready(Err(_)) = self.output.poll_flush(&mut self.io, cx) {
-                return Poll::Ready(None);
-            }
+        if !self.output.is_empty()
+            && let Poll::Ready(Err(_)) = self.output.poll_flush(&mut self.io, cx)
+        {
+            return Poll::Ready(None);
         }
         if let Poll::Ready(answer) = call.as_mut().poll(cx) {
             return Poll::Ready(Some(answer));

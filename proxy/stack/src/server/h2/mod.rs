@@ -186,11 +186,11 @@ impl Life {
             connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
             return true;
         }
-        if let Some(ping) = &mut self.ping {
-            if ping.poll(cx) {
-                connection.abrupt_shutdown(Reason::NO_ERROR);
-                return true;
-            }
+        if let Some(ping) = &mut self.ping
+            && ping.poll(cx)
+        {
+            connection.abrupt_shutdown(Reason::NO_ERROR);
+            return true;
         }
         if !self.ending && self.should_end(cx) {
             self.ending = true;
@@ -251,11 +251,11 @@ impl KeepAlive {
 
     /// Whether the peer has stopped answering.
     fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.waiting {
-            if let Poll::Ready(Ok(_)) = self.pings.poll_pong(cx) {
-                self.waiting = false;
-                self.timer.set_after(Some(self.interval));
-            }
+        if self.waiting
+            && let Poll::Ready(Ok(_)) = self.pings.poll_pong(cx)
+        {
+            self.waiting = false;
+            self.timer.set_after(Some(self.interval));
         }
         while self.timer.poll(cx).is_ready() {
             if self.waiting || self.pings.send_ping(Ping::opaque()).is_err() {
