@@ -16,6 +16,7 @@ mod factory;
 mod hello;
 mod in_memory;
 mod load;
+mod queue;
 #[cfg(feature = "redis")]
 mod redis;
 mod secret;

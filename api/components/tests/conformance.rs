@@ -1,5 +1,7 @@
 //! What every back-end must do, written once and run against each.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 mod support;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};

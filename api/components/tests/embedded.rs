@@ -1,5 +1,7 @@
 //! What only the embedded store can show: durability, and one process a directory.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 mod support;
 
 use std::{

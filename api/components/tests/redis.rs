@@ -1,5 +1,7 @@
 //! What only Redis can show: the stored formats, and a server that goes away.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 mod support;
 
 use std::{sync::Arc, time::Duration};

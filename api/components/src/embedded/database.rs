@@ -124,7 +124,11 @@ impl Database {
                 reply
             })
         });
-        let gone = || Error::unavailable("the embedded store is closing");
+        let gone = || {
+            Error::unavailable(
+                "the embedded store takes no writes: it is closing, or its log says why",
+            )
+        };
         let writes = self.writes.as_ref().ok_or_else(gone)?;
         writes.send(job).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?

@@ -23,7 +23,7 @@ use tandem_api_contract::{
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::database::{Database, refused};
-use crate::in_memory::{Claim, Queue};
+use crate::queue::{Claim, Queue};
 
 /// How many messages are fetched at once.
 const FETCH: i64 = 100;

@@ -7,7 +7,6 @@
 
 mod lock;
 mod pubsub;
-mod queue;
 mod sequencer;
 mod state;
 
@@ -23,8 +22,6 @@ use tandem_api_contract::{
     sequencer::Sequencer,
     state::StateStore,
 };
-
-pub(crate) use self::queue::{Claim, Queue};
 
 /// A component whose shared part is also the client of every worker.
 pub(crate) struct Same<C: ?Sized>(pub(crate) Arc<C>);
@@ -58,6 +55,6 @@ pub(crate) fn build(block: &str, options: &mut Options<'_>, context: &Context) -
 }
 
 /// Locks, whatever a panicking holder left: tables are changed in one step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

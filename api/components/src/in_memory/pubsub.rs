@@ -16,7 +16,8 @@ use tandem_api_contract::{
 };
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use super::{Queue, lock};
+use super::lock;
+use crate::queue::Queue;
 
 /// What a group may leave lying before publishers are refused.
 const QUEUE: usize = 100_000;

@@ -1,5 +1,6 @@
 //! Components and servers for the tests.
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 pub mod redis;
 

@@ -51,9 +51,11 @@ pub struct Declaration {
     pub scopes: Vec<String>,
     /// The store that `secretKeyRef` refers to.
     pub secret_store: Option<String>,
-    /// Whether a failure to start is to be passed over.
+    /// Whether the component is to be left out if its fields are wrong. (A back-end that is down
+    /// never stops the rest.)
     pub ignore_errors: bool,
-    /// How long one attempt to start may take.
+    /// How long one attempt to start may take. Kept for whoever asks: nothing here waits for a
+    /// back-end at start.
     pub init_timeout: Duration,
     /// Where it stands.
     pub place: Place,

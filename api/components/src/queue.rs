@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::lock;
+use crate::in_memory::lock;
 
 /// Items to deal with, some of them only later.
 pub(crate) struct Queue<T> {
@@ -52,6 +52,7 @@ impl<T> Queue<T> {
     }
 
     /// Wakes a subscriber although nothing was pushed: there is something to fetch.
+    #[cfg(feature = "embedded")]
     pub(crate) fn wake(&self) {
         self.changed.notify_one();
     }
