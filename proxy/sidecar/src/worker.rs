@@ -49,8 +49,6 @@ pub(crate) fn spawn(
 async fn serve(bound: Vec<Bound>, deps: impl FnOnce(Directory) -> Deps) {
     let directory = Directory::default();
     let deps = deps(directory.clone());
-    let logs = deps.logs.clone();
-    tokio::spawn(async move { logs.keep_flushing().await });
     let mut entries = Vec::new();
     let mut running = Vec::with_capacity(bound.len());
     for Bound {
@@ -80,5 +78,10 @@ async fn serve(bound: Vec<Bound>, deps: impl FnOnce(Directory) -> Deps) {
         ));
     }
     directory.publish(entries);
-    join_all(running).await;
+    let logs = deps.logs.clone();
+    tokio::select! {
+        _ = join_all(running) => {}
+        () = logs.keep_flushing() => {}
+    }
+    logs.flush_worker();
 }
