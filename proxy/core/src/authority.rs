@@ -22,15 +22,15 @@ pub fn get<B>(request: &Request<B>) -> &str {
 /// Replaces the authority where it stands; a value that cannot be one is left out of the URI
 /// and put into the `host` header.
 pub fn set<B>(request: &mut Request<B>, authority: &HeaderValue) {
-    if request.uri().authority().is_some() {
-        if let Ok(authority) = Authority::try_from(authority.as_bytes()) {
-            let mut parts = std::mem::take(request.uri_mut()).into_parts();
-            parts.authority = Some(authority);
-            if let Ok(uri) = Uri::from_parts(parts) {
-                *request.uri_mut() = uri;
-            }
-            return;
+    if request.uri().authority().is_some()
+        && let Ok(authority) = Authority::try_from(authority.as_bytes())
+    {
+        let mut parts = std::mem::take(request.uri_mut()).into_parts();
+        parts.authority = Some(authority);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
         }
+        return;
     }
     request.headers_mut().insert(HOST, authority.clone());
 }

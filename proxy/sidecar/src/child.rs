@@ -63,10 +63,10 @@ impl App {
 /// Asks a process to end; one that has ended already needs no asking.
 pub(crate) fn terminate(child: &Child) {
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
-    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
-        if let Err(error) = rustix::process::kill_process(pid, rustix::process::Signal::TERM) {
-            tracing::warn!(%error, "cannot ask a process to end");
-        }
+    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw)
+        && let Err(error) = rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+    {
+        tracing::warn!(%error, "cannot ask a process to end");
     }
 }
 

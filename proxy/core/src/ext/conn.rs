@@ -34,6 +34,8 @@ pub enum Protocol {
     Http11,
     /// HTTP/2.
     Http2,
+    /// None that is known: bytes of a TCP proxy.
+    Tcp,
 }
 
 impl Protocol {
@@ -43,6 +45,7 @@ impl Protocol {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
             Self::Http2 => "HTTP/2",
+            Self::Tcp => "-",
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tandem_model::format::{Format, JsonFormat, JsonValue, Segment};
 
-use super::operator::{self, Kind};
 use super::Context;
+use super::operator::{self, Kind};
 
 /// Appends the object.
 pub(super) fn write(format: &JsonFormat, context: &Context<'_>, out: &mut Vec<u8>) {

@@ -43,7 +43,11 @@ pub struct LiveRequest<'a> {
 impl<'a> LiveRequest<'a> {
     /// The parts of a request that operators look at.
     pub fn of<B>(request: &'a http::Request<B>) -> Self {
-        Self { method: request.method(), uri: request.uri(), headers: request.headers() }
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use tandem_model::format::{
 };
 
 use super::{Context, time};
+use crate::ext::Protocol;
 use crate::grpc;
 
 /// What was written.
@@ -53,10 +54,14 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
             time::write(format.as_ref(), SystemTime::now(), out);
             Some(Kind::Text)
         }
+        O::Protocol if info.protocol == Protocol::Tcp => None,
         O::Protocol => text(out, info.protocol.as_str()),
-        O::ResponseCode => {
-            number(out, context.response.map_or(0, |(status, _)| u64::from(status.as_u16())))
-        }
+        O::ResponseCode => number(
+            out,
+            context
+                .response
+                .map_or(0, |(status, _)| u64::from(status.as_u16())),
+        ),
         O::ResponseCodeDetails => text(out, info.details.get()?),
         O::ConnectionTerminationDetails => None,
         O::ResponseFlags => {
@@ -72,18 +77,17 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
         O::Duration => millis(out, context.duration?),
         O::RequestDuration => millis(out, info.request_duration()?),
         O::ResponseDuration => millis(out, info.response_duration()?),
-        O::ResponseTxDuration => {
-            millis(out, context.duration?.checked_sub(info.response_duration()?)?)
-        }
+        O::ResponseTxDuration => millis(
+            out,
+            context.duration?.checked_sub(info.response_duration()?)?,
+        ),
         O::CommonDuration(spec) => span(out, spec, context),
         O::UpstreamHost | O::UpstreamRemoteAddress => text(out, &upstream()?.host),
         O::UpstreamHostWithoutPort | O::UpstreamRemoteAddressWithoutPort => {
             let upstream = upstream()?;
             text(out, tandem_model::matching::strip_port(&upstream.host))
         }
-        O::UpstreamRemotePort => {
-            number(out, upstream()?.host.rsplit_once(':')?.1.parse().ok()?)
-        }
+        O::UpstreamRemotePort => number(out, upstream()?.host.rsplit_once(':')?.1.parse().ok()?),
         O::UpstreamCluster => text(out, info.cluster.get()?),
         O::UpstreamLocalAddress => address(out, upstream()?.local),
         O::UpstreamLocalAddressWithoutPort => ip(out, upstream()?.local),

@@ -34,7 +34,10 @@ fn line(format: &str, context: &Context<'_>) -> String {
 fn text_formats_say_what_is_known_and_a_dash_for_what_is_not() {
     let info = info();
     info.add_flags(ResponseFlags::NO_ROUTE);
-    let request = Request::get("/p?q=1").header("host", "h").header("x", "abcdef").body(());
+    let request = Request::get("/p?q=1")
+        .header("host", "h")
+        .header("x", "abcdef")
+        .body(());
     let request = request.expect("valid");
     let headers = HeaderMap::new();
     let context = Context {
@@ -46,11 +49,17 @@ fn text_formats_say_what_is_known_and_a_dash_for_what_is_not() {
     };
     for (format, expected) in [
         ("%START_TIME%", "2026-01-31T23:59:59.123Z"),
-        ("%REQ(:METHOD)% %REQ(:PATH)% %REQ(:AUTHORITY)%", "GET /p?q=1 h"),
+        (
+            "%REQ(:METHOD)% %REQ(:PATH)% %REQ(:AUTHORITY)%",
+            "GET /p?q=1 h",
+        ),
         ("%REQ(y?x):3%", "abc"),
         ("%REQ(y)%", "-"),
         ("%RESPONSE_CODE% %RESPONSE_FLAGS% %DURATION%", "404 NR 12"),
-        ("%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_LOCAL_PORT%", "10.0.0.1:1234 80"),
+        (
+            "%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_LOCAL_PORT%",
+            "10.0.0.1:1234 80",
+        ),
         ("%UPSTREAM_HOST%|%GRPC_STATUS%", "-|-"),
     ] {
         assert_eq!(line(format, &context), expected, "{format}");
@@ -77,7 +86,11 @@ fn json_keeps_types_and_escapes_what_came_from_outside() {
         ("d".to_owned(), string("%DURATION% ms")),
     ];
     let mut out = Vec::new();
-    write_json(&JsonFormat::parse(&root, false).expect("valid"), &context, &mut out);
+    write_json(
+        &JsonFormat::parse(&root, false).expect("valid"),
+        &context,
+        &mut out,
+    );
     let expected = "{\"a\":\"a\\\"b\\\\\u{fffd}\",\"b\":3,\"c\":null,\"d\":\"3 ms\"}\n";
     assert_eq!(String::from_utf8(out).expect("text"), expected);
 }

@@ -7,11 +7,28 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tandem_model::format::{TimeFormat, TimePiece};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
-const DAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const DAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
 
 /// A moment in civil terms.
 struct Civil {
@@ -68,7 +85,10 @@ fn write_second(epoch: u64, out: &mut Vec<u8>) {
 
 fn write_piece(piece: &TimePiece, c: &Civil, out: &mut Vec<u8>) {
     use TimePiece as P;
-    let month = MONTHS.get(c.month as usize - 1).copied().unwrap_or_default();
+    let month = MONTHS
+        .get(c.month as usize - 1)
+        .copied()
+        .unwrap_or_default();
     let weekday = DAYS.get(c.weekday as usize).copied().unwrap_or_default();
     let hour12 = (c.hour + 11) % 12 + 1;
     let fraction = || format!("{:09}", c.nanos);
@@ -94,7 +114,11 @@ fn write_piece(piece: &TimePiece, c: &Civil, out: &mut Vec<u8>) {
         P::Second => write!(out, "{:02}", c.second),
         P::Epoch => write!(out, "{}", c.epoch),
         P::Fraction(digits) => {
-            write!(out, "{}", fraction().get(..usize::from(*digits)).unwrap_or_default())
+            write!(
+                out,
+                "{}",
+                fraction().get(..usize::from(*digits)).unwrap_or_default()
+            )
         }
         P::ShortestFraction { with_seconds } => {
             let fraction = fraction();
@@ -112,7 +136,11 @@ fn write_piece(piece: &TimePiece, c: &Civil, out: &mut Vec<u8>) {
 }
 
 /// Days to a date (Howard Hinnant's `civil_from_days`).
-#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "small by then")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "small by then"
+)]
 #[allow(clippy::cast_sign_loss, reason = "days since 1970 are not negative")]
 fn civil(epoch: u64, nanos: u32) -> Civil {
     let days = (epoch / 86_400) as i64;

@@ -77,7 +77,11 @@ pub fn unescape_slashes(path_and_query: &str) -> Cow<'_, str> {
     let mut rest = path;
     while let Some(at) = rest.as_bytes().windows(3).position(is_escaped_slash) {
         text.push_str(&rest[..at]);
-        text.push(if rest.as_bytes()[at + 1] == b'2' { '/' } else { '\\' });
+        text.push(if rest.as_bytes()[at + 1] == b'2' {
+            '/'
+        } else {
+            '\\'
+        });
         rest = &rest[at + 3..];
     }
     text.push_str(rest);
@@ -99,7 +103,9 @@ fn split(path_and_query: &str) -> (&str, &str) {
 fn is_normal(path: &str) -> bool {
     let bytes = path.as_bytes();
     !bytes.windows(2).any(|pair| pair == b"/.")
-        && !bytes.iter().any(|&byte| byte == b'%' || byte == b'\\' || !(0x21..0x7f).contains(&byte))
+        && !bytes
+            .iter()
+            .any(|&byte| byte == b'%' || byte == b'\\' || !(0x21..0x7f).contains(&byte))
 }
 
 /// Undoes the escapes that mean nothing, turns backslashes into slashes, and escapes what a

@@ -32,7 +32,9 @@ impl<'a> RequestView<'a> {
 
     /// The query without the `?`; empty if there is none.
     pub fn query(&self) -> &'a str {
-        let Some(start) = memchr::memchr(b'?', self.path_and_query.as_bytes()) else { return "" };
+        let Some(start) = memchr::memchr(b'?', self.path_and_query.as_bytes()) else {
+            return "";
+        };
         let query = &self.path_and_query[start + 1..];
         query.split('#').next().unwrap_or_default()
     }
@@ -69,9 +71,11 @@ impl HeaderMatcher {
     /// The same for response headers, which have no pseudo-headers to look at.
     pub fn matches_headers(&self, headers: &HeaderMap) -> bool {
         match &self.name {
-            MatchedHeader::Name(name) => {
-                self.decide(headers.get(name).map(|value| value.to_str().unwrap_or_default()))
-            }
+            MatchedHeader::Name(name) => self.decide(
+                headers
+                    .get(name)
+                    .map(|value| value.to_str().unwrap_or_default()),
+            ),
             MatchedHeader::Method
             | MatchedHeader::Path
             | MatchedHeader::Authority
@@ -89,9 +93,9 @@ impl HeaderMatcher {
             // A missing header meets no value condition, not even an inverted one.
             (_, None) => return false,
             (HeaderValueMatch::String(matcher), Some(value)) => matcher.matches(value),
-            (HeaderValueMatch::Range { start, end }, Some(value)) => {
-                value.parse::<i64>().is_ok_and(|number| (*start..*end).contains(&number))
-            }
+            (HeaderValueMatch::Range { start, end }, Some(value)) => value
+                .parse::<i64>()
+                .is_ok_and(|number| (*start..*end).contains(&number)),
         };
         holds != self.invert
     }

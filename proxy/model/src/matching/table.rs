@@ -65,8 +65,19 @@ impl RouteTable {
         }
         suffixes.sort_by_key(|(text, _): &(Box<str>, usize)| std::cmp::Reverse(text.len()));
         prefixes.sort_by_key(|(text, _): &(Box<str>, usize)| std::cmp::Reverse(text.len()));
-        let hosts = config.virtual_hosts.iter().map(|host| HostIndex::new(host)).collect();
-        Self { config, exact, suffixes, prefixes, any, hosts }
+        let hosts = config
+            .virtual_hosts
+            .iter()
+            .map(|host| HostIndex::new(host))
+            .collect();
+        Self {
+            config,
+            exact,
+            suffixes,
+            prefixes,
+            any,
+            hosts,
+        }
     }
 
     /// The configuration it was built from.
@@ -95,8 +106,10 @@ impl RouteTable {
         self.exact
             .get(host)
             .or_else(|| {
-                let found =
-                    self.suffixes.iter().find(|(text, _)| longer(text) && host.ends_with(&**text));
+                let found = self
+                    .suffixes
+                    .iter()
+                    .find(|(text, _)| longer(text) && host.ends_with(&**text));
                 found.map(|(_, index)| index)
             })
             .or_else(|| {
@@ -113,7 +126,10 @@ impl RouteTable {
     /// The virtual host and route for a request; `None`: no virtual host takes it.
     pub fn find(&self, request: &RequestView<'_>) -> Option<Found> {
         let host = self.virtual_host(request.authority)?;
-        Some(Found { host, route: self.route(host, request) })
+        Some(Found {
+            host,
+            route: self.route(host, request),
+        })
     }
 
     /// The route of a virtual host for a request.
@@ -123,7 +139,9 @@ impl RouteTable {
             false => request.path(),
         };
         let routes = &self.config.virtual_hosts[host].routes;
-        self.hosts[host].find(path, |number| conditions_hold(&routes[number].matches, request, path))
+        self.hosts[host].find(path, |number| {
+            conditions_hold(&routes[number].matches, request, path)
+        })
     }
 }
 
@@ -131,13 +149,31 @@ impl HostIndex {
     fn new(host: &VirtualHost) -> Self {
         let mut index = Self::default();
         for (number, route) in host.routes.iter().enumerate() {
-            let Ok(number) = u32::try_from(number) else { break };
+            let Ok(number) = u32::try_from(number) else {
+                break;
+            };
             match &route.matches {
-                RouteMatch { path: PathMatch::Exact(path), case_sensitive: true, .. } => {
-                    index.exact.entry((&**path).into()).or_default().push(number);
+                RouteMatch {
+                    path: PathMatch::Exact(path),
+                    case_sensitive: true,
+                    ..
+                } => {
+                    index
+                        .exact
+                        .entry((&**path).into())
+                        .or_default()
+                        .push(number);
                 }
-                RouteMatch { path: PathMatch::Prefix(prefix), case_sensitive: true, .. } => {
-                    index.prefix.entry((&**prefix).into()).or_default().push(number);
+                RouteMatch {
+                    path: PathMatch::Prefix(prefix),
+                    case_sensitive: true,
+                    ..
+                } => {
+                    index
+                        .prefix
+                        .entry((&**prefix).into())
+                        .or_default()
+                        .push(number);
                     index.prefix_lengths.push(prefix.len());
                 }
                 _ => index.rest.push(number),
@@ -185,18 +221,25 @@ impl HostIndex {
 fn conditions_hold(matches: &RouteMatch, request: &RequestView<'_>, path: &str) -> bool {
     path_holds(matches, path)
         && (!matches.grpc || request.is_grpc)
-        && matches.fraction.is_none_or(|fraction| fraction.hit(request.random))
+        && matches
+            .fraction
+            .is_none_or(|fraction| fraction.hit(request.random))
         && matches.headers.iter().all(|header| header.matches(request))
         && (matches.query_parameters.is_empty()
-            || matches.query_parameters.iter().all(|query| query.matches(request.query())))
+            || matches
+                .query_parameters
+                .iter()
+                .all(|query| query.matches(request.query())))
 }
 
 fn path_holds(matches: &RouteMatch, path: &str) -> bool {
     let starts = |prefix: &str| {
-        path.as_bytes().get(..prefix.len()).is_some_and(|head| match matches.case_sensitive {
-            true => head == prefix.as_bytes(),
-            false => head.eq_ignore_ascii_case(prefix.as_bytes()),
-        })
+        path.as_bytes()
+            .get(..prefix.len())
+            .is_some_and(|head| match matches.case_sensitive {
+                true => head == prefix.as_bytes(),
+                false => head.eq_ignore_ascii_case(prefix.as_bytes()),
+            })
     };
     match &matches.path {
         PathMatch::Prefix(prefix) => starts(prefix),
@@ -213,7 +256,9 @@ pub fn strip_port(authority: &str) -> &str {
     match authority.rfind(':') {
         Some(colon)
             if !authority[colon..].contains(']')
-                && authority[colon + 1..].bytes().all(|byte| byte.is_ascii_digit()) =>
+                && authority[colon + 1..]
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit()) =>
         {
             &authority[..colon]
         }

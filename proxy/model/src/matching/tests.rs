@@ -66,8 +66,14 @@ fn view<'a>(path: &'a str, headers: &'a HeaderMap) -> RequestView<'a> {
 /// Exact beats the longest suffix, which beats the longest prefix, which beats `*`.
 #[test]
 fn domains_are_searched_in_envoys_order() {
-    let domains: [&[&str]; 6] =
-        [&["*"], &["a.b.com"], &["*.b.com"], &["*.com"], &["a.*"], &["a.b.*"]];
+    let domains: [&[&str]; 6] = [
+        &["*"],
+        &["a.b.com"],
+        &["*.b.com"],
+        &["*.com"],
+        &["a.*"],
+        &["a.b.*"],
+    ];
     let table = table(domains.map(|d| (d, Vec::new())).into(), false);
     for (authority, expected) in [
         ("a.b.com", 1),
@@ -86,7 +92,10 @@ fn domains_are_searched_in_envoys_order() {
 
 #[test]
 fn a_port_is_ignored_when_asked() {
-    let table = table(vec![(&["host"], Vec::new()), (&["[::1]"], Vec::new())], true);
+    let table = table(
+        vec![(&["host"], Vec::new()), (&["[::1]"], Vec::new())],
+        true,
+    );
     assert_eq!(table.virtual_host("host:8080"), Some(0));
     assert_eq!(table.virtual_host("[::1]:8080"), Some(1));
     assert_eq!(table.virtual_host("[::1]"), Some(1));
@@ -132,7 +141,10 @@ fn a_route_whose_other_conditions_fail_lets_the_next_one_try() {
         invert: false,
         treat_missing_as_empty: false,
     });
-    let table = table(vec![(&["*"], vec![first, route(PathMatch::Prefix("/".into()))])], false);
+    let table = table(
+        vec![(&["*"], vec![first, route(PathMatch::Prefix("/".into()))])],
+        false,
+    );
     let mut headers = HeaderMap::new();
     assert_eq!(table.route(0, &view("/", &headers)), Some(1));
     headers.insert("x-v", HeaderValue::from_static("1"));
@@ -143,7 +155,10 @@ fn a_route_whose_other_conditions_fail_lets_the_next_one_try() {
 fn header_conditions_follow_envoy() {
     let string = |matches, invert, empty| HeaderMatcher {
         name: MatchedHeader::Name("x".parse().expect("valid")),
-        value: HeaderValueMatch::String(StringMatcher { matches, ignore_case: false }),
+        value: HeaderValueMatch::String(StringMatcher {
+            matches,
+            ignore_case: false,
+        }),
         invert,
         treat_missing_as_empty: empty,
     };
@@ -160,7 +175,11 @@ fn header_conditions_follow_envoy() {
         (exact("a", true, true), &none, true),
         (exact("", false, true), &none, true),
     ] {
-        assert_eq!(matcher.matches(&view("/", headers)), expected, "{matcher:?}");
+        assert_eq!(
+            matcher.matches(&view("/", headers)),
+            expected,
+            "{matcher:?}"
+        );
     }
     let range = HeaderMatcher {
         value: HeaderValueMatch::Range { start: -1, end: 5 },

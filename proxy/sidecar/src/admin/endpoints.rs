@@ -207,10 +207,10 @@ impl Admin {
                 name => components.push_str(&format!("{name}:{value},")),
             }
         }
-        if level.is_some() || !components.is_empty() {
-            if let Err(error) = self.levels.set(level.unwrap_or("info"), &components) {
-                return Answer::text(format!("{error}\n")).with(StatusCode::BAD_REQUEST);
-            }
+        if (level.is_some() || !components.is_empty())
+            && let Err(error) = self.levels.set(level.unwrap_or("info"), &components)
+        {
+            return Answer::text(format!("{error}\n")).with(StatusCode::BAD_REQUEST);
         }
         Answer::text(format!("active loggers:\n  {}\n", self.levels.current()))
     }

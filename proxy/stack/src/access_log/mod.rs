@@ -94,10 +94,10 @@ fn formats(configs: &[Arc<Config>]) -> Vec<&Format> {
 
 fn names(arg: &HeaderArg, into: &mut Vec<http::HeaderName>) {
     for key in std::iter::once(&arg.main).chain(&arg.alternative) {
-        if let HeaderKey::Name(name) = key {
-            if !into.contains(name) {
-                into.push(name.clone());
-            }
+        if let HeaderKey::Name(name) = key
+            && !into.contains(name)
+        {
+            into.push(name.clone());
         }
     }
 }

@@ -151,10 +151,10 @@ fn host(request: &mut Request, manager: &HttpConnectionManager, info: &StreamInf
         }
     };
     let host = if strip { stripped } else { host };
-    if host != given {
-        if let Ok(host) = HeaderValue::from_str(host) {
-            authority::set(request, &host);
-        }
+    if host != given
+        && let Ok(host) = HeaderValue::from_str(host)
+    {
+        authority::set(request, &host);
     }
 }
 
@@ -181,10 +181,10 @@ fn normalize(
             None => return Err(bad("path_normalization_failed")),
         }
     }
-    if manager.merge_slashes {
-        if let Cow::Owned(merged) = path::merge_slashes(&now) {
-            now = Cow::Owned(merged);
-        }
+    if manager.merge_slashes
+        && let Cow::Owned(merged) = path::merge_slashes(&now)
+    {
+        now = Cow::Owned(merged);
     }
     let Cow::Owned(now) = now else { return Ok(()) };
     if redirect {
@@ -260,10 +260,10 @@ fn hop_by_hop(request: &mut Request) {
 fn forwarded(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &StreamInfo) {
     let scheme = HeaderValue::from_static(if info.connection.tls { "https" } else { "http" });
     if manager.use_remote_address {
-        if !manager.skip_xff_append {
-            if let Some(peer) = info.connection.remote {
-                append_forwarded_for(headers, peer.ip());
-            }
+        if !manager.skip_xff_append
+            && let Some(peer) = info.connection.remote
+        {
+            append_forwarded_for(headers, peer.ip());
         }
         if manager.xff_num_trusted_hops == 0 {
             headers.insert(X_FORWARDED_PROTO, scheme);
@@ -273,12 +273,12 @@ fn forwarded(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &St
     } else {
         headers.entry(X_FORWARDED_PROTO).or_insert(scheme);
     }
-    if manager.append_x_forwarded_port {
-        if let Some(local) = info.connection.local {
-            headers
-                .entry(X_FORWARDED_PORT)
-                .or_insert(HeaderValue::from(local.port()));
-        }
+    if manager.append_x_forwarded_port
+        && let Some(local) = info.connection.local
+    {
+        headers
+            .entry(X_FORWARDED_PORT)
+            .or_insert(HeaderValue::from(local.port()));
     }
 }
 
@@ -314,10 +314,10 @@ fn trust(headers: &mut HeaderMap, settings: &Settings, info: &StreamInfo) {
     for name in &NEVER_AT_THE_EDGE {
         headers.remove(name);
     }
-    if let Some(client) = info.client.or(info.connection.remote) {
-        if let Ok(value) = HeaderValue::from_str(&client.ip().to_string()) {
-            headers.insert(X_ENVOY_EXTERNAL_ADDRESS, value);
-        }
+    if let Some(client) = info.client.or(info.connection.remote)
+        && let Ok(value) = HeaderValue::from_str(&client.ip().to_string())
+    {
+        headers.insert(X_ENVOY_EXTERNAL_ADDRESS, value);
     }
 }
 

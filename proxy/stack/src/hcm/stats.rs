@@ -52,6 +52,7 @@ impl Stats {
         match info.protocol {
             Protocol::Http2 => self.http2.inc(),
             Protocol::Http10 | Protocol::Http11 => self.http1.inc(),
+            Protocol::Tcp => {}
         }
         self.active.guard()
     }

@@ -120,10 +120,10 @@ pub(crate) fn response_formats(manager: &HttpConnectionManager) -> Vec<&Format> 
         levels.push(&host.response_headers);
         for route in &host.routes {
             levels.push(&route.response_headers);
-            if let Action::Route(action) = &route.action {
-                if let ClusterSpecifier::Weighted { clusters, .. } = &action.cluster {
-                    levels.extend(clusters.iter().map(|cluster| &cluster.response_headers));
-                }
+            if let Action::Route(action) = &route.action
+                && let ClusterSpecifier::Weighted { clusters, .. } = &action.cluster
+            {
+                levels.extend(clusters.iter().map(|cluster| &cluster.response_headers));
             }
         }
     }

@@ -19,10 +19,12 @@ pub(super) fn location(
         None => {
             // A default port means nothing once the scheme has changed.
             let default = if scheme == "https" { ":443" } else { ":80" };
-            if redirect.scheme.is_some() && redirect.host.is_none() && new_scheme != scheme {
-                if let Some(stripped) = host.strip_suffix(default) {
-                    host = stripped.to_owned();
-                }
+            if redirect.scheme.is_some()
+                && redirect.host.is_none()
+                && new_scheme != scheme
+                && let Some(stripped) = host.strip_suffix(default)
+            {
+                host = stripped.to_owned();
             }
         }
     }

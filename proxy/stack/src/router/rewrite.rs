@@ -28,10 +28,10 @@ pub(super) fn path(request: &mut Request, route: &Route, action: &RouteAction, k
     };
     let new = format!("{new}{query}");
     let old = HeaderValue::from_str(given).ok();
-    if authority::set_path_and_query(request, &new) {
-        if let Some(old) = old.filter(|_| keep_old) {
-            request.headers_mut().insert(X_ENVOY_ORIGINAL_PATH, old);
-        }
+    if authority::set_path_and_query(request, &new)
+        && let Some(old) = old.filter(|_| keep_old)
+    {
+        request.headers_mut().insert(X_ENVOY_ORIGINAL_PATH, old);
     }
 }
 
@@ -64,10 +64,10 @@ pub(super) fn host(
     let Some(new) = new.filter(|new| !new.is_empty()) else {
         return;
     };
-    if action.append_x_forwarded_host {
-        if let Ok(old) = HeaderValue::from_str(authority::get(request)) {
-            request.headers_mut().append(X_FORWARDED_HOST, old);
-        }
+    if action.append_x_forwarded_host
+        && let Ok(old) = HeaderValue::from_str(authority::get(request))
+    {
+        request.headers_mut().append(X_FORWARDED_HOST, old);
     }
     authority::set(request, &new);
 }

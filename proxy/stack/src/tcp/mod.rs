@@ -45,12 +45,7 @@ impl TcpProxy {
     pub(crate) async fn serve(&self, mut stream: TcpStream, connection: Arc<ConnectionInfo>) {
         self.stats.total.inc();
         let record = Record {
-            info: StreamInfo::new(
-                connection,
-                // A raw connection has no protocol; the record wants one.
-                Protocol::Http11,
-                NEXT.fetch_add(1, Relaxed),
-            ),
+            info: StreamInfo::new(connection, Protocol::Tcp, NEXT.fetch_add(1, Relaxed)),
             proxy: self,
         };
         let Some(mut upstream) = self.connect(&record.info).await else {
