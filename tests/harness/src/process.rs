@@ -34,7 +34,11 @@ impl Process {
         if let Some(pipe) = child.stderr.take() {
             collect(pipe, Arc::clone(&output));
         }
-        Self { name: name.to_owned(), child, output }
+        Self {
+            name: name.to_owned(),
+            child,
+            output,
+        }
     }
 
     /// The process id.
@@ -72,14 +76,22 @@ impl Process {
     /// When it does not appear within [`wait::PATIENCE`].
     pub async fn wait_for_output(&self, text: &str) {
         let seen = wait::until(wait::PATIENCE, || self.output().contains(text)).await;
-        assert!(seen, "{} never printed {text:?}; it printed:\n{}", self.name, self.output());
+        assert!(
+            seen,
+            "{} never printed {text:?}; it printed:\n{}",
+            self.name,
+            self.output()
+        );
     }
 
     /// Sends a signal by name, such as `TERM`, `STOP` or `CONT`.
     pub fn signal(&self, signal: &str) {
         let id = self.id().to_string();
         // The `kill` program: sending a signal by libc would need `unsafe`.
-        let _ = Command::new("kill").arg(format!("-{signal}")).arg(id).status();
+        let _ = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(id)
+            .status();
     }
 
     /// Resident memory in KiB, from `/proc`; 0 when it ended.
@@ -87,7 +99,8 @@ impl Process {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
         let status = status.unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+            .unwrap_or(0)
     }
 
     /// Kills it (SIGKILL) and waits for the end.

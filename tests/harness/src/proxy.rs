@@ -24,7 +24,11 @@ impl Kind {
     /// When it is nowhere: `tests/run` installs the one and builds the other.
     pub fn binary(self) -> PathBuf {
         match self {
-            Self::Envoy => find("TANDEM_TEST_ENVOY", "envoy", &workspace().join("target-tools/venv/bin/envoy")),
+            Self::Envoy => find(
+                "TANDEM_TEST_ENVOY",
+                "envoy",
+                &workspace().join("target-tools/venv/bin/envoy"),
+            ),
             Self::Tandem => {
                 let target = std::env::var_os("CARGO_TARGET_DIR")
                     .map_or_else(|| workspace().join("target"), PathBuf::from);
@@ -40,7 +44,15 @@ impl Kind {
             Self::Envoy => command.args(["--use-dynamic-base-id", "--log-level", "error"]),
             Self::Tandem => command.arg("proxy"),
         };
-        command.args(["--concurrency", "1", "--file-flush-interval-msec", "5", "-c"]).arg(config);
+        command
+            .args([
+                "--concurrency",
+                "1",
+                "--file-flush-interval-msec",
+                "5",
+                "-c",
+            ])
+            .arg(config);
         command
     }
 
@@ -58,7 +70,11 @@ impl Kind {
 
 /// The root of the checkout.
 pub fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .to_path_buf()
 }
 
 /// Where `tests/run` puts the tools that no package manager of the system installs.
@@ -77,7 +93,12 @@ fn find(variable: &str, on_path: &str, fallback: &Path) -> PathBuf {
     let mut candidates = std::env::split_paths(&path).map(|folder| folder.join(on_path));
     candidates
         .find(|file| !on_path.is_empty() && file.is_file())
-        .unwrap_or_else(|| panic!("expected {} or ${variable}; run tests/run", fallback.display()))
+        .unwrap_or_else(|| {
+            panic!(
+                "expected {} or ${variable}; run tests/run",
+                fallback.display()
+            )
+        })
 }
 
 /// A proxy that is ready, with the folder its files are in.
@@ -99,7 +120,13 @@ impl Proxy {
         let folder = TempDir::new().unwrap();
         let config = folder.path().join("bootstrap.yaml");
         std::fs::write(&config, bootstrap).unwrap();
-        Self::launch(&format!("{kind:?}"), &mut kind.command(&config), folder, admin).await
+        Self::launch(
+            &format!("{kind:?}"),
+            &mut kind.command(&config),
+            folder,
+            admin,
+        )
+        .await
     }
 
     /// Starts a command of the test's own (`tandem run …`) and waits until `/ready` answers 200.
@@ -116,7 +143,11 @@ impl Proxy {
         let deadline = tokio::time::Instant::now() + wait::PATIENCE;
         loop {
             if let Ok((200, _)) = client::h1::get(admin, "/ready").await {
-                return Ok(Self { process, admin, folder });
+                return Ok(Self {
+                    process,
+                    admin,
+                    folder,
+                });
             }
             if let Some(status) = process.exited() {
                 // The threads that collect the output may be a moment behind the exit.
@@ -124,7 +155,10 @@ impl Proxy {
                 return Err(format!("{name} ended ({status}):\n{}", process.output()));
             }
             if tokio::time::Instant::now() >= deadline {
-                return Err(format!("{name} did not become ready:\n{}", process.output()));
+                return Err(format!(
+                    "{name} did not become ready:\n{}",
+                    process.output()
+                ));
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }

@@ -19,7 +19,11 @@ pub struct Redis {
 impl Redis {
     /// Starts it and waits until it answers PING.
     pub async fn start() -> Self {
-        let mut redis = Self { port: ports::free(), folder: TempDir::new().unwrap(), process: None };
+        let mut redis = Self {
+            port: ports::free(),
+            folder: TempDir::new().unwrap(),
+            process: None,
+        };
         redis.restart().await;
         redis
     }
@@ -42,14 +46,27 @@ impl Redis {
         self.stop();
         let mut command = Command::new("redis-server");
         command
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .args([
+                "--port",
+                &self.port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+            ])
             .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
             .arg(self.folder.path());
         let process = Process::spawn("redis-server", &mut command);
         let ready = wait::until_async(wait::PATIENCE, || async {
-            self.command(&["PING"]).await.is_ok_and(|reply| reply.starts_with("+PONG"))
+            self.command(&["PING"])
+                .await
+                .is_ok_and(|reply| reply.starts_with("+PONG"))
         });
-        assert!(ready.await, "redis-server did not answer:\n{}", process.output());
+        assert!(
+            ready.await,
+            "redis-server did not answer:\n{}",
+            process.output()
+        );
         self.process = Some(process);
     }
 
@@ -79,7 +96,9 @@ impl Redis {
         let mut reply = Vec::new();
         stream.read_to_end(&mut reply).await?;
         let reply = String::from_utf8_lossy(&reply).into_owned();
-        Ok(reply.strip_suffix("+OK\r\n").map_or(reply.clone(), str::to_owned))
+        Ok(reply
+            .strip_suffix("+OK\r\n")
+            .map_or(reply.clone(), str::to_owned))
     }
 
     fn signal(&self, signal: &str) {

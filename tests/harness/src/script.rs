@@ -146,7 +146,9 @@ impl Script {
 
 /// A body of `size` bytes in which a lost or doubled part shows.
 pub fn pattern(size: usize) -> Vec<u8> {
-    (0..size).map(|at| b'a' + u8::try_from((at / 7 + at) % 26).unwrap_or(0)).collect()
+    (0..size)
+        .map(|at| b'a' + u8::try_from((at / 7 + at) % 26).unwrap_or(0))
+        .collect()
 }
 
 fn field(text: &str) -> (String, String) {
@@ -155,6 +157,9 @@ fn field(text: &str) -> (String, String) {
 }
 
 fn unescape(text: &str) -> Vec<u8> {
-    let text = text.replace("\\r", "\r").replace("\\n", "\n").replace("\\0", "\0");
+    let text = text
+        .replace("\\r", "\r")
+        .replace("\\n", "\n")
+        .replace("\\0", "\0");
     text.replace('+', " ").into_bytes()
 }

@@ -49,7 +49,10 @@ impl Wire {
     /// Takes over a connected socket.
     pub fn new(stream: TcpStream) -> Self {
         let _ = stream.set_nodelay(true);
-        Self { stream, ahead: Vec::new() }
+        Self {
+            stream,
+            ahead: Vec::new(),
+        }
     }
 
     /// Writes all of it.
@@ -131,10 +134,16 @@ impl Wire {
             block.extend_from_slice(&line[..line.len() - 2]);
         }
         block.extend_from_slice(b"\r\n\r\n");
-        Head::parse(&block).map(|head| head.headers).map_err(Ended::Malformed)
+        Head::parse(&block)
+            .map(|head| head.headers)
+            .map_err(Ended::Malformed)
     }
 
-    async fn exactly(&mut self, mut left: usize, data: &mut impl FnMut(&[u8])) -> Result<(), Ended> {
+    async fn exactly(
+        &mut self,
+        mut left: usize,
+        data: &mut impl FnMut(&[u8]),
+    ) -> Result<(), Ended> {
         while left > 0 {
             if self.ahead.is_empty() {
                 self.more().await?;
@@ -150,7 +159,9 @@ impl Wire {
     async fn until(&mut self, mark: &[u8]) -> Result<Vec<u8>, Ended> {
         let mut searched = 0;
         loop {
-            let found = self.ahead[searched..].windows(mark.len()).position(|window| window == mark);
+            let found = self.ahead[searched..]
+                .windows(mark.len())
+                .position(|window| window == mark);
             if let Some(at) = found {
                 return Ok(self.ahead.drain(..searched + at + mark.len()).collect());
             }

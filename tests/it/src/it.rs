@@ -4,4 +4,5 @@
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 #![allow(clippy::unwrap_used, reason = "tests panic")]
 
+mod layering;
 mod oracle;

@@ -112,7 +112,9 @@ impl Raw {
     /// # Errors
     /// When nothing listens there.
     pub async fn silent(port: u16) -> std::io::Result<Self> {
-        Ok(Self { wire: Wire::new(TcpStream::connect(("127.0.0.1", port)).await?) })
+        Ok(Self {
+            wire: Wire::new(TcpStream::connect(("127.0.0.1", port)).await?),
+        })
     }
 
     /// Connects and sends the preface with empty SETTINGS.
@@ -164,6 +166,11 @@ impl Raw {
         let payload = self.wire.ahead[9..9 + length].to_vec();
         self.wire.ahead.drain(..9 + length);
         let stream = u32::from_be_bytes([head[5] & 0x7f, head[6], head[7], head[8]]);
-        Some(Frame { kind: head[3], flags: head[4], stream, payload })
+        Some(Frame {
+            kind: head[3],
+            flags: head[4],
+            stream,
+            payload,
+        })
     }
 }

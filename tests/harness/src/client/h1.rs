@@ -20,7 +20,9 @@ impl Connection {
     /// # Errors
     /// When nothing listens there.
     pub async fn open(port: u16) -> std::io::Result<Self> {
-        Ok(Self { wire: Wire::new(TcpStream::connect(("127.0.0.1", port)).await?) })
+        Ok(Self {
+            wire: Wire::new(TcpStream::connect(("127.0.0.1", port)).await?),
+        })
     }
 
     /// Writes bytes as they are.
@@ -52,7 +54,11 @@ impl Connection {
             };
             if let Some(framing) = framing(&head, method, status) {
                 let body = &mut response.body;
-                match self.wire.body(framing, |data| body.extend_from_slice(data)).await {
+                match self
+                    .wire
+                    .body(framing, |data| body.extend_from_slice(data))
+                    .await
+                {
                     Ok(trailers) => response.trailers = trailers,
                     Err(error) => response.end = format!("truncated: {error}"),
                 }
@@ -138,13 +144,20 @@ pub async fn get(port: u16, path: &str) -> std::io::Result<(u16, String)> {
     let answer = timeout(Duration::from_secs(10), connection.response("GET")).await;
     let answer = answer.map_err(std::io::Error::other)?;
     let answer = answer.map_err(|ended| std::io::Error::other(ended.to_string()))?;
-    Ok((answer.status, String::from_utf8_lossy(&answer.body).into_owned()))
+    Ok((
+        answer.status,
+        String::from_utf8_lossy(&answer.body).into_owned(),
+    ))
 }
 
 fn field(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
-    out.extend(value.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')));
+    out.extend(
+        value
+            .chars()
+            .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')),
+    );
     out.extend_from_slice(b"\r\n");
 }
 
@@ -157,12 +170,17 @@ fn split(head: &Head) -> Result<(&str, u16, &str), Ended> {
 }
 
 fn framing(head: &Head, method: &str, status: u16) -> Option<Framing> {
-    if method == "HEAD" || matches!(status, 101 | 204 | 304) || (method == "CONNECT" && status == 200) {
+    if method == "HEAD"
+        || matches!(status, 101 | 204 | 304)
+        || (method == "CONNECT" && status == 200)
+    {
         return None;
     }
     if head.has_token("transfer-encoding", "chunked") {
         return Some(Framing::Chunked);
     }
-    let length = head.get("content-length").and_then(|text| text.parse().ok());
+    let length = head
+        .get("content-length")
+        .and_then(|text| text.parse().ok());
     Some(length.map_or(Framing::Eof, Framing::Length))
 }

@@ -24,14 +24,25 @@ impl Connection {
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
         let mut builder = h2::client::Builder::new();
-        builder.initial_window_size(1 << 20).initial_connection_window_size(16 << 20);
-        let (send, driver) = builder.handshake(stream).await.map_err(std::io::Error::other)?;
-        Ok(Self { send, driver: tokio::spawn(driver) })
+        builder
+            .initial_window_size(1 << 20)
+            .initial_connection_window_size(16 << 20);
+        let (send, driver) = builder
+            .handshake(stream)
+            .await
+            .map_err(std::io::Error::other)?;
+        Ok(Self {
+            send,
+            driver: tokio::spawn(driver),
+        })
     }
 
     /// Sends a request and reads the answer; how it broke off is in [`Response::end`].
     pub async fn exchange(&mut self, request: &Request) -> Response {
-        let mut response = Response { version: "HTTP/2".into(), ..Response::default() };
+        let mut response = Response {
+            version: "HTTP/2".into(),
+            ..Response::default()
+        };
         match self.attempt(request, &mut response).await {
             Ok(()) => response.end = "complete".into(),
             Err(error) => response.end = describe(&error),
@@ -64,7 +75,9 @@ impl Connection {
             let interim = std::future::poll_fn(|context| {
                 // Either an informational answer, or the final one is there.
                 match response.poll_informational(context) {
-                    std::task::Poll::Ready(Some(Ok(interim))) => std::task::Poll::Ready(Some(interim)),
+                    std::task::Poll::Ready(Some(Ok(interim))) => {
+                        std::task::Poll::Ready(Some(interim))
+                    }
                     std::task::Poll::Ready(_) => std::task::Poll::Ready(None),
                     std::task::Poll::Pending => std::task::Poll::Pending,
                 }
@@ -98,7 +111,9 @@ impl Drop for Connection {
 }
 
 fn build(request: &Request) -> (http::Request<()>, bool) {
-    let mut uri = Uri::builder().scheme("http").path_and_query(request.path.as_str());
+    let mut uri = Uri::builder()
+        .scheme("http")
+        .path_and_query(request.path.as_str());
     if !request.authority.is_empty() {
         uri = uri.authority(request.authority.as_str());
     }
@@ -126,7 +141,9 @@ async fn body(stream: &mut h2::SendStream<Bytes>, request: &Request) -> Result<(
     while !data.is_empty() {
         stream.reserve_capacity(data.len());
         let granted = std::future::poll_fn(|context| stream.poll_capacity(context)).await;
-        let Some(granted) = granted else { return Ok(()) };
+        let Some(granted) = granted else {
+            return Ok(());
+        };
         let (now, later) = data.split_at(granted?.min(data.len()));
         stream.send_data(Bytes::copy_from_slice(now), false)?;
         data = later;

@@ -19,7 +19,12 @@ pub(super) async fn serve(stream: TcpStream, server: &'static str, connection: u
             Err(Ended::Malformed(what)) => {
                 // A proxy that passed this on has let something through: it must show.
                 let end = End::Aborted(format!("malformed: {what}"));
-                log.begin(Seen { server, connection, end, ..Seen::default() });
+                log.begin(Seen {
+                    server,
+                    connection,
+                    end,
+                    ..Seen::default()
+                });
                 return;
             }
             Err(_) => return,
@@ -33,32 +38,55 @@ pub(super) async fn serve(stream: TcpStream, server: &'static str, connection: u
             ..Seen::default()
         });
         let script = script_for(&head.headers, &log);
-        if exchange(&mut wire, &head, &script, &log, entry).await.is_none() {
+        if exchange(&mut wire, &head, &script, &log, entry)
+            .await
+            .is_none()
+        {
             return;
         }
     }
 }
 
 /// One request and its answer; `None` closes the connection.
-async fn exchange(wire: &mut Wire, head: &Head, script: &Script, log: &Log, entry: Entry) -> Option<()> {
+async fn exchange(
+    wire: &mut Wire,
+    head: &Head,
+    script: &Script,
+    log: &Log,
+    entry: Entry,
+) -> Option<()> {
     if script.broken == Some(Break::AtOnce) {
         log.update(entry, |seen| seen.end = End::Ignored);
         return None;
     }
     for status in &script.interim {
         let line = format!("HTTP/1.1 {status} Interim\r\n");
-        let link = if *status == 103 { "link: </style.css>\r\n" } else { "" };
-        wire.write(format!("{line}{link}\r\n").as_bytes()).await.ok()?;
+        let link = if *status == 103 {
+            "link: </style.css>\r\n"
+        } else {
+            ""
+        };
+        wire.write(format!("{line}{link}\r\n").as_bytes())
+            .await
+            .ok()?;
     }
     if script.early {
         log.update(entry, |seen| seen.end = End::Ignored);
         answer(wire, head, script, script.body.clone()).await?;
         let _ = request_body(wire, head, log, entry).await;
-        return if script.close || script.hangup { None } else { Some(()) };
+        return if script.close || script.hangup {
+            None
+        } else {
+            Some(())
+        };
     }
     request_body(wire, head, log, entry).await?;
     tokio::time::sleep(script.delay).await;
-    let body = if script.echo { log.body_of(entry) } else { script.body.clone() };
+    let body = if script.echo {
+        log.body_of(entry)
+    } else {
+        script.body.clone()
+    };
     answer(wire, head, script, body).await
 }
 
@@ -66,10 +94,16 @@ async fn request_body(wire: &mut Wire, head: &Head, log: &Log, entry: Entry) -> 
     let framing = if head.has_token("transfer-encoding", "chunked") {
         Framing::Chunked
     } else {
-        Framing::Length(head.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0))
+        Framing::Length(
+            head.get("content-length")
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(0),
+        )
     };
     let result = wire
-        .body(framing, |data| log.update(entry, |seen| seen.body.extend_from_slice(data)))
+        .body(framing, |data| {
+            log.update(entry, |seen| seen.body.extend_from_slice(data))
+        })
         .await;
     log.update(entry, |seen| match &result {
         Ok(trailers) => {
@@ -112,12 +146,23 @@ async fn answer(wire: &mut Wire, head: &Head, script: &Script, body: Vec<u8>) ->
             wire.write(&end).await.ok()?;
         }
     }
-    if script.close || script.hangup || script.eof { None } else { Some(()) }
+    if script.close || script.hangup || script.eof {
+        None
+    } else {
+        Some(())
+    }
 }
 
 fn status_and_headers(script: &Script, body: &[u8]) -> Vec<u8> {
-    let reason = http::StatusCode::from_u16(script.status).ok().and_then(|s| s.canonical_reason());
-    let mut out = format!("HTTP/1.1 {} {}\r\n", script.status, reason.unwrap_or("Custom")).into_bytes();
+    let reason = http::StatusCode::from_u16(script.status)
+        .ok()
+        .and_then(|s| s.canonical_reason());
+    let mut out = format!(
+        "HTTP/1.1 {} {}\r\n",
+        script.status,
+        reason.unwrap_or("Custom")
+    )
+    .into_bytes();
     let mut headers: Headers = Vec::new();
     if script.in_chunks() {
         headers.push(("Transfer-Encoding".into(), "chunked".into()));

@@ -16,9 +16,13 @@ use crate::script::{Break, Script};
 
 pub(super) async fn serve(stream: TcpStream, server: &'static str, connection: u64, log: Arc<Log>) {
     let mut builder = h2::server::Builder::new();
-    builder.initial_window_size(1 << 20).initial_connection_window_size(16 << 20);
+    builder
+        .initial_window_size(1 << 20)
+        .initial_connection_window_size(16 << 20);
     builder.max_concurrent_streams(1000);
-    let Ok(mut conn) = builder.handshake::<_, Bytes>(stream).await else { return };
+    let Ok(mut conn) = builder.handshake::<_, Bytes>(stream).await else {
+        return;
+    };
     let mut streams = JoinSet::new();
     loop {
         tokio::select! {
@@ -82,7 +86,11 @@ async fn exchange(
         read(body, &log, entry).await;
         tokio::time::sleep(script.delay).await;
     }
-    let data = if script.echo { log.body_of(entry) } else { script.body.clone() };
+    let data = if script.echo {
+        log.body_of(entry)
+    } else {
+        script.body.clone()
+    };
     answer(respond, &script, parts.method.as_str(), data).await;
     (script.close || script.hangup).then_some(Close)
 }
@@ -107,7 +115,11 @@ async fn read(mut body: RecvStream, log: &Log, entry: Entry) {
 }
 
 fn aborted(error: &h2::Error) -> End {
-    End::Aborted(error.reason().map_or("closed".into(), |reason| format!("{reason:?}")))
+    End::Aborted(
+        error
+            .reason()
+            .map_or("closed".into(), |reason| format!("{reason:?}")),
+    )
 }
 
 async fn answer(mut respond: SendResponse<Bytes>, script: &Script, method: &str, body: Vec<u8>) {
@@ -125,7 +137,9 @@ async fn answer(mut respond: SendResponse<Bytes>, script: &Script, method: &str,
     let has_body = script.has_body(method);
     let empty = !has_body || (body.is_empty() && script.trailers.is_empty());
     let only_head = empty && script.broken.is_none();
-    let Ok(mut stream) = respond.send_response(response, only_head) else { return };
+    let Ok(mut stream) = respond.send_response(response, only_head) else {
+        return;
+    };
     if only_head {
         return;
     }
@@ -154,7 +168,10 @@ async fn send(stream: &mut SendStream<Bytes>, mut data: &[u8]) {
         let granted = std::future::poll_fn(|context| stream.poll_capacity(context)).await;
         let Some(Ok(granted)) = granted else { return };
         let (now, later) = data.split_at(granted.min(data.len()));
-        if stream.send_data(Bytes::copy_from_slice(now), false).is_err() {
+        if stream
+            .send_data(Bytes::copy_from_slice(now), false)
+            .is_err()
+        {
             return;
         }
         data = later;

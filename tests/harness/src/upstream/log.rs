@@ -77,7 +77,13 @@ impl Log {
 
     /// Waits (a little) until no request is still coming, and takes the record.
     pub async fn take(&self) -> Vec<Seen> {
-        let settled = || self.seen.lock().unwrap().iter().all(|seen| seen.end != End::Open);
+        let settled = || {
+            self.seen
+                .lock()
+                .unwrap()
+                .iter()
+                .all(|seen| seen.end != End::Open)
+        };
         wait::until(Duration::from_millis(300), settled).await;
         self.attempts.lock().unwrap().clear();
         let mut seen = self.seen.lock().unwrap();
@@ -99,7 +105,10 @@ impl Log {
     pub(super) fn begin(&self, request: Seen) -> Entry {
         let mut seen = self.seen.lock().unwrap();
         seen.push(request);
-        Entry { index: seen.len() - 1, epoch: self.epoch.load(Ordering::SeqCst) }
+        Entry {
+            index: seen.len() - 1,
+            epoch: self.epoch.load(Ordering::SeqCst),
+        }
     }
 
     /// Changes an entry, unless it was taken meanwhile.

@@ -36,7 +36,9 @@ impl Upstream {
         let mut ports = Vec::new();
         for name in names {
             // Not an ephemeral port: those of closed connections would come back.
-            let listener = TcpListener::bind(("127.0.0.1", crate::ports::free())).await.unwrap();
+            let listener = TcpListener::bind(("127.0.0.1", crate::ports::free()))
+                .await
+                .unwrap();
             ports.push(listener.local_addr().unwrap().port());
             tasks.spawn(accept(listener, name, Arc::clone(&log)));
         }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::fields::own_address;
+
 /// What each comparison's access log has; `mod.rs` says which fields are not compared exactly.
 const LOG_FIELDS: &str = r#"
 protocol: "%PROTOCOL%"
@@ -96,7 +98,9 @@ impl Listener {
     /// A virtual host `all` for every domain with these routes.
     pub fn route_list(self, yaml: &str) -> Self {
         let routes = indent(yaml, 2);
-        self.routes(&format!("virtual_hosts:\n- name: all\n  domains: [\"*\"]\n  routes:\n{routes}"))
+        self.routes(&format!(
+            "virtual_hosts:\n- name: all\n  domains: [\"*\"]\n  routes:\n{routes}"
+        ))
     }
 
     /// Network filters instead of the HTTP connection manager.
@@ -106,7 +110,10 @@ impl Listener {
     }
 
     fn render(&self) -> String {
-        let filters = self.network_filters.clone().unwrap_or_else(|| self.connection_manager());
+        let filters = self
+            .network_filters
+            .clone()
+            .unwrap_or_else(|| self.connection_manager());
         let head = format!(
             "- name: {name}\n  address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{{name}}}}}}}}}\n  filter_chains:\n  - filters:\n",
             name = self.name
@@ -115,7 +122,10 @@ impl Listener {
     }
 
     fn connection_manager(&self) -> String {
-        let fields = indent(&format!("{}\n{}", indent(LOG_FIELDS, 0), self.log_fields), 12);
+        let fields = indent(
+            &format!("{}\n{}", indent(LOG_FIELDS, 0), self.log_fields),
+            12,
+        );
         let access_log = format!(
             "- name: envoy.access_loggers.file\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog\n    path: \"{{{{log}}}}\"\n    log_format:\n      json_format:\n{}",
             indent(&fields, 8)
@@ -168,7 +178,11 @@ impl Bootstrap {
 
     /// As [`Bootstrap::cluster`], and HTTP/2.
     pub fn cluster_h2(self, name: &str, port: &str, yaml: &str) -> Self {
-        self.cluster(name, port, &format!("{}\n{}", indent(yaml, 0), indent(HTTP2, 0)))
+        self.cluster(
+            name,
+            port,
+            &format!("{}\n{}", indent(yaml, 0), indent(HTTP2, 0)),
+        )
     }
 
     /// Adds clusters as they are written.
@@ -194,6 +208,7 @@ impl Bootstrap {
         for (name, port) in ports {
             text = text.replace(&format!("{{{{{name}}}}}"), &port.to_string());
         }
+        text = text.replace("{{self}}", own_address());
         text.replace("{{log}}", &log.display().to_string())
     }
 }
@@ -201,8 +216,12 @@ impl Bootstrap {
 /// Takes the indentation that all lines have, and gives each `columns`.
 pub fn indent(text: &str, columns: usize) -> String {
     let lines = || text.lines().filter(|line| !line.trim().is_empty());
-    let common = lines().map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
-    let lines: Vec<String> =
-        lines().map(|line| format!("{}{}", " ".repeat(columns), &line[common..])).collect();
+    let common = lines()
+        .map(|line| line.len() - line.trim_start().len())
+        .min()
+        .unwrap_or(0);
+    let lines: Vec<String> = lines()
+        .map(|line| format!("{}{}", " ".repeat(columns), &line[common..]))
+        .collect();
     lines.join("\n")
 }

@@ -133,7 +133,9 @@ impl Case {
     /// What the upstream does: see [`script`].
     pub fn script(self, text: &str) -> Self {
         // Typing errors show here, not as an upstream that hangs up.
-        text.split('|').enumerate().for_each(|(attempt, _)| drop(script::Script::parse(text, attempt)));
+        text.split('|')
+            .enumerate()
+            .for_each(|(attempt, _)| drop(script::Script::parse(text, attempt)));
         self.h("x-script", text)
     }
 

@@ -32,11 +32,19 @@ pub async fn over_h1(case: &Case, port: u16, names: &Names, out: &mut Fields) {
         sleep(cancel).await;
         return;
     }
-    let limit = if matches!(case.send, Send::Raw(_)) { RAW_LIMIT } else { LIMIT };
+    let limit = if matches!(case.send, Send::Raw(_)) {
+        RAW_LIMIT
+    } else {
+        LIMIT
+    };
     let mut open = true;
     let mut announced = false;
     for number in 0..case.responses {
-        let prefix = if number == 0 { String::new() } else { format!("{number}.") };
+        let prefix = if number == 0 {
+            String::new()
+        } else {
+            format!("{number}.")
+        };
         match timeout(limit, connection.response(&case.method)).await {
             Err(_) => return put(out, &format!("{prefix}end"), "no answer in time"),
             Ok(Err(ended)) => {
@@ -45,7 +53,9 @@ pub async fn over_h1(case: &Case, port: u16, names: &Names, out: &mut Fields) {
                 break;
             }
             Ok(Ok(response)) => {
-                announced = response.get("connection").is_some_and(|value| value.contains("close"));
+                announced = response
+                    .get("connection")
+                    .is_some_and(|value| value.contains("close"));
                 open = response.end == "complete" && response.status != 101;
                 fields::response(out, &prefix, &response, names);
             }
@@ -63,7 +73,9 @@ pub async fn over_h1(case: &Case, port: u16, names: &Names, out: &mut Fields) {
 
 /// Sends the request over HTTP/2 and notes what comes back.
 pub async fn over_h2(case: &Case, port: u16, names: &Names, out: &mut Fields) {
-    let Send::Built(request) = &case.send else { panic!("{}: bytes are for HTTP/1.1", case.name) };
+    let Send::Built(request) = &case.send else {
+        panic!("{}: bytes are for HTTP/1.1", case.name)
+    };
     let start = Instant::now();
     let mut connection = match h2c::Connection::open(port).await {
         Ok(connection) => connection,
@@ -78,17 +90,32 @@ pub async fn over_h2(case: &Case, port: u16, names: &Names, out: &mut Fields) {
         sleep(Duration::from_millis(10)).await;
         return;
     };
-    let response = Response { version: "HTTP/2".into(), ..response };
+    let response = Response {
+        version: "HTTP/2".into(),
+        ..response
+    };
     fields::response(out, "", &response, names);
     took(case, start, out);
-    put(out, "connection", if connection.is_open().await { "open" } else { "closed" });
+    put(
+        out,
+        "connection",
+        if connection.is_open().await {
+            "open"
+        } else {
+            "closed"
+        },
+    );
 }
 
 fn took(case: &Case, start: Instant, out: &mut Fields) {
     let Some(range) = &case.took else { return };
     let took = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     // Equal when both are in the range; else the number tells.
-    let text = if range.contains(&took) { "in time".into() } else { format!("{took} ms") };
+    let text = if range.contains(&took) {
+        "in time".into()
+    } else {
+        format!("{took} ms")
+    };
     put(out, "took", &text);
 }
 

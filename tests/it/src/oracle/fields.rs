@@ -1,6 +1,8 @@
 //! What an exchange showed, as named texts that can be compared.
 
 use std::collections::BTreeMap;
+use std::net::UdpSocket;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use tandem_harness::Headers;
@@ -16,7 +18,8 @@ pub struct Names(pub Vec<(u16, String)>);
 impl Names {
     /// Puts names in the place of what differs between runs.
     pub fn clean(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        // For a client on the loopback Envoy names the machine's own address.
+        let mut text = text.replace(own_address(), "127.0.0.1");
         for (port, name) in &self.0 {
             text = text.replace(&format!(":{port}"), &format!(":<{name}>"));
             text = text.replace(&format!("port={port}"), &format!("port=<{name}>"));
@@ -36,6 +39,19 @@ impl Names {
     }
 }
 
+/// The machine's address that is not the loopback's, if it has one.
+pub fn own_address() -> &'static str {
+    static ADDRESS: OnceLock<String> = OnceLock::new();
+    ADDRESS.get_or_init(|| {
+        // Connecting a datagram socket sends nothing; it only chooses an address.
+        let chosen = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+            socket.connect("192.0.2.200:9")?;
+            socket.local_addr()
+        });
+        chosen.map_or("127.0.0.1".into(), |address| address.ip().to_string())
+    })
+}
+
 /// Adds an answer under `prefix`.
 pub fn response(fields: &mut Fields, prefix: &str, response: &Response, names: &Names) {
     let mut put = |name: &str, value: String| {
@@ -48,8 +64,18 @@ pub fn response(fields: &mut Fields, prefix: &str, response: &Response, names: &
         put("interim", format!("{:?}", response.interim));
     }
     put("body", names.clean(&brief(&response.body)));
-    headers(fields, &format!("{prefix}header."), &response.headers, names);
-    headers(fields, &format!("{prefix}trailer."), &response.trailers, names);
+    headers(
+        fields,
+        &format!("{prefix}header."),
+        &response.headers,
+        names,
+    );
+    headers(
+        fields,
+        &format!("{prefix}trailer."),
+        &response.trailers,
+        names,
+    );
 }
 
 /// Adds what the upstream saw under `prefix`.
@@ -74,7 +100,9 @@ pub fn log_line(fields: &mut Fields, prefix: &str, line: &str, names: &Names) {
     };
     for (name, value) in entries {
         let text = match name.as_str() {
-            "duration" | "service_time" | "timing" if value.is_number() || value.is_string() => "<ms>".into(),
+            "duration" | "service_time" | "timing" if value.is_number() || value.is_string() => {
+                "<ms>".into()
+            }
             "start" => shape(value.as_str().unwrap_or_default()),
             "request_id" => normal("x-request-id", value.as_str().unwrap_or("null")),
             _ => value.to_string(),
@@ -96,11 +124,13 @@ fn headers(fields: &mut Fields, prefix: &str, headers: &Headers, names: &Names) 
 fn normal(name: &str, value: &str) -> String {
     match name.to_ascii_lowercase().as_str() {
         "date" => shape(value),
-        "x-envoy-upstream-service-time" => shape(value.trim_end_matches(|c: char| c.is_ascii_digit())) + "<ms>",
+        "x-envoy-upstream-service-time" => {
+            shape(value.trim_end_matches(|c: char| c.is_ascii_digit())) + "<ms>"
+        }
         // Counts down while a request waits to be tried again.
-        "x-envoy-expected-rq-timeout-ms" => value
-            .parse::<u64>()
-            .map_or(value.to_owned(), |time| format!("about {}", time.div_ceil(100) * 100)),
+        "x-envoy-expected-rq-timeout-ms" => value.parse::<u64>().map_or(value.to_owned(), |time| {
+            format!("about {}", time.div_ceil(100) * 100)
+        }),
         _ if is_uuid(value) => "<uuid>".into(),
         _ => value.to_owned(),
     }
@@ -127,6 +157,8 @@ fn brief(body: &[u8]) -> String {
     if body.len() <= 300 {
         return text;
     }
-    let sum = body.iter().fold(0_u64, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let sum = body.iter().fold(0_u64, |sum, &byte| {
+        sum.wrapping_mul(31).wrapping_add(byte.into())
+    });
     format!("{} bytes, sum {sum:x}", body.len())
 }

@@ -21,7 +21,10 @@ use super::{compare, exchange};
 pub async fn check(group: &str, bootstrap: Bootstrap, cases: Vec<Case>) {
     let cases: Vec<Case> = cases.into_iter().flat_map(expand).collect();
     let cases: Vec<Case> = match std::env::var("TANDEM_ORACLE_CASE") {
-        Ok(only) => cases.into_iter().filter(|case| case.name.contains(&only)).collect(),
+        Ok(only) => cases
+            .into_iter()
+            .filter(|case| case.name.contains(&only))
+            .collect(),
         Err(_) => cases,
     };
     let subject = match std::env::var("TANDEM_ORACLE_SUBJECT").as_deref() {
@@ -41,7 +44,11 @@ pub async fn check(group: &str, bootstrap: Bootstrap, cases: Vec<Case>) {
 
 /// A case for each protocol.
 fn expand(case: Case) -> Vec<Case> {
-    let over = |wire, suffix| Case { name: format!("{} [{suffix}]", case.name), wire, ..case.clone() };
+    let over = |wire, suffix| Case {
+        name: format!("{} [{suffix}]", case.name),
+        wire,
+        ..case.clone()
+    };
     match case.wire {
         Wire::Both => vec![over(Wire::H1, "h1"), over(Wire::H2, "h2")],
         Wire::H1 => vec![over(Wire::H1, "h1")],
@@ -53,15 +60,31 @@ async fn side(kind: Kind, bootstrap: &Bootstrap, cases: &[Case]) -> Result<Vec<F
     let folder = TempDir::new().map_err(|error| error.to_string())?;
     let log = folder.path().join("access.log");
     let upstream = Upstream::start(&["up", "up2"]).await;
-    let mut named: BTreeMap<&str, u16> = bootstrap.listener_names().map(|name| (name, ports::free())).collect();
+    let mut named: BTreeMap<&str, u16> = bootstrap
+        .listener_names()
+        .map(|name| (name, ports::free()))
+        .collect();
     named.insert("admin", ports::free());
     named.insert("dead", ports::free());
     named.insert("up", upstream.ports()[0]);
     named.insert("up2", upstream.ports()[1]);
     let text = bootstrap.render(&named, &log);
     let proxy = Proxy::start(kind, &text, named["admin"]).await?;
-    let names = Names(named.iter().map(|(name, port)| (*port, (*name).to_owned())).collect());
-    let mut side = Side { named, names, upstream, log: LogFile { path: &log, read: 0 } };
+    let names = Names(
+        named
+            .iter()
+            .map(|(name, port)| (*port, (*name).to_owned()))
+            .collect(),
+    );
+    let mut side = Side {
+        named,
+        names,
+        upstream,
+        log: LogFile {
+            path: &log,
+            read: 0,
+        },
+    };
     let mut all = Vec::new();
     for case in cases {
         all.push(side.run(case).await);
@@ -112,7 +135,12 @@ impl Side<'_> {
         seen.retain(|seen| !case.racy || seen.end == End::Complete);
         fields.insert("upstream.count".into(), seen.len().to_string());
         for (number, seen) in seen.iter().enumerate() {
-            fields::seen(&mut fields, &format!("upstream.{number}."), seen, &self.names);
+            fields::seen(
+                &mut fields,
+                &format!("upstream.{number}."),
+                seen,
+                &self.names,
+            );
         }
         let lines = self.log.next(case.responses).await;
         fields.insert("log.count".into(), lines.len().to_string());
@@ -120,7 +148,8 @@ impl Side<'_> {
             fields::log_line(&mut fields, &format!("log.{number}."), line, &self.names);
         }
         if case.racy {
-            fields.retain(|name, _| !name.ends_with("upstream_host") && !name.ends_with("bytes_in"));
+            fields
+                .retain(|name, _| !name.ends_with("upstream_host") && !name.ends_with("bytes_in"));
         }
         fields
     }
@@ -133,7 +162,13 @@ impl Side<'_> {
                 *text = text.replace(&format!("{{{{{name}}}}}"), &port.to_string());
             }
         };
-        if let Send::Built(Request { path, authority, headers, .. }) = &mut case.send {
+        if let Send::Built(Request {
+            path,
+            authority,
+            headers,
+            ..
+        }) = &mut case.send
+        {
             fill(path);
             fill(authority);
             headers.iter_mut().for_each(|(_, value)| fill(value));
@@ -153,7 +188,10 @@ impl LogFile<'_> {
     async fn next(&mut self, count: usize) -> Vec<String> {
         let read = || {
             let bytes = std::fs::read(self.path).unwrap_or_default();
-            let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+            let whole = bytes
+                .iter()
+                .rposition(|&byte| byte == b'\n')
+                .map_or(0, |at| at + 1);
             let new = String::from_utf8_lossy(&bytes[self.read.min(whole)..whole]).into_owned();
             let lines = new.lines().filter(|line| !line.contains("/__probe"));
             (whole, lines.map(str::to_owned).collect::<Vec<_>>())

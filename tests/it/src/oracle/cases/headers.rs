@@ -12,7 +12,10 @@ const OPERATORS: &[(&str, &str)] = &[
     ("local-address", "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%"),
     ("local-port", "%DOWNSTREAM_LOCAL_PORT%"),
     ("req", "%REQ(x-given)%"),
-    ("req-pseudo", "%REQ(:path)% %REQ(:method)% %REQ(:authority)% %REQ(:scheme)%"),
+    (
+        "req-pseudo",
+        "%REQ(:path)% %REQ(:method)% %REQ(:authority)% %REQ(:scheme)%",
+    ),
     ("req-or", "%REQ(x-absent?x-given)%"),
     ("req-absent", "%REQ(x-absent)%"),
     ("req-long", "%REQ(x-given):3%"),
@@ -132,31 +135,54 @@ fn cases() -> Vec<Case> {
     let removed = "200 header=x-drop-route:1 header=x-drop-host:1 header=x-drop-config:1 header=x-stays:1 header=x-order:up header=x-over:up header=x-drop-weighted:1";
     let actions = "200 header=x-append:up header=x-absent:up header=x-set:up header=x-set:up2 header=x-exists:up";
     let sent = |case: Case| {
-        ["x-append", "x-absent", "x-set", "x-exists", "x-old"].iter().fold(case, |case, name| case.h(name, "client"))
+        ["x-append", "x-absent", "x-set", "x-exists", "x-old"]
+            .iter()
+            .fold(case, |case, name| case.h(name, "client"))
     };
     let removing = |case: Case| {
-        ["route", "host", "config", "weighted"].iter().fold(case, |case, level| case.h(&format!("x-remove-{level}"), "1"))
+        ["route", "host", "config", "weighted"]
+            .iter()
+            .fold(case, |case, level| {
+                case.h(&format!("x-remove-{level}"), "1")
+            })
     };
     vec![
         removing(at("each level", "/levels")).script(removed),
-        removing(at("each level, with the client's own", "/levels")).script(removed).h("x-order", "client").h("x-over", "client"),
+        removing(at("each level, with the client's own", "/levels"))
+            .script(removed)
+            .h("x-order", "client")
+            .h("x-over", "client"),
         at("actions on absent headers", "/actions"),
         sent(at("actions on present headers", "/actions")).script(actions),
         sent(sent(at("actions on headers given twice", "/actions"))).script(actions),
-        at("removal", "/remove").h("x-a", "1").h("user-agent", "me").script("200 header=x-b:1 header=server:mine"),
+        at("removal", "/remove")
+            .h("x-a", "1")
+            .h("user-agent", "me")
+            .script("200 header=x-b:1 header=server:mine"),
         at("on a direct response", "/direct"),
         removing(at("of a weighted cluster", "/weighted")).script(removed),
         at("on a local reply", "/dead"),
         at("to HTTP/2", "/h2"),
-        at("operators", "/operators/x?y=1").h("x-given", "given").script("204 header=x-up:fromup"),
+        at("operators", "/operators/x?y=1")
+            .h("x-given", "given")
+            .script("204 header=x-up:fromup"),
         at("operators without their headers", "/operators").script("200"),
-        at("operators with a header given twice", "/operators").h("x-given", "one").h("x-given", "two"),
+        at("operators with a header given twice", "/operators")
+            .h("x-given", "one")
+            .h("x-given", "two"),
         post("operators for POST", "any.test", "/operators", b"body").h("x-given", "given"),
-        at("the server of the upstream", "/operators").script("200 header=server:mine header=date:Sat,+01+Jan+2000+00:00:00+GMT"),
-        at("a header in odd case from the upstream", "/operators").script("200 header=X-OdD-CaSe:1"),
-        at("an odd case to the upstream", "/operators").h("X-OdD-CaSe", "1").h1(),
-        at("set-cookie twice", "/operators").script("200 header=set-cookie:a=1 header=set-cookie:b=2"),
-        at("cookies", "/operators").h("cookie", "a=1").h("cookie", "b=2"),
+        at("the server of the upstream", "/operators")
+            .script("200 header=server:mine header=date:Sat,+01+Jan+2000+00:00:00+GMT"),
+        at("a header in odd case from the upstream", "/operators")
+            .script("200 header=X-OdD-CaSe:1"),
+        at("an odd case to the upstream", "/operators")
+            .h("X-OdD-CaSe", "1")
+            .h1(),
+        at("set-cookie twice", "/operators")
+            .script("200 header=set-cookie:a=1 header=set-cookie:b=2"),
+        at("cookies", "/operators")
+            .h("cookie", "a=1")
+            .h("cookie", "b=2"),
         at("a value with a comma and spaces", "/operators").h("x-given", "a,  b ,c"),
         at("an empty value", "/operators").h("x-given", ""),
         at("a value of UTF-8", "/operators").h("x-given", "\u{c3}\u{a4}"),
@@ -166,8 +192,13 @@ fn cases() -> Vec<Case> {
 #[tokio::test]
 async fn headers() {
     let first = listener("main").routes(&most_specific_last());
-    let wins = format!("most_specific_header_mutations_wins: true\n{}", most_specific_last());
-    let bootstrap = bootstrap().listener(first).listener(listener("wins").routes(&wins));
+    let wins = format!(
+        "most_specific_header_mutations_wins: true\n{}",
+        most_specific_last()
+    );
+    let bootstrap = bootstrap()
+        .listener(first)
+        .listener(listener("wins").routes(&wins));
     let mut all = cases();
     all.extend(cases().into_iter().take(2).map(|mut case| {
         case.name.push_str(", the most specific wins");

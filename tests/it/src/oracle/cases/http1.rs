@@ -72,73 +72,251 @@ const FIELDS: &[(&str, &str)] = &[
 const FRAMINGS: &[(&str, &str, &str)] = &[
     ("content-length", "Content-Length: 2", "ab"),
     ("content-length nought", "Content-Length: 0", ""),
-    ("the same content-length twice", "Content-Length: 2\r\nContent-Length: 2", "ab"),
-    ("two content-lengths", "Content-Length: 2\r\nContent-Length: 3", "abc"),
-    ("a list of the same content-lengths", "Content-Length: 2, 2", "ab"),
+    (
+        "the same content-length twice",
+        "Content-Length: 2\r\nContent-Length: 2",
+        "ab",
+    ),
+    (
+        "two content-lengths",
+        "Content-Length: 2\r\nContent-Length: 3",
+        "abc",
+    ),
+    (
+        "a list of the same content-lengths",
+        "Content-Length: 2, 2",
+        "ab",
+    ),
     ("a list of content-lengths", "Content-Length: 2, 3", "abc"),
     ("a negative content-length", "Content-Length: -1", ""),
     ("a content-length with a sign", "Content-Length: +2", "ab"),
-    ("a content-length in hexadecimal", "Content-Length: 0x2", "ab"),
+    (
+        "a content-length in hexadecimal",
+        "Content-Length: 0x2",
+        "ab",
+    ),
     ("a content-length with a point", "Content-Length: 2.0", "ab"),
     ("a content-length with a word", "Content-Length: two", "ab"),
     ("an empty content-length", "Content-Length:", ""),
-    ("a content-length with noughts before", "Content-Length: 002", "ab"),
-    ("a content-length with a space inside", "Content-Length: 1 2", "ab"),
-    ("a content-length that is too large", "Content-Length: 99999999999999999999", "ab"),
-    ("a content-length of 2^64", "Content-Length: 18446744073709551616", "ab"),
+    (
+        "a content-length with noughts before",
+        "Content-Length: 002",
+        "ab",
+    ),
+    (
+        "a content-length with a space inside",
+        "Content-Length: 1 2",
+        "ab",
+    ),
+    (
+        "a content-length that is too large",
+        "Content-Length: 99999999999999999999",
+        "ab",
+    ),
+    (
+        "a content-length of 2^64",
+        "Content-Length: 18446744073709551616",
+        "ab",
+    ),
     ("a body shorter than said", "Content-Length: 5", "ab"),
-    ("chunks", "Transfer-Encoding: chunked", "2\r\nab\r\n0\r\n\r\n"),
-    ("chunks and content-length", "Transfer-Encoding: chunked\r\nContent-Length: 2", "2\r\nab\r\n0\r\n\r\n"),
-    ("content-length and chunks", "Content-Length: 5\r\nTransfer-Encoding: chunked", "0\r\n\r\n"),
-    ("chunked in capitals", "Transfer-Encoding: Chunked", "2\r\nab\r\n0\r\n\r\n"),
-    ("chunked twice", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "2\r\nab\r\n0\r\n\r\n"),
-    ("chunked, chunked", "Transfer-Encoding: chunked, chunked", "2\r\nab\r\n0\r\n\r\n"),
-    ("chunked, identity", "Transfer-Encoding: chunked, identity", "2\r\nab\r\n0\r\n\r\n"),
+    (
+        "chunks",
+        "Transfer-Encoding: chunked",
+        "2\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "chunks and content-length",
+        "Transfer-Encoding: chunked\r\nContent-Length: 2",
+        "2\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "content-length and chunks",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "0\r\n\r\n",
+    ),
+    (
+        "chunked in capitals",
+        "Transfer-Encoding: Chunked",
+        "2\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "chunked twice",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "2\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "chunked, chunked",
+        "Transfer-Encoding: chunked, chunked",
+        "2\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "chunked, identity",
+        "Transfer-Encoding: chunked, identity",
+        "2\r\nab\r\n0\r\n\r\n",
+    ),
     ("identity", "Transfer-Encoding: identity", ""),
-    ("identity and content-length", "Transfer-Encoding: identity\r\nContent-Length: 2", "ab"),
-    ("gzip, chunked", "Transfer-Encoding: gzip, chunked", "2\r\nab\r\n0\r\n\r\n"),
+    (
+        "identity and content-length",
+        "Transfer-Encoding: identity\r\nContent-Length: 2",
+        "ab",
+    ),
+    (
+        "gzip, chunked",
+        "Transfer-Encoding: gzip, chunked",
+        "2\r\nab\r\n0\r\n\r\n",
+    ),
     ("gzip", "Transfer-Encoding: gzip", "ab"),
-    ("xchunked", "Transfer-Encoding: xchunked", "2\r\nab\r\n0\r\n\r\n"),
-    ("chunked with a vertical tab", "Transfer-Encoding: \x0bchunked", "2\r\nab\r\n0\r\n\r\n"),
-    ("chunked with a space before the colon", "Transfer-Encoding : chunked", "2\r\nab\r\n0\r\n\r\n"),
+    (
+        "xchunked",
+        "Transfer-Encoding: xchunked",
+        "2\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "chunked with a vertical tab",
+        "Transfer-Encoding: \x0bchunked",
+        "2\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "chunked with a space before the colon",
+        "Transfer-Encoding : chunked",
+        "2\r\nab\r\n0\r\n\r\n",
+    ),
     ("an empty transfer-encoding", "Transfer-Encoding:", ""),
-    ("chunked folded", "Transfer-Encoding:\r\n chunked", "2\r\nab\r\n0\r\n\r\n"),
-    ("a chunk size in capitals", "Transfer-Encoding: chunked", "A\r\n0123456789\r\n0\r\n\r\n"),
-    ("a chunk size with noughts", "Transfer-Encoding: chunked", "002\r\nab\r\n000\r\n\r\n"),
-    ("a chunk size that is none", "Transfer-Encoding: chunked", "xyz\r\nab\r\n0\r\n\r\n"),
-    ("a negative chunk size", "Transfer-Encoding: chunked", "-1\r\nab\r\n0\r\n\r\n"),
-    ("a chunk size with 0x", "Transfer-Encoding: chunked", "0x2\r\nab\r\n0\r\n\r\n"),
-    ("a chunk size with a space", "Transfer-Encoding: chunked", "2 \r\nab\r\n0\r\n\r\n"),
-    ("a chunk size that overflows", "Transfer-Encoding: chunked", "fffffffffffffffff\r\nab\r\n0\r\n\r\n"),
-    ("an empty chunk size", "Transfer-Encoding: chunked", "\r\nab\r\n0\r\n\r\n"),
-    ("a chunk that is longer than said", "Transfer-Encoding: chunked", "2\r\nabc\r\n0\r\n\r\n"),
-    ("a chunk that is shorter than said", "Transfer-Encoding: chunked", "3\r\nab\r\n0\r\n\r\n"),
-    ("a chunk extension", "Transfer-Encoding: chunked", "2;x=y\r\nab\r\n0\r\n\r\n"),
-    ("a chunk extension in quotes", "Transfer-Encoding: chunked", "2;x=\"y z\"\r\nab\r\n0\r\n\r\n"),
-    ("a chunk extension with a bare LF", "Transfer-Encoding: chunked", "2;x\nab\r\n0\r\n\r\n"),
-    ("a chunk ended by LF", "Transfer-Encoding: chunked", "2\nab\n0\n\n"),
-    ("a chunk ended by CR", "Transfer-Encoding: chunked", "2\rab\r0\r\r"),
-    ("no last chunk's end", "Transfer-Encoding: chunked", "2\r\nab\r\n0\r\n"),
-    ("trailers", "Transfer-Encoding: chunked", "2\r\nab\r\n0\r\nx-t: 1\r\n\r\n"),
-    ("a malformed trailer", "Transfer-Encoding: chunked", "2\r\nab\r\n0\r\nx-t\r\n\r\n"),
-    ("a trailer that is a length", "Transfer-Encoding: chunked", "2\r\nab\r\n0\r\nContent-Length: 9\r\n\r\n"),
+    (
+        "chunked folded",
+        "Transfer-Encoding:\r\n chunked",
+        "2\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "a chunk size in capitals",
+        "Transfer-Encoding: chunked",
+        "A\r\n0123456789\r\n0\r\n\r\n",
+    ),
+    (
+        "a chunk size with noughts",
+        "Transfer-Encoding: chunked",
+        "002\r\nab\r\n000\r\n\r\n",
+    ),
+    (
+        "a chunk size that is none",
+        "Transfer-Encoding: chunked",
+        "xyz\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "a negative chunk size",
+        "Transfer-Encoding: chunked",
+        "-1\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "a chunk size with 0x",
+        "Transfer-Encoding: chunked",
+        "0x2\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "a chunk size with a space",
+        "Transfer-Encoding: chunked",
+        "2 \r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "a chunk size that overflows",
+        "Transfer-Encoding: chunked",
+        "fffffffffffffffff\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "an empty chunk size",
+        "Transfer-Encoding: chunked",
+        "\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "a chunk that is longer than said",
+        "Transfer-Encoding: chunked",
+        "2\r\nabc\r\n0\r\n\r\n",
+    ),
+    (
+        "a chunk that is shorter than said",
+        "Transfer-Encoding: chunked",
+        "3\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "a chunk extension",
+        "Transfer-Encoding: chunked",
+        "2;x=y\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "a chunk extension in quotes",
+        "Transfer-Encoding: chunked",
+        "2;x=\"y z\"\r\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "a chunk extension with a bare LF",
+        "Transfer-Encoding: chunked",
+        "2;x\nab\r\n0\r\n\r\n",
+    ),
+    (
+        "a chunk ended by LF",
+        "Transfer-Encoding: chunked",
+        "2\nab\n0\n\n",
+    ),
+    (
+        "a chunk ended by CR",
+        "Transfer-Encoding: chunked",
+        "2\rab\r0\r\r",
+    ),
+    (
+        "no last chunk's end",
+        "Transfer-Encoding: chunked",
+        "2\r\nab\r\n0\r\n",
+    ),
+    (
+        "trailers",
+        "Transfer-Encoding: chunked",
+        "2\r\nab\r\n0\r\nx-t: 1\r\n\r\n",
+    ),
+    (
+        "a malformed trailer",
+        "Transfer-Encoding: chunked",
+        "2\r\nab\r\n0\r\nx-t\r\n\r\n",
+    ),
+    (
+        "a trailer that is a length",
+        "Transfer-Encoding: chunked",
+        "2\r\nab\r\n0\r\nContent-Length: 9\r\n\r\n",
+    ),
     ("neither", "X: y", ""),
 ];
 
 fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     for (name, line) in LINES {
-        all.push(raw(&format!("line: {name}"), format!("{line}\r\nHost: any.test\r\n\r\n")));
+        all.push(raw(
+            &format!("line: {name}"),
+            format!("{line}\r\nHost: any.test\r\n\r\n"),
+        ));
     }
     for (name, field) in FIELDS {
-        let bytes: Vec<u8> = format!("GET / HTTP/1.1\r\nHost: any.test\r\n{field}\r\n\r\n").chars().map(|c| c as u8).collect();
+        let bytes: Vec<u8> = format!("GET / HTTP/1.1\r\nHost: any.test\r\n{field}\r\n\r\n")
+            .chars()
+            .map(|c| c as u8)
+            .collect();
         all.push(raw(&format!("field: {name}"), bytes));
     }
     for (name, fields, body) in FRAMINGS {
-        all.push(raw(&format!("framing: {name}"), format!("POST / HTTP/1.1\r\nHost: any.test\r\n{fields}\r\n\r\n{body}")).racy());
+        all.push(
+            raw(
+                &format!("framing: {name}"),
+                format!("POST / HTTP/1.1\r\nHost: any.test\r\n{fields}\r\n\r\n{body}"),
+            )
+            .racy(),
+        );
         // What a mistaken proxy would take for the next request.
-        let smuggled = format!("POST / HTTP/1.1\r\nHost: any.test\r\n{fields}\r\n\r\n{body}GET /smuggled HTTP/1.1\r\nHost: any.test\r\n\r\n");
-        all.push(raw(&format!("smuggling: {name}"), smuggled).responses(2).racy());
+        let smuggled = format!(
+            "POST / HTTP/1.1\r\nHost: any.test\r\n{fields}\r\n\r\n{body}GET /smuggled HTTP/1.1\r\nHost: any.test\r\n\r\n"
+        );
+        all.push(
+            raw(&format!("smuggling: {name}"), smuggled)
+                .responses(2)
+                .racy(),
+        );
     }
     all.extend(lines_and_versions());
     all
@@ -170,11 +348,26 @@ fn lines_and_versions() -> Vec<Case> {
     for listener in ["main", "old", "old-default"] {
         for (name, request) in [
             ("1.0", "GET / HTTP/1.0\r\n\r\n"),
-            ("1.0 with a host", "GET / HTTP/1.0\r\nHost: any.test\r\n\r\n"),
-            ("1.0 keep-alive", "GET / HTTP/1.0\r\nHost: any.test\r\nConnection: keep-alive\r\n\r\n"),
-            ("1.0 with a body", "POST / HTTP/1.0\r\nHost: any.test\r\nContent-Length: 2\r\n\r\nab"),
-            ("1.0 with chunks", "POST / HTTP/1.0\r\nHost: any.test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"),
-            ("1.0 and chunks back", "GET / HTTP/1.0\r\nHost: any.test\r\nx-script: 200 chunked\r\n\r\n"),
+            (
+                "1.0 with a host",
+                "GET / HTTP/1.0\r\nHost: any.test\r\n\r\n",
+            ),
+            (
+                "1.0 keep-alive",
+                "GET / HTTP/1.0\r\nHost: any.test\r\nConnection: keep-alive\r\n\r\n",
+            ),
+            (
+                "1.0 with a body",
+                "POST / HTTP/1.0\r\nHost: any.test\r\nContent-Length: 2\r\n\r\nab",
+            ),
+            (
+                "1.0 with chunks",
+                "POST / HTTP/1.0\r\nHost: any.test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+            ),
+            (
+                "1.0 and chunks back",
+                "GET / HTTP/1.0\r\nHost: any.test\r\nx-script: 200 chunked\r\n\r\n",
+            ),
             ("1.0 HEAD", "HEAD / HTTP/1.0\r\nHost: any.test\r\n\r\n"),
             ("0.9", "GET /\r\n\r\n"),
         ] {
@@ -190,6 +383,9 @@ async fn http1() {
     let bootstrap = bootstrap()
         .listener(with("main", ""))
         .listener(with("old", "http_protocol_options: {accept_http_10: true}"))
-        .listener(with("old-default", "http_protocol_options: {accept_http_10: true, default_host_for_http_10: any.test}"));
+        .listener(with(
+            "old-default",
+            "http_protocol_options: {accept_http_10: true, default_host_for_http_10: any.test}",
+        ));
     check("http1", bootstrap, cases()).await;
 }

@@ -5,7 +5,9 @@ use crate::oracle::{Case, bootstrap, check, get, listener, raw};
 const ROUTES: &str = "- {match: {prefix: /}, route: {cluster: up}}\n";
 
 fn headers(count: usize, size: usize) -> String {
-    (0..count).map(|number| format!("x-{number}: {}\r\n", "v".repeat(size))).collect()
+    (0..count)
+        .map(|number| format!("x-{number}: {}\r\n", "v".repeat(size)))
+        .collect()
 }
 
 fn request(fields: &str) -> String {
@@ -42,7 +44,9 @@ fn cases() -> Vec<Case> {
         raw("many trailers", format!("POST / HTTP/1.1\r\nHost: any.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n{}\r\n", headers(150, 1))).racy(),
     ];
     let mut over_h2 = |listener: &'static str, name: &str, count: usize, size: usize| {
-        let mut case = get(&format!("{listener}: {name}"), "any.test", "/").on(listener).h2();
+        let mut case = get(&format!("{listener}: {name}"), "any.test", "/")
+            .on(listener)
+            .h2();
         for number in 0..count {
             case = case.h(&format!("x-{number}"), &"v".repeat(size));
         }
@@ -55,7 +59,11 @@ fn cases() -> Vec<Case> {
     over_h2("few", "12 fields", 12, 1);
     over_h2("small", "500 bytes", 1, 500);
     // What the upstream sends is limited too.
-    let many = |count: usize| (0..count).map(|number| format!(" header=x-{number}:1")).collect::<String>();
+    let many = |count: usize| {
+        (0..count)
+            .map(|number| format!(" header=x-{number}:1"))
+            .collect::<String>()
+    };
     all.push(get("90 fields of the upstream", "any.test", "/").script(&format!("200{}", many(90))));
     all
 }
@@ -66,7 +74,13 @@ async fn limits() {
     let bootstrap = bootstrap()
         .listener(with("main", ""))
         .listener(with("small", "max_request_headers_kb: 1"))
-        .listener(with("large", "max_request_headers_kb: 96\ncommon_http_protocol_options: {max_headers_count: 200}"))
-        .listener(with("few", "common_http_protocol_options: {max_headers_count: 10}"));
+        .listener(with(
+            "large",
+            "max_request_headers_kb: 96\ncommon_http_protocol_options: {max_headers_count: 200}",
+        ))
+        .listener(with(
+            "few",
+            "common_http_protocol_options: {max_headers_count: 10}",
+        ));
     check("limits", bootstrap, cases()).await;
 }

@@ -1,6 +1,7 @@
 //! The tables, one file per subject.
 
 mod edge;
+mod faults;
 mod headers;
 mod http1;
 mod limits;
@@ -11,4 +12,5 @@ mod redirects;
 mod retries;
 mod rewrites;
 mod routing;
+mod streams;
 mod timeouts;

@@ -11,7 +11,10 @@ const REDIRECTS: &[(&str, &str)] = &[
     ("host-port", "host_redirect: 'other.test:99'"),
     ("port", "port_redirect: 8443"),
     ("port-80", "port_redirect: 80"),
-    ("host-and-port", "host_redirect: other.test, port_redirect: 8443"),
+    (
+        "host-and-port",
+        "host_redirect: other.test, port_redirect: 8443",
+    ),
     ("https-443", "https_redirect: true, port_redirect: 443"),
     ("https-8443", "https_redirect: true, port_redirect: 8443"),
     ("path", "path_redirect: /new"),
@@ -21,15 +24,36 @@ const REDIRECTS: &[(&str, &str)] = &[
     ("prefix-slash", "prefix_rewrite: /"),
     ("strip", "path_redirect: /new, strip_query: true"),
     ("strip-only", "strip_query: true"),
-    ("strip-query-path", "path_redirect: '/new?a=b', strip_query: true"),
-    ("regex", "regex_rewrite: {pattern: {regex: '/regex/([a-z]+)'}, substitution: '/new/\\1'}"),
-    ("regex-all", "regex_rewrite: {pattern: {regex: 'e'}, substitution: 'E'}"),
-    ("301", "path_redirect: /new, response_code: MOVED_PERMANENTLY"),
+    (
+        "strip-query-path",
+        "path_redirect: '/new?a=b', strip_query: true",
+    ),
+    (
+        "regex",
+        "regex_rewrite: {pattern: {regex: '/regex/([a-z]+)'}, substitution: '/new/\\1'}",
+    ),
+    (
+        "regex-all",
+        "regex_rewrite: {pattern: {regex: 'e'}, substitution: 'E'}",
+    ),
+    (
+        "301",
+        "path_redirect: /new, response_code: MOVED_PERMANENTLY",
+    ),
     ("302", "path_redirect: /new, response_code: FOUND"),
     ("303", "path_redirect: /new, response_code: SEE_OTHER"),
-    ("307", "path_redirect: /new, response_code: TEMPORARY_REDIRECT"),
-    ("308", "path_redirect: /new, response_code: PERMANENT_REDIRECT"),
-    ("everything", "https_redirect: true, host_redirect: other.test, port_redirect: 1, path_redirect: /p, strip_query: true, response_code: SEE_OTHER"),
+    (
+        "307",
+        "path_redirect: /new, response_code: TEMPORARY_REDIRECT",
+    ),
+    (
+        "308",
+        "path_redirect: /new, response_code: PERMANENT_REDIRECT",
+    ),
+    (
+        "everything",
+        "https_redirect: true, host_redirect: other.test, port_redirect: 1, path_redirect: /p, strip_query: true, response_code: SEE_OTHER",
+    ),
     ("empty", "path_redirect: ''"),
 ];
 
@@ -52,7 +76,9 @@ virtual_hosts:
 fn routes() -> String {
     let mut yaml = String::new();
     for (path, redirect) in REDIRECTS {
-        yaml.push_str(&format!("- {{match: {{prefix: /{path}/}}, redirect: {{{redirect}}}}}\n"));
+        yaml.push_str(&format!(
+            "- {{match: {{prefix: /{path}/}}, redirect: {{{redirect}}}}}\n"
+        ));
     }
     yaml.push_str("- {match: {prefix: /added}, redirect: {path_redirect: /new}, response_headers_to_add: [{header: {key: x-added, value: 'yes'}}]}\n");
     yaml
@@ -61,7 +87,12 @@ fn routes() -> String {
 fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     for (path, _) in REDIRECTS {
-        for (host, rest) in [("any.test", "abc"), ("any.test:8080", "abc?q=1"), ("any.test:80", "a%20b?q"), ("any.test:443", "abc")] {
+        for (host, rest) in [
+            ("any.test", "abc"),
+            ("any.test:8080", "abc?q=1"),
+            ("any.test:80", "a%20b?q"),
+            ("any.test:443", "abc"),
+        ] {
             let name = format!("redirect {path}, {host}, {rest}");
             all.push(get(&name, host, &format!("/{path}/{rest}")));
         }
@@ -70,16 +101,42 @@ fn cases() -> Vec<Case> {
         get("redirect with an added header", "any.test", "/added"),
         send("redirect of HEAD", "HEAD", "any.test", "/302/x"),
         send("redirect of POST", "POST", "any.test", "/307/x").body(b"body"),
-        get("redirect behind a proxy that spoke https", "any.test", "/host/x").h("x-forwarded-proto", "https"),
-        raw("redirect of an absolute target", "GET http://abs.test/path/x?y HTTP/1.1\r\nHost: any.test\r\n\r\n"),
+        get(
+            "redirect behind a proxy that spoke https",
+            "any.test",
+            "/host/x",
+        )
+        .h("x-forwarded-proto", "https"),
+        raw(
+            "redirect of an absolute target",
+            "GET http://abs.test/path/x?y HTTP/1.1\r\nHost: any.test\r\n\r\n",
+        ),
         get("redirect of an address", "[::1]:80", "/port/x"),
     ]);
     for host in ["all.test", "external.test", "none.test"] {
-        for (name, value) in [("x-forwarded-proto", "https"), ("x-forwarded-proto", "http"), ("x-other", "1"), ("x-forwarded-for", "10.0.0.1"), ("x-forwarded-for", "8.8.8.8")] {
-            all.push(get(&format!("tls required {host}, {name}: {value}"), host, "/p?q=1").h(name, value).on("tls"));
+        for (name, value) in [
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-proto", "http"),
+            ("x-other", "1"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-forwarded-for", "8.8.8.8"),
+        ] {
+            all.push(
+                get(
+                    &format!("tls required {host}, {name}: {value}"),
+                    host,
+                    "/p?q=1",
+                )
+                .h(name, value)
+                .on("tls"),
+            );
         }
     }
-    all.push(send("tls required of POST", "POST", "all.test", "/p").body(b"x").on("tls"));
+    all.push(
+        send("tls required of POST", "POST", "all.test", "/p")
+            .body(b"x")
+            .on("tls"),
+    );
     all.push(get("tls required with a port", "all.test:8080", "/p").on("tls"));
     all
 }

@@ -2,13 +2,26 @@
 
 use crate::oracle::{Case, bootstrap, check, get, grpc, listener, post, send};
 
-const INTERNAL: &str = "internal_address_config: {cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}, {address_prefix: 10.0.0.0, prefix_len: 8}]}\nuse_remote_address: true";
+const INTERNAL: &str = "internal_address_config: {cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}, {address_prefix: '{{self}}', prefix_len: 32}, {address_prefix: 10.0.0.0, prefix_len: 8}]}\nuse_remote_address: true";
 
 /// Conditions: each has a route of its name, two retries and short back-off.
 const CONDITIONS: &[&str] = &[
-    "5xx", "gateway-error", "reset", "connect-failure", "envoy-ratelimited", "retriable-4xx", "refused-stream",
-    "retriable-status-codes", "retriable-headers", "reset-before-request", "cancelled", "deadline-exceeded",
-    "internal", "resource-exhausted", "unavailable", "http3-post-connect-failure",
+    "5xx",
+    "gateway-error",
+    "reset",
+    "connect-failure",
+    "envoy-ratelimited",
+    "retriable-4xx",
+    "refused-stream",
+    "retriable-status-codes",
+    "retriable-headers",
+    "reset-before-request",
+    "cancelled",
+    "deadline-exceeded",
+    "internal",
+    "resource-exhausted",
+    "unavailable",
+    "http3-post-connect-failure",
 ];
 
 /// What the upstream does first.
@@ -67,19 +80,59 @@ fn cases() -> Vec<Case> {
     for condition in CONDITIONS {
         for (failure, script) in FAILURES {
             let name = format!("{condition}: {failure}");
-            all.push(get(&name, "any.test", &format!("/{condition}")).script(script).h1());
+            all.push(
+                get(&name, "any.test", &format!("/{condition}"))
+                    .script(script)
+                    .h1(),
+            );
             if failure.starts_with("reset") {
-                all.push(get(&format!("{name}, over HTTP/2"), "any.test", &format!("/h2/{condition}")).script(script).h2());
+                all.push(
+                    get(
+                        &format!("{name}, over HTTP/2"),
+                        "any.test",
+                        &format!("/h2/{condition}"),
+                    )
+                    .script(script)
+                    .h2(),
+                );
             }
         }
     }
-    let code = |number: u8| format!("200 nobody header=content-type:application/grpc header=grpc-status:{number}|200 nobody header=content-type:application/grpc header=grpc-status:0");
-    let late = |number: u8| format!("200 text=x header=content-type:application/grpc trailer=grpc-status:{number}|200 text=x header=content-type:application/grpc trailer=grpc-status:0");
-    for condition in ["cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"] {
+    let code = |number: u8| {
+        format!(
+            "200 nobody header=content-type:application/grpc header=grpc-status:{number}|200 nobody header=content-type:application/grpc header=grpc-status:0"
+        )
+    };
+    let late = |number: u8| {
+        format!(
+            "200 text=x header=content-type:application/grpc trailer=grpc-status:{number}|200 text=x header=content-type:application/grpc trailer=grpc-status:0"
+        )
+    };
+    for condition in [
+        "cancelled",
+        "deadline-exceeded",
+        "internal",
+        "resource-exhausted",
+        "unavailable",
+    ] {
         for number in [1, 2, 4, 8, 13, 14] {
-            all.push(grpc(&format!("{condition}: grpc status {number}"), "any.test", &format!("/h2/{condition}")).script(&code(number)));
+            all.push(
+                grpc(
+                    &format!("{condition}: grpc status {number}"),
+                    "any.test",
+                    &format!("/h2/{condition}"),
+                )
+                .script(&code(number)),
+            );
         }
-        all.push(grpc(&format!("{condition}: grpc status 14 in trailers"), "any.test", &format!("/h2/{condition}")).script(&late(14)));
+        all.push(
+            grpc(
+                &format!("{condition}: grpc status 14 in trailers"),
+                "any.test",
+                &format!("/h2/{condition}"),
+            )
+            .script(&late(14)),
+        );
     }
     all.extend(numbers());
     all.extend(asked());
@@ -98,21 +151,51 @@ fn numbers() -> Vec<Case> {
         at("connections refused are gateway errors", "/dead-gateway"),
         at("connections refused are resets", "/dead-reset"),
         at("no endpoint is not retried", "/empty"),
-        at("a try that takes too long", "/per-try").script("200 delay=600|200").took(100..=500),
-        at("all tries take too long", "/per-try").script("200 delay=600").took(250..=700),
-        at("a try that takes too long, not retriable", "/per-try-off").script("200 delay=600|200").took(100..=500),
-        at("the route's timeout ends retries", "/global").script("503 delay=100").took(200..=500),
+        at("a try that takes too long", "/per-try")
+            .script("200 delay=600|200")
+            .took(100..=500),
+        at("all tries take too long", "/per-try")
+            .script("200 delay=600")
+            .took(250..=700),
+        at("a try that takes too long, not retriable", "/per-try-off")
+            .script("200 delay=600|200")
+            .took(100..=500),
+        at("the route's timeout ends retries", "/global")
+            .script("503 delay=100")
+            .took(200..=500),
         at("a method that may be retried", "/only-get").script("503|200"),
         send("a method that may not", "PUT", "any.test", "/only-get").script("503|200"),
         at("two conditions, the first", "/two").script("409|200"),
         at("two conditions, the second", "/two").script("503|200"),
         at("different failures one after the other", "/5xx").script("500|200 break=before|200"),
         post("a body is replayed", "any.test", "/5xx", b"the body").script("503|200 echo"),
-        post("a chunked body is replayed", "any.test", "/5xx", b"the body").chunked().script("503|200 echo"),
-        post("a body is replayed over HTTP/2", "any.test", "/h2/5xx", b"the body").script("503|200 echo"),
-        post("a body with trailers is replayed", "any.test", "/h2/5xx", b"the body").trailer("x-t", "1").script("503|200 echo").h2(),
+        post(
+            "a chunked body is replayed",
+            "any.test",
+            "/5xx",
+            b"the body",
+        )
+        .chunked()
+        .script("503|200 echo"),
+        post(
+            "a body is replayed over HTTP/2",
+            "any.test",
+            "/h2/5xx",
+            b"the body",
+        )
+        .script("503|200 echo"),
+        post(
+            "a body with trailers is replayed",
+            "any.test",
+            "/h2/5xx",
+            b"the body",
+        )
+        .trailer("x-t", "1")
+        .script("503|200 echo")
+        .h2(),
         post("60 KB are replayed", "any.test", "/5xx", &[b'x'; 60_000]).script("503|200 echo"),
-        post("an early failure is retried", "any.test", "/5xx", b"small").script("503 early hangup|200 echo"),
+        post("an early failure is retried", "any.test", "/5xx", b"small")
+            .script("503 early hangup|200 echo"),
         send("HEAD is retried", "HEAD", "any.test", "/5xx").script("503|200"),
     ]
 }

@@ -58,11 +58,14 @@ fn cases() -> Vec<Case> {
         at("with a query in the rewrite", "/query/x?c=d"),
         at("an encoded rest stays", "/prefix/%2e%2F%41"),
         at("host literal", "/literal"),
-        at("host literal keeps a client's x-forwarded-host", "/literal").h("x-forwarded-host", "old.test"),
+        at("host literal keeps a client's x-forwarded-host", "/literal")
+            .h("x-forwarded-host", "old.test"),
         at("host from a header", "/header").h("x-host", "fromheader.test:1"),
         at("host from an absent header", "/header"),
         at("host from an empty header", "/header").h("x-host", ""),
-        at("host from a header given twice", "/header").h("x-host", "a.test").h("x-host", "b.test"),
+        at("host from a header given twice", "/header")
+            .h("x-host", "a.test")
+            .h("x-host", "b.test"),
         at("host of the endpoint", "/auto"),
         at("host of a static endpoint", "/static-auto"),
         at("host kept", "/no-auto"),
@@ -70,21 +73,48 @@ fn cases() -> Vec<Case> {
         at("to HTTP/2", "/h2/a?b"),
         at("host of a weighted cluster", "/weighted"),
         at("a client's x-envoy-original-path", "/prefix/a").h("x-envoy-original-path", "/lie"),
-        at("a client's x-envoy-original-path without a rewrite", "/kept").h("x-envoy-original-path", "/lie"),
+        at(
+            "a client's x-envoy-original-path without a rewrite",
+            "/kept",
+        )
+        .h("x-envoy-original-path", "/lie"),
         at("a client's x-envoy-original-host", "/literal").h("x-envoy-original-host", "lie"),
         send("a rewrite of POST", "POST", "any.test", "/prefix/a").body(b"body"),
-        raw("an absolute target", "GET http://abs.test:81/prefix/a?b HTTP/1.1\r\nHost: any.test\r\n\r\n"),
-        raw("an absolute target without a path", "GET http://abs.test HTTP/1.1\r\nHost: any.test\r\n\r\n"),
-        raw("an absolute target with a query only", "GET http://abs.test?x HTTP/1.1\r\nHost: any.test\r\n\r\n"),
-        raw("an absolute target of https", "GET https://abs.test/kept HTTP/1.1\r\nHost: any.test\r\n\r\n"),
-        raw("an absolute target of another scheme", "GET ftp://abs.test/kept HTTP/1.1\r\nHost: any.test\r\n\r\n"),
-        raw("an absolute target in capitals", "GET HTTP://ABS.test/kept HTTP/1.1\r\nHost: any.test\r\n\r\n"),
-        raw("an absolute target with a user", "GET http://user@abs.test/kept HTTP/1.1\r\nHost: any.test\r\n\r\n"),
+        raw(
+            "an absolute target",
+            "GET http://abs.test:81/prefix/a?b HTTP/1.1\r\nHost: any.test\r\n\r\n",
+        ),
+        raw(
+            "an absolute target without a path",
+            "GET http://abs.test HTTP/1.1\r\nHost: any.test\r\n\r\n",
+        ),
+        raw(
+            "an absolute target with a query only",
+            "GET http://abs.test?x HTTP/1.1\r\nHost: any.test\r\n\r\n",
+        ),
+        raw(
+            "an absolute target of https",
+            "GET https://abs.test/kept HTTP/1.1\r\nHost: any.test\r\n\r\n",
+        ),
+        raw(
+            "an absolute target of another scheme",
+            "GET ftp://abs.test/kept HTTP/1.1\r\nHost: any.test\r\n\r\n",
+        ),
+        raw(
+            "an absolute target in capitals",
+            "GET HTTP://ABS.test/kept HTTP/1.1\r\nHost: any.test\r\n\r\n",
+        ),
+        raw(
+            "an absolute target with a user",
+            "GET http://user@abs.test/kept HTTP/1.1\r\nHost: any.test\r\n\r\n",
+        ),
     ]
 }
 
 #[tokio::test]
 async fn rewrites() {
-    let bootstrap = bootstrap().clusters(DNS).listener(listener("main").route_list(ROUTES));
+    let bootstrap = bootstrap()
+        .clusters(DNS)
+        .listener(listener("main").route_list(ROUTES));
     check("rewrites", bootstrap, cases()).await;
 }

@@ -79,18 +79,37 @@ fn domains() -> Vec<Case> {
         get("suffix wildcard, two labels", "a.b.example.test", "/"),
         get("suffix wildcard, capitals", "A.EXAMPLE.test", "/"),
         get("suffix wildcard needs something", ".example.test", "/"),
-        get("suffix wildcard does not match the bare domain", "example.test", "/"),
+        get(
+            "suffix wildcard does not match the bare domain",
+            "example.test",
+            "/",
+        ),
         get("the longest suffix wins", "x.deep.example.test", "/"),
-        get("suffix wildcard inside a label", "foo-bar.example.test", "/"),
-        get("suffix wildcard inside a label needs something", "-bar.example.test", "/"),
+        get(
+            "suffix wildcard inside a label",
+            "foo-bar.example.test",
+            "/",
+        ),
+        get(
+            "suffix wildcard inside a label needs something",
+            "-bar.example.test",
+            "/",
+        ),
         get("prefix wildcard", "www.test", "/"),
         get("prefix wildcard needs something", "www.", "/"),
         get("the longest prefix wins", "www.foo.test", "/"),
         get("suffix wins over prefix", "www.example.test", "/"),
-        get("suffix with a port does not match", "a.example.test:80", "/"),
+        get(
+            "suffix with a port does not match",
+            "a.example.test:80",
+            "/",
+        ),
         get("no virtual host", "nobody.test", "/"),
         get("a virtual host without routes", "none.test", "/"),
-        raw("an address in brackets", "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"),
+        raw(
+            "an address in brackets",
+            "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n",
+        ),
         raw("an empty host", "GET / HTTP/1.1\r\nHost: \r\n\r\n"),
     ]
 }
@@ -128,24 +147,58 @@ fn paths() -> Vec<Case> {
         at("a path with percent signs stays", "/up/%41%2f%zz"),
         at("a path with a semicolon stays", "/up/a;b=c/d"),
         at("a path with other characters stays", "/up/a'(b)*,!~@&=+$"),
-        raw("a path with bytes above 127", b"GET /up/\xc3\xa4 HTTP/1.1\r\nHost: paths.test\r\n\r\n"),
-        raw("a path with a fragment", "GET /up/a#b HTTP/1.1\r\nHost: paths.test\r\n\r\n"),
-        raw("a path with a double quote", "GET /up/\"a\" HTTP/1.1\r\nHost: paths.test\r\n\r\n"),
-        raw("a path with braces", "GET /up/{a}|^` HTTP/1.1\r\nHost: paths.test\r\n\r\n"),
-        raw("a path with a backslash", "GET /up\\a HTTP/1.1\r\nHost: paths.test\r\n\r\n"),
-        raw("an asterisk", "OPTIONS * HTTP/1.1\r\nHost: paths.test\r\n\r\n"),
-        raw("a path without a slash", "GET up HTTP/1.1\r\nHost: paths.test\r\n\r\n"),
+        raw(
+            "a path with bytes above 127",
+            b"GET /up/\xc3\xa4 HTTP/1.1\r\nHost: paths.test\r\n\r\n",
+        ),
+        raw(
+            "a path with a fragment",
+            "GET /up/a#b HTTP/1.1\r\nHost: paths.test\r\n\r\n",
+        ),
+        raw(
+            "a path with a double quote",
+            "GET /up/\"a\" HTTP/1.1\r\nHost: paths.test\r\n\r\n",
+        ),
+        raw(
+            "a path with braces",
+            "GET /up/{a}|^` HTTP/1.1\r\nHost: paths.test\r\n\r\n",
+        ),
+        raw(
+            "a path with a backslash",
+            "GET /up\\a HTTP/1.1\r\nHost: paths.test\r\n\r\n",
+        ),
+        raw(
+            "an asterisk",
+            "OPTIONS * HTTP/1.1\r\nHost: paths.test\r\n\r\n",
+        ),
+        raw(
+            "a path without a slash",
+            "GET up HTTP/1.1\r\nHost: paths.test\r\n\r\n",
+        ),
     ]
 }
 
 fn others() -> Vec<Case> {
     vec![
         get("the cluster of a header", "clusters.test", "/named").h("x-cluster", "up2"),
-        get("the cluster of a header that is absent", "clusters.test", "/named"),
-        get("the cluster of a header that is unknown", "clusters.test", "/named").h("x-cluster", "nope"),
+        get(
+            "the cluster of a header that is absent",
+            "clusters.test",
+            "/named",
+        ),
+        get(
+            "the cluster of a header that is unknown",
+            "clusters.test",
+            "/named",
+        )
+        .h("x-cluster", "nope"),
         get("an unknown cluster is 404", "clusters.test", "/none").h("x-cluster", "nope"),
         get("an unknown cluster is 500", "clusters.test", "/missing-500").h("x-cluster", "nope"),
-        get("an absent cluster header and a code", "clusters.test", "/none"),
+        get(
+            "an absent cluster header and a code",
+            "clusters.test",
+            "/none",
+        ),
         get("weights of nought and five", "clusters.test", "/weighted").times(5),
         get("direct 204", "direct.test", "/204"),
         get("direct, empty body", "direct.test", "/201"),
@@ -153,17 +206,26 @@ fn others() -> Vec<Case> {
         get("direct from bytes", "direct.test", "/bytes"),
         get("direct with a content type", "direct.test", "/typed"),
         send("direct for HEAD", "HEAD", "direct.test", "/503"),
-        post("direct for a request with a body", "direct.test", "/503", b"some body"),
+        post(
+            "direct for a request with a body",
+            "direct.test",
+            "/503",
+            b"some body",
+        ),
         send("a method that nobody knows", "BREW", "paths.test", "/up"),
         send("OPTIONS", "OPTIONS", "paths.test", "/up"),
         send("DELETE without a body", "DELETE", "paths.test", "/up"),
         send("TRACE", "TRACE", "paths.test", "/up"),
         get("grpc match: not grpc", "grpc.test", "/s/m"),
         grpc("grpc match", "grpc.test", "/s/m"),
-        post("grpc match: a subtype", "grpc.test", "/s/m", b"").h("content-type", "application/grpc+proto"),
-        post("grpc match: web is not", "grpc.test", "/s/m", b"").h("content-type", "application/grpc-web"),
-        post("grpc match: parameters", "grpc.test", "/s/m", b"").h("content-type", "application/grpc;x"),
-        post("grpc match: capitals", "grpc.test", "/s/m", b"").h("content-type", "Application/gRPC"),
+        post("grpc match: a subtype", "grpc.test", "/s/m", b"")
+            .h("content-type", "application/grpc+proto"),
+        post("grpc match: web is not", "grpc.test", "/s/m", b"")
+            .h("content-type", "application/grpc-web"),
+        post("grpc match: parameters", "grpc.test", "/s/m", b"")
+            .h("content-type", "application/grpc;x"),
+        post("grpc match: capitals", "grpc.test", "/s/m", b"")
+            .h("content-type", "Application/gRPC"),
     ]
 }
 

@@ -18,32 +18,99 @@ const ROUTES: &str = r#"
 fn cases() -> Vec<Case> {
     let at = |name: &str, path: &str| get(name, "any.test", path);
     let call = |name: &str, path: &str, limit: &str| {
-        grpc(name, "any.test", path).h("grpc-timeout", limit).script("200 delay=600 nobody header=content-type:application/grpc header=grpc-status:0")
+        grpc(name, "any.test", path)
+            .h("grpc-timeout", limit)
+            .script(
+                "200 delay=600 nobody header=content-type:application/grpc header=grpc-status:0",
+            )
     };
     vec![
         at("in time", "/short").script("200 delay=50"),
-        at("too late", "/short").script("200 delay=600").took(150..=500),
-        at("too late from HTTP/2", "/h2-short").script("200 delay=600").took(150..=500),
-        at("too late in the body", "/short").script("200 body=2000 pause=600").took(150..=1900),
-        at("too late in the body from HTTP/2", "/h2-short").script("200 body=2000 pause=600").took(150..=1900),
-        at("too late in chunks", "/short").script("200 body=2000 chunked pause=600").took(150..=1900),
+        at("too late", "/short")
+            .script("200 delay=600")
+            .took(150..=500),
+        at("too late from HTTP/2", "/h2-short")
+            .script("200 delay=600")
+            .took(150..=500),
+        at("too late in the body", "/short")
+            .script("200 body=2000 pause=600")
+            .took(150..=1900),
+        at("too late in the body from HTTP/2", "/h2-short")
+            .script("200 body=2000 pause=600")
+            .took(150..=1900),
+        at("too late in chunks", "/short")
+            .script("200 body=2000 chunked pause=600")
+            .took(150..=1900),
         at("no limit", "/none").script("200 delay=400"),
-        post("the limit starts when the request is whole", "any.test", "/short", b"body").script("200 delay=100"),
-        at("idle before the answer", "/idle").script("200 delay=600").took(150..=500),
-        at("idle in the body", "/idle").script("200 body=2000 pause=600").took(150..=1900),
+        post(
+            "the limit starts when the request is whole",
+            "any.test",
+            "/short",
+            b"body",
+        )
+        .script("200 delay=100"),
+        at("idle before the answer", "/idle")
+            .script("200 delay=600")
+            .took(150..=500),
+        at("idle in the body", "/idle")
+            .script("200 body=2000 pause=600")
+            .took(150..=1900),
         at("idle, but not so long", "/idle").script("200 body=2000 delay=120 pause=120"),
-        at("a stream that takes too long", "/max").script("200 delay=700").took(200..=600),
-        at("a stream that takes too long in the body", "/max").script("200 body=2000 pause=700").took(200..=1900),
-        raw("the request's body comes too slowly for the route", "POST /short HTTP/1.1\r\nHost: any.test\r\nContent-Length: 4\r\n\r\nab").then(400, "cd"),
-        raw("the request is idle", "POST /idle HTTP/1.1\r\nHost: any.test\r\nContent-Length: 4\r\n\r\nab").took(150..=500),
+        at("a stream that takes too long", "/max")
+            .script("200 delay=700")
+            .took(200..=600),
+        at("a stream that takes too long in the body", "/max")
+            .script("200 body=2000 pause=700")
+            .took(200..=1900),
+        raw(
+            "the request's body comes too slowly for the route",
+            "POST /short HTTP/1.1\r\nHost: any.test\r\nContent-Length: 4\r\n\r\nab",
+        )
+        .then(400, "cd"),
+        raw(
+            "the request is idle",
+            "POST /idle HTTP/1.1\r\nHost: any.test\r\nContent-Length: 4\r\n\r\nab",
+        )
+        .took(150..=500),
         raw("the head comes slowly", "GET / HTTP/1.1\r\nHo").then(150, "st: any.test\r\n\r\n"),
-        raw("the head comes too slowly", "GET / HTTP/1.1\r\nHo").on("slow").took(200..=700),
-        raw("the request comes too slowly", "POST / HTTP/1.1\r\nHost: any.test\r\nContent-Length: 4\r\n\r\nab").on("request").took(200..=700),
-        raw("the request comes in time", "POST / HTTP/1.1\r\nHost: any.test\r\nContent-Length: 4\r\n\r\nab").then(50, "cd").on("request"),
-        get("the request came in time, the answer is late", "any.test", "/none").script("200 delay=500").on("request"),
-        get("the manager's idle limit of streams", "any.test", "/none").script("200 delay=700").on("stream-idle").took(200..=600),
-        get("the manager's longest stream", "any.test", "/none").script("200 delay=700").on("stream-max").took(200..=600),
-        get("the manager's longest stream, in the body", "any.test", "/none").script("200 body=2000 pause=700").on("stream-max").took(200..=1900),
+        raw("the head comes too slowly", "GET / HTTP/1.1\r\nHo")
+            .on("slow")
+            .took(200..=700),
+        raw(
+            "the request comes too slowly",
+            "POST / HTTP/1.1\r\nHost: any.test\r\nContent-Length: 4\r\n\r\nab",
+        )
+        .on("request")
+        .took(200..=700),
+        raw(
+            "the request comes in time",
+            "POST / HTTP/1.1\r\nHost: any.test\r\nContent-Length: 4\r\n\r\nab",
+        )
+        .then(50, "cd")
+        .on("request"),
+        get(
+            "the request came in time, the answer is late",
+            "any.test",
+            "/none",
+        )
+        .script("200 delay=500")
+        .on("request"),
+        get("the manager's idle limit of streams", "any.test", "/none")
+            .script("200 delay=700")
+            .on("stream-idle")
+            .took(200..=600),
+        get("the manager's longest stream", "any.test", "/none")
+            .script("200 delay=700")
+            .on("stream-max")
+            .took(200..=600),
+        get(
+            "the manager's longest stream, in the body",
+            "any.test",
+            "/none",
+        )
+        .script("200 body=2000 pause=700")
+        .on("stream-max")
+        .took(200..=1900),
         call("grpc-timeout without a maximum", "/none", "100m"),
         call("grpc-timeout of the client", "/grpc-any", "150m").took(100..=500),
         call("grpc-timeout above the maximum", "/grpc-header", "5S").took(200..=550),
@@ -54,9 +121,19 @@ fn cases() -> Vec<Case> {
         call("grpc-timeout that is none", "/grpc-header", "soon"),
         call("grpc-timeout with an offset", "/grpc-offset", "300m").took(150..=500),
         call("grpc-timeout in hours is cut", "/grpc-header", "1H").took(200..=550),
-        grpc("no grpc-timeout and a duration", "any.test", "/grpc-both").script("200 delay=600 nobody header=grpc-status:0").took(150..=500),
-        grpc("a late answer is deadline exceeded", "any.test", "/h2-short").script("200 delay=600").took(150..=500),
-        grpc("idle is deadline exceeded", "any.test", "/idle").script("200 delay=600").took(150..=500),
+        grpc("no grpc-timeout and a duration", "any.test", "/grpc-both")
+            .script("200 delay=600 nobody header=grpc-status:0")
+            .took(150..=500),
+        grpc(
+            "a late answer is deadline exceeded",
+            "any.test",
+            "/h2-short",
+        )
+        .script("200 delay=600")
+        .took(150..=500),
+        grpc("idle is deadline exceeded", "any.test", "/idle")
+            .script("200 delay=600")
+            .took(150..=500),
     ]
 }
 
@@ -68,6 +145,9 @@ async fn timeouts() {
         .listener(with("request", "request_timeout: 0.3s"))
         .listener(with("slow", "request_headers_timeout: 0.3s"))
         .listener(with("stream-idle", "stream_idle_timeout: 0.3s"))
-        .listener(with("stream-max", "common_http_protocol_options: {max_stream_duration: 0.3s}"));
+        .listener(with(
+            "stream-max",
+            "common_http_protocol_options: {max_stream_duration: 0.3s}",
+        ));
     check("timeouts", bootstrap, cases()).await;
 }
