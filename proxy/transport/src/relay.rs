@@ -75,6 +75,7 @@ where
     let mut forward = Half::default();
     let mut backward = Half::default();
     let mut deadline = Deadline::new();
+    let mut armed = false;
     poll_fn(|cx| {
         let before = forward.moved + backward.moved;
         let there = forward.poll(first, second, cx);
@@ -94,7 +95,8 @@ where
         if limits.idle.is_none() && limits.until.is_none() {
             return Poll::Pending;
         }
-        let active = before == 0 || before != forward.moved + backward.moved;
+        let active = !armed || before != forward.moved + backward.moved;
+        armed = true;
         poll_limits(&mut deadline, active, limits, cx)
     })
     .await

@@ -93,7 +93,10 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
         O::UpstreamLocalAddressWithoutPort => ip(out, upstream()?.local),
         O::UpstreamLocalPort => port(out, upstream()?.local),
         O::UpstreamRequestAttemptCount => number(out, u64::from(info.attempts.load(Relaxed))),
-        O::UpstreamTransportFailureReason => text(out, info.transport_failure.get()?),
+        // Envoy writes it as one word.
+        O::UpstreamTransportFailureReason => {
+            text(out, &info.transport_failure.get()?.replace(' ', "_"))
+        }
         O::UpstreamProtocol => text(out, upstream()?.protocol?.as_str()),
         O::DownstreamRemoteAddress => address(out, info.client.or(connection.remote)),
         O::DownstreamRemoteAddressWithoutPort => ip(out, info.client.or(connection.remote)),

@@ -70,7 +70,10 @@ impl TcpProxy {
             }
             // A direction that failed ends both with a reset, as it would without a proxy.
             Ended::First(_) => abort(&upstream.stream),
-            Ended::Second(_) => abort(&stream),
+            Ended::Second(_) => {
+                record.info.add_flags(ResponseFlags::UPSTREAM_REMOTE_RESET);
+                abort(&stream);
+            }
             Ended::Closed => {}
         }
     }
@@ -158,3 +161,6 @@ impl Drop for Record<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

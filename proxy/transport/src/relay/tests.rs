@@ -54,6 +54,20 @@ async fn silence_ends_it_and_each_byte_puts_that_off() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn silence_from_the_beginning_ends_it_too() {
+    let start = Instant::now();
+    let (_client, mut near) = duplex(16);
+    let (mut far, _server) = duplex(16);
+    let limits = Limits {
+        idle: Some(Duration::from_secs(10)),
+        until: None,
+    };
+    let ended = run(&mut near, &mut far, limits, &mut Moved::default()).await;
+    assert!(matches!(ended, Ended::Idle));
+    assert_eq!(start.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_life_limit_holds_for_busy_relays_too() {
     let (_client, mut near) = duplex(16);
     let (mut far, _server) = duplex(16);

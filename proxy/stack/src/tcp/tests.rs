@@ -1,0 +1,155 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tandem_core::directory::Directory;
+use tandem_core::filter::BuildFilter;
+use tandem_core::stats::Registry;
+use tandem_model::access_log::AccessLog;
+use tandem_model::cluster::*;
+use tandem_model::{Address, Cluster, Percent};
+use tandem_upstream::ClusterManager;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::access_log::Sinks;
+
+fn cluster(name: &str, addr: SocketAddr) -> Arc<Cluster> {
+    let endpoint = Endpoint {
+        address: Address::Socket(addr),
+        hostname: "".into(),
+        weight: 1,
+        health: EndpointHealth::Healthy,
+    };
+    Arc::new(Cluster {
+        name: name.into(),
+        stat_name: name.into(),
+        discovery: Discovery::Static,
+        load_assignment: LoadAssignment {
+            localities: vec![LocalityEndpoints {
+                locality: Default::default(),
+                priority: 0,
+                weight: None,
+                endpoints: vec![endpoint],
+            }],
+            overprovisioning_factor: 140,
+        },
+        connect_timeout: Duration::from_secs(5),
+        lb_policy: LbPolicy::RoundRobin,
+        healthy_panic_threshold: Percent::from_f64(50.0),
+        circuit_breakers: Thresholds::default(),
+        circuit_breakers_high: Thresholds::default(),
+        outlier_detection: None,
+        http: UpstreamHttp::default(),
+        per_connection_buffer_limit_bytes: 1024 * 1024,
+        tcp_keepalive: None,
+    })
+}
+
+struct Rig {
+    client: TcpStream,
+    stats: Registry,
+    served: tokio::task::JoinHandle<()>,
+    _manager: Arc<ClusterManager>,
+}
+
+/// A client connected through a TCP proxy to whatever listens on `upstream`.
+async fn rig(upstream: SocketAddr, target: TcpCluster, attempts: u32) -> Rig {
+    let stats = Registry::default();
+    let control = tokio::runtime::Handle::current();
+    let clusters = [cluster("a", upstream), cluster("b", upstream)];
+    let manager = ClusterManager::new(&clusters, &stats, &control);
+    let deps = Deps {
+        clusters: manager.worker(),
+        stats: stats.clone(),
+        filters: BuildFilter::new(|_, _, inner| inner),
+        directory: Directory::default(),
+        logs: Sinks::new(Duration::from_secs(1), 1),
+    };
+    let config = Config {
+        stat_prefix: "t".into(),
+        cluster: target,
+        idle_timeout: None,
+        max_downstream_connection_duration: None,
+        max_connect_attempts: attempts,
+        access_logs: Vec::<Arc<AccessLog>>::new(),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let connection = Arc::new(ConnectionInfo {
+        id: 1,
+        remote: None,
+        local: None,
+        listener: "l".into(),
+        filter_chain: "".into(),
+        tls: false,
+        wire_received: AtomicU64::new(0),
+        wire_sent: AtomicU64::new(0),
+    });
+    let proxy = TcpProxy::new(&Arc::new(config), &deps);
+    let served = tokio::spawn(async move { proxy.serve(stream, connection).await });
+    Rig {
+        client,
+        stats,
+        served,
+        _manager: manager,
+    }
+}
+
+fn stat(stats: &Registry, name: &str) -> String {
+    let text = stats.text(|n| n == name, false);
+    text.trim()
+        .rsplit(' ')
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn bytes_and_half_closes_reach_the_cluster_and_come_back() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = upstream.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = upstream.accept().await.unwrap();
+        let mut got = Vec::new();
+        stream.read_to_end(&mut got).await.unwrap();
+        stream.write_all(b"answer").await.unwrap();
+        got
+    });
+    let weighted = TcpCluster::Weighted(vec![("a".into(), 1), ("b".into(), 3)]);
+    let mut rig = rig(addr, weighted, 1).await;
+    rig.client.write_all(b"question").await.unwrap();
+    rig.client.shutdown().await.unwrap();
+    let mut got = Vec::new();
+    rig.client.read_to_end(&mut got).await.unwrap();
+    assert_eq!(got, b"answer");
+    assert_eq!(server.await.unwrap(), b"question");
+    rig.served.await.unwrap();
+    assert_eq!(stat(&rig.stats, "tcp.t.downstream_cx_rx_bytes_total"), "8");
+    assert_eq!(stat(&rig.stats, "tcp.t.downstream_cx_tx_bytes_total"), "6");
+}
+
+#[tokio::test]
+async fn connecting_is_tried_as_often_as_allowed() {
+    let unused = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = unused.local_addr().unwrap();
+    drop(unused);
+    let mut rig = rig(addr, TcpCluster::Cluster("a".into()), 3).await;
+    assert_eq!(rig.client.read(&mut [0; 9]).await.unwrap(), 0);
+    rig.served.await.unwrap();
+    assert_eq!(stat(&rig.stats, "cluster.a.upstream_cx_connect_fail"), "3");
+    let exceeded = "tcp.t.upstream_cx_connect_attempts_exceeded";
+    assert_eq!(stat(&rig.stats, exceeded), "1");
+}
+
+#[tokio::test]
+async fn an_unknown_cluster_ends_the_connection() {
+    let addr = SocketAddr::from(([127, 0, 0, 1], 9));
+    let mut rig = rig(addr, TcpCluster::Cluster("nobody".into()), 3).await;
+    assert_eq!(rig.client.read(&mut [0; 9]).await.unwrap(), 0);
+    rig.served.await.unwrap();
+    assert_eq!(stat(&rig.stats, "tcp.t.downstream_cx_no_route"), "1");
+}
