@@ -255,7 +255,8 @@ fn path_holds(matches: &RouteMatch, path: &str) -> bool {
 pub fn strip_port(authority: &str) -> &str {
     match authority.rfind(':') {
         Some(colon)
-            if !authority[colon..].contains(']')
+            if colon + 1 < authority.len()
+                && !authority[colon..].contains(']')
                 && authority[colon + 1..]
                     .bytes()
                     .all(|byte| byte.is_ascii_digit()) =>

@@ -232,7 +232,7 @@ fn require_tls(host: &VirtualHost, view: &RequestView<'_>, info: &StreamInfo) ->
     let location = format!("https://{}{}", view.authority, view.path_and_query);
     let location = http::HeaderValue::from_str(&location).ok()?;
     Some(Error::reply(
-        LocalReply::new(StatusCode::MOVED_PERMANENTLY, "", "redirect")
+        LocalReply::new(StatusCode::MOVED_PERMANENTLY, "", "direct_response")
             .header(http::header::LOCATION, location),
     ))
 }

@@ -5,6 +5,7 @@ use tandem_core::{Request, authority};
 use tandem_model::route::{HostRewrite, PathRewrite, Route, RouteAction, WeightedCluster};
 
 const X_ENVOY_ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
+const X_ENVOY_ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Rewrites the path as the route says; the old one is kept in `x-envoy-original-path`.
@@ -35,12 +36,13 @@ pub(super) fn path(request: &mut Request, route: &Route, action: &RouteAction, k
     }
 }
 
-/// Rewrites the host as the route says; `auto_host_rewrite` needs the endpoint and happens
-/// there.
+/// Rewrites the host as the route says; the old one is kept in `x-envoy-original-host`.
+/// `auto_host_rewrite` needs the endpoint and happens there.
 pub(super) fn host(
     request: &mut Request,
     action: &RouteAction,
     weighted: Option<&WeightedCluster>,
+    keep_old: bool,
 ) {
     let new = match (
         weighted.and_then(|weighted| weighted.host_rewrite.as_ref()),
@@ -64,10 +66,13 @@ pub(super) fn host(
     let Some(new) = new.filter(|new| !new.is_empty()) else {
         return;
     };
-    if action.append_x_forwarded_host
-        && let Ok(old) = HeaderValue::from_str(authority::get(request))
-    {
-        request.headers_mut().append(X_FORWARDED_HOST, old);
+    if let Ok(old) = HeaderValue::from_str(authority::get(request)) {
+        if action.append_x_forwarded_host {
+            request.headers_mut().append(X_FORWARDED_HOST, old.clone());
+        }
+        if keep_old {
+            request.headers_mut().insert(X_ENVOY_ORIGINAL_HOST, old);
+        }
     }
     authority::set(request, &new);
 }

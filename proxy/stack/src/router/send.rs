@@ -28,7 +28,7 @@ struct Inner {
     edits: Edits,
     upstream: HttpService,
     stats: Arc<Stats>,
-    keep_old_path: bool,
+    keep_old: bool,
     changes_request: bool,
 }
 
@@ -70,7 +70,7 @@ impl Send {
             edits,
             upstream: forward(place.clusters.clone(), Arc::new(policy)),
             stats: Arc::clone(place.stats),
-            keep_old_path: !manager.router.suppress_envoy_headers,
+            keep_old: !manager.router.suppress_envoy_headers,
             changes_request,
         }))
     }
@@ -94,8 +94,13 @@ impl Service<Request> for Send {
         }
         if let Some(info) = info.as_deref().filter(|_| this.changes_request) {
             this.edits.request(&mut request, info);
-            rewrite::host(&mut request, &this.action, this.weighted.as_ref());
-            rewrite::path(&mut request, &this.route, &this.action, this.keep_old_path);
+            rewrite::host(
+                &mut request,
+                &this.action,
+                this.weighted.as_ref(),
+                this.keep_old,
+            );
+            rewrite::path(&mut request, &this.route, &this.action, this.keep_old);
             info.capture_sent(request.method(), request.uri(), request.headers());
         }
         let response = this.upstream.dispatch(request);

@@ -39,11 +39,11 @@ pub(super) fn build(place: &Place<'_>) -> HttpService {
                 stats.rq_total.inc();
                 stats.rq_redirect.inc();
                 let scheme = if info.connection.tls { "https" } else { "http" };
-                let scheme = request
-                    .headers()
-                    .get(crate::hcm::request::X_FORWARDED_PROTO)
-                    .and_then(|proto| proto.to_str().ok())
-                    .unwrap_or(scheme);
+                let scheme = match request.uri().scheme_str() {
+                    Some(scheme) => scheme,
+                    // HTTP/1 says none: what a proxy in front said counts.
+                    None => forwarded_proto(request).unwrap_or(scheme),
+                };
                 let location = redirect::location(&config, &route, request, scheme);
                 let reply = LocalReply::new(config.status, "", "direct_response");
                 match HeaderValue::from_str(&location) {
@@ -82,4 +82,12 @@ fn answer(
             Box::pin(std::future::ready(Err(error)))
         },
     ))
+}
+
+fn forwarded_proto(request: &Request) -> Option<&str> {
+    request
+        .headers()
+        .get(crate::hcm::request::X_FORWARDED_PROTO)?
+        .to_str()
+        .ok()
 }
