@@ -53,7 +53,8 @@ struct Life {
     drained: Started,
     expires: Option<Instant>,
     deadline: Deadline,
-    idle: bool,
+    /// Whether it had streams when last looked at; `None`: not looked at yet.
+    idle: Option<bool>,
     ending: bool,
     accepted: u32,
     ping: Option<KeepAlive>,
@@ -94,7 +95,7 @@ where
         shared: Arc::default(),
         expires,
         deadline: Deadline::new(),
-        idle: false,
+        idle: None,
         ending: false,
         accepted: 0,
         ping: connection
@@ -214,8 +215,8 @@ impl Life {
             return true;
         }
         let idle = self.shared.active.load(Relaxed) == 0;
-        if idle != self.idle || self.accepted == 0 {
-            self.idle = idle;
+        if self.idle != Some(idle) {
+            self.idle = Some(idle);
             let idle_at = server.after(manager.idle_timeout.filter(|_| idle));
             self.deadline
                 .set([idle_at, self.expires].into_iter().flatten().min());

@@ -248,6 +248,17 @@ async fn a_service_can_end_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_stops_reading_is_given_up() {
+    let mut served = serve(|manager| manager.stream_idle_timeout = Some(Duration::from_secs(20)));
+    let body = "x".repeat(300_000);
+    let head = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 300000\r\n\r\n";
+    served.send(format!("{head}{body}")).await;
+    let start = Instant::now();
+    (&mut served.task).await.unwrap();
+    assert_eq!(start.elapsed().as_secs(), 20);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_cancels_its_request() {
     struct Guard(Arc<AtomicU64>);
     impl Drop for Guard {

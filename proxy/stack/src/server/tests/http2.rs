@@ -131,6 +131,29 @@ async fn an_idle_connection_is_ended_in_order() {
     assert_eq!(start.elapsed().as_secs(), 30);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_never_asks_is_ended_too() {
+    let mut served = serve(|manager| manager.idle_timeout = Some(Duration::from_secs(30)));
+    let start = tokio::time::Instant::now();
+    let (_client, connection) = connect(&mut served).await;
+    connection.await.unwrap().unwrap();
+    assert_eq!(start.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_stops_answering_pings_is_dropped() {
+    let mut served = serve(|manager| {
+        manager.http2.keepalive_interval = Some(Duration::from_secs(10));
+        manager.http2.keepalive_timeout = Duration::from_secs(5);
+    });
+    let start = tokio::time::Instant::now();
+    served
+        .send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await;
+    (&mut served.task).await.unwrap();
+    assert_eq!(start.elapsed().as_secs(), 15);
+}
+
 #[tokio::test]
 async fn connect_is_refused() {
     let mut served = serve(|_| {});
