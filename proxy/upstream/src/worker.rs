@@ -62,6 +62,14 @@ impl Clusters {
         self.0.manager.snapshot().by_name.contains_key(name)
     }
 
+    /// The address of the host that takes the next request to a cluster; for measuring what
+    /// that choice costs.
+    #[doc(hidden)]
+    pub fn pick(&self, name: &str) -> Option<Arc<str>> {
+        let pool = self.find(name)?.choose().ok()?;
+        Some(Arc::clone(&pool.host.text))
+    }
+
     /// The cluster of that name.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<WorkerCluster>> {
         let snapshot = self.0.manager.snapshot();
