@@ -9,4 +9,4 @@ mod stream;
 
 pub use chosen::{ChosenCluster, Rejected};
 pub use conn::{ConnectionInfo, Protocol};
-pub use stream::{CaptureSpec, Captured, StreamInfo, UpstreamFacts};
+pub use stream::{CaptureSpec, Captured, Latest, StreamInfo, UpstreamFacts};

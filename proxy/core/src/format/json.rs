@@ -96,10 +96,16 @@ fn string(format: &Format, context: &Context<'_>, out: &mut Vec<u8>) -> bool {
     true
 }
 
+/// Whether the text stands for itself in a JSON string. Nearly all does, keys above all, and
+/// going over it character by character costs more than writing it.
+fn is_plain(text: &[u8]) -> bool {
+    text.iter()
+        .all(|byte| (0x20..0x7f).contains(byte) && *byte != b'"' && *byte != b'\\')
+}
+
 /// Escapes what was appended since `start`; usually there is nothing to do.
 fn escape_tail(start: usize, out: &mut Vec<u8>) {
-    let plain = |byte: &u8| (0x20..0x7f).contains(byte) && *byte != b'"' && *byte != b'\\';
-    if out[start..].iter().all(plain) {
+    if is_plain(&out[start..]) {
         return;
     }
     let raw = out.split_off(start);
@@ -108,6 +114,9 @@ fn escape_tail(start: usize, out: &mut Vec<u8>) {
 
 /// Appends JSON string content; what is not UTF-8 becomes U+FFFD.
 fn escape(raw: &[u8], out: &mut Vec<u8>) {
+    if is_plain(raw) {
+        return out.extend_from_slice(raw);
+    }
     for character in String::from_utf8_lossy(raw).chars() {
         match character {
             '"' => out.extend_from_slice(b"\\\""),

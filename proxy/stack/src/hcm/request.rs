@@ -301,10 +301,16 @@ fn trust(headers: &mut HeaderMap, settings: &Settings, info: &StreamInfo) {
         headers.insert(X_ENVOY_INTERNAL, HeaderValue::from_static("true"));
         return;
     }
-    for name in &INTERNAL_ONLY {
-        headers.remove(name);
+    // One look over the few names that came is cheaper than fourteen look-ups of absent ones.
+    if headers
+        .keys()
+        .any(|name| name.as_str().starts_with("x-envoy-"))
+    {
+        for name in &INTERNAL_ONLY {
+            headers.remove(name);
+        }
+        headers.remove(X_ENVOY_INTERNAL);
     }
-    headers.remove(X_ENVOY_INTERNAL);
     for name in &manager.route_config.internal_only_headers {
         headers.remove(name);
     }
