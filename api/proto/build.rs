@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         // Values pass through the process untouched: `Bytes` saves a copy each way.
         .bytes(".")
+        .extern_path(".google.protobuf.Any", "crate::Any")
         // Services run inside the project's own HTTP stack, so tonic's transport stays out.
         .build_transport(false)
         .compile_fds(descriptors)?;

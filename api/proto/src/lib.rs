@@ -1,6 +1,12 @@
 //! The protocol buffers of the runtime APIs: the `.proto` files under `proto/` and the code made
 //! from them. Does not serve, interpret or validate anything.
 
+mod any;
+
+pub use any::Any;
+/// What every message can do; servers need no other part of protobuf.
+pub use prost::Message;
+
 /// Layotto's API, package `spec.proto.runtime.v1`: the `Runtime` service and the `AppCallback`
 /// service that the application implements.
 #[allow(missing_docs, clippy::all, clippy::large_futures, clippy::unwrap_used)]

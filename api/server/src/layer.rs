@@ -1,115 +1,147 @@
-//! The filter: it takes the API's gRPC paths and passes everything else on.
+//! The filter: which requests end here, and who serves them.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http_body_util::BodyExt as _;
-use tandem_api_proto::layotto::runtime_server::RuntimeServer;
-use tandem_core::error::{Kind, ResetReason, UpstreamReset};
-use tandem_core::{Body, BoxFuture, Error, HttpService, Request, Response};
-use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
+use tandem_api_contract::registry::Clients;
+use tandem_core::directory::Directory;
+use tandem_core::error::LocalReply;
+use tandem_core::{
+    BoxFuture, Error as MeshError, HttpService, Request, Response, grpc as core_grpc,
+};
+use tandem_model::filter::runtime::Api as Served;
+use tower::Service;
 
-use crate::runtime::Api;
+use crate::grpc::{refuse, unary};
+use crate::invoke::Mesh;
+use crate::process::Shared;
+use crate::pubsub::subscribe_stream;
+use crate::status::Error;
+use crate::{health, reflection, unserved};
 
 const RUNTIME: &str = "/spec.proto.runtime.v1.Runtime/";
 const HEALTH: &str = "/grpc.health.v1.Health/";
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/";
 const REFLECTION_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/";
 
-type Answer = http::Response<tonic::body::Body>;
-type Beside = BoxCloneSyncService<Request, Answer, std::convert::Infallible>;
+/// Wraps `next` in the runtime APIs of `server`, for one worker.
+///
+/// Called on the worker, whose clients it makes; `directory` holds this worker's HTTP services, among which
+/// `InvokeService` finds the outbound one when it is called.
+pub(crate) fn layer(server: &Arc<Shared>, directory: Directory, next: HttpService) -> HttpService {
+    let api = Api {
+        clients: server.registry().clients(),
+        mesh: Mesh::new(directory, server.runtime().outbound_listener.clone()),
+        server: Arc::clone(server),
+    };
+    HttpService::new(Runtime {
+        layotto: server.runtime().apis.contains(&Served::LayottoGrpc),
+        health: health::service(server),
+        api: Arc::new(api),
+        next,
+    })
+}
 
-/// The runtime API in front of the rest of its chain.
+/// What the rpcs of one worker work with; each noun's file adds its methods.
+pub(crate) struct Api {
+    pub(crate) server: Arc<Shared>,
+    pub(crate) clients: Clients,
+    pub(crate) mesh: Mesh,
+}
+
 #[derive(Clone)]
-pub(crate) struct RuntimeApi(Arc<Inner>);
-
-struct Inner {
-    runtime: RuntimeServer<Api>,
-    health: Beside,
-    reflection: Beside,
-    reflection_alpha: Beside,
+struct Runtime {
+    layotto: bool,
+    api: Arc<Api>,
+    health: HttpService,
     next: HttpService,
 }
 
-/// The services beside the API, the same for all workers.
-#[derive(Clone)]
-pub(crate) struct BesideServices {
-    pub(crate) health: Beside,
-    pub(crate) reflection: Beside,
-    pub(crate) reflection_alpha: Beside,
-}
-
-/// Erases one of them.
-pub(crate) fn beside<S>(service: S) -> Beside
-where
-    S: Service<Request, Response = Answer, Error = std::convert::Infallible>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send + 'static,
-{
-    BoxCloneSyncService::new(service)
-}
-
-impl RuntimeApi {
-    pub(crate) fn new(api: Api, beside: BesideServices, next: HttpService) -> Self {
-        let BesideServices {
-            health,
-            reflection,
-            reflection_alpha,
-        } = beside;
-        let runtime = RuntimeServer::new(api);
-        Self(Arc::new(Inner {
-            runtime,
-            health,
-            reflection,
-            reflection_alpha,
-            next,
-        }))
-    }
-}
-
-impl Service<Request> for RuntimeApi {
+impl Service<Request> for Runtime {
     type Response = Response;
-    type Error = Error;
-    type Future = BoxFuture<Result<Response, Error>>;
+    type Error = MeshError;
+    type Future = BoxFuture<Result<Response, MeshError>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), MeshError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let inner = &self.0;
         let path = request.uri().path();
-        if path.starts_with(RUNTIME) {
-            let answer = inner.runtime.clone().call(request);
-            return Box::pin(async move { finish(answer.await) });
-        }
-        let beside = if path.starts_with(HEALTH) {
-            &inner.health
+        let served = if path.starts_with(RUNTIME) && self.layotto {
+            Api::serve
+        } else if path.starts_with(HEALTH) {
+            return checked(request, |request| self.health.dispatch(request));
         } else if path.starts_with(REFLECTION) {
-            &inner.reflection
+            let service = self.api.server.reflection(reflection::v1);
+            return checked(request, |request| service.dispatch(request));
         } else if path.starts_with(REFLECTION_ALPHA) {
-            &inner.reflection_alpha
+            let service = self.api.server.reflection_alpha(reflection::v1alpha);
+            return checked(request, |request| service.dispatch(request));
         } else {
-            return inner.next.dispatch(request);
+            return self.next.dispatch(request);
         };
-        let answer = beside.clone().oneshot(request);
-        Box::pin(async move { finish(answer.await) })
+        checked(request, |request| served(&self.api, request))
     }
 }
 
-fn finish(answer: Result<Answer, std::convert::Infallible>) -> Result<Response, Error> {
-    let response = answer?;
-    Ok(response.map(|body| Body::new(body.map_err(broken))))
+/// Refuses what is not gRPC on a gRPC path, as gRPC says: with 415.
+fn checked(
+    request: Request,
+    serve: impl FnOnce(Request) -> BoxFuture<Result<Response, MeshError>>,
+) -> BoxFuture<Result<Response, MeshError>> {
+    if request.method() == http::Method::POST && core_grpc::is_grpc(request.headers()) {
+        return serve(request);
+    }
+    Box::pin(std::future::ready(Err(MeshError::reply(LocalReply::new(
+        http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "expected a gRPC request",
+        "runtime_api_not_grpc",
+    )))))
 }
 
-/// A streaming handler ends its body with a status, so this is a stream that broke locally.
-fn broken(status: tonic::Status) -> Error {
-    let reset = UpstreamReset {
-        reason: ResetReason::Local,
-        request_sent: true,
-    };
-    Error::with_source(Kind::UpstreamReset(reset), status)
+impl Api {
+    /// Serves one rpc of `spec.proto.runtime.v1.Runtime`.
+    fn serve(self: &Arc<Self>, request: Request) -> BoxFuture<Result<Response, MeshError>> {
+        let api = Arc::clone(self);
+        match request
+            .uri()
+            .path()
+            .get(RUNTIME.len()..)
+            .unwrap_or_default()
+        {
+            "SayHello" => unary(request, move |m| std::future::ready(api.say_hello(m))),
+            "InvokeService" => Box::pin(api.invoke_service(request)),
+            "GetState" => unary(request, move |m| async move { api.get_state(m).await }),
+            "GetBulkState" => unary(request, move |m| async move { api.get_bulk_state(m).await }),
+            "SaveState" => unary(request, move |m| async move { api.save_state(m).await }),
+            "DeleteState" => unary(request, move |m| async move { api.delete_state(m).await }),
+            "DeleteBulkState" => unary(
+                request,
+                move |m| async move { api.delete_bulk_state(m).await },
+            ),
+            "ExecuteStateTransaction" => unary(request, move |m| async move {
+                api.execute_state_transaction(m).await
+            }),
+            "TryLock" => unary(request, move |m| async move { api.try_lock(m).await }),
+            "Unlock" => unary(request, move |m| async move { api.unlock(m).await }),
+            "LockKeepAlive" => unary(
+                request,
+                move |m| async move { api.lock_keep_alive(m).await },
+            ),
+            "GetNextId" => unary(request, move |m| async move { api.get_next_id(m).await }),
+            "PublishEvent" => unary(request, move |m| async move { api.publish_event(m).await }),
+            "SubscribeTopicEvents" => Box::pin(subscribe_stream::serve(api, request)),
+            method => {
+                let refusal = match unserved::name(method) {
+                    Some(name) => Error::NotServed(name),
+                    None => Error::UnknownMethod(method.to_owned()),
+                };
+                Box::pin(std::future::ready(Ok(refuse(&refusal))))
+            }
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,127 +1,96 @@
-//! TryLock, Unlock, LockKeepAlive.
+//! `TryLock`, `Unlock`, `LockKeepAlive`.
 
 use std::time::Duration;
 
 use tandem_api_contract::lock::{Outcome, Store};
-use tandem_api_contract::registry::Clients;
 use tandem_api_proto::layotto::{
     LockKeepAliveRequest, LockKeepAliveResponse, TryLockRequest, TryLockResponse, UnlockRequest,
-    UnlockResponse,
+    UnlockResponse, lock_keep_alive_response, unlock_response,
 };
-use tonic::{Code, Status};
 
-use crate::status::{component, invalid, not_configured};
+use crate::layer::Api;
+use crate::status::Error;
 
-/// Takes a lock, or says that somebody else has it.
-pub(crate) async fn try_lock(
-    clients: &Clients,
-    request: TryLockRequest,
-) -> Result<TryLockResponse, Status> {
-    let TryLockRequest {
-        store_name,
-        resource_id,
-        lock_owner,
-        expire,
-    } = request;
-    let (store, expire) = check(
-        clients,
-        &store_name,
-        &resource_id,
-        &lock_owner,
-        Some(expire),
-    )?;
-    let success = store.try_lock(&resource_id, &lock_owner, expire).await;
-    Ok(TryLockResponse {
-        success: success.map_err(|error| failed(&store_name, &error))?,
-    })
-}
-
-/// Gives a lock back.
-pub(crate) async fn unlock(
-    clients: &Clients,
-    request: UnlockRequest,
-) -> Result<UnlockResponse, Status> {
-    let UnlockRequest {
-        store_name,
-        resource_id,
-        lock_owner,
-    } = request;
-    let (store, _) = check(clients, &store_name, &resource_id, &lock_owner, None)?;
-    let outcome = store.unlock(&resource_id, &lock_owner).await;
-    Ok(UnlockResponse {
-        status: code(outcome.map_err(|error| failed(&store_name, &error))?),
-    })
-}
-
-/// Holds a lock for longer.
-pub(crate) async fn keep_alive(
-    clients: &Clients,
-    request: LockKeepAliveRequest,
-) -> Result<LockKeepAliveResponse, Status> {
-    let LockKeepAliveRequest {
-        store_name,
-        resource_id,
-        lock_owner,
-        expire,
-    } = request;
-    let (store, expire) = check(
-        clients,
-        &store_name,
-        &resource_id,
-        &lock_owner,
-        Some(expire),
-    )?;
-    let outcome = store.keep_alive(&resource_id, &lock_owner, expire).await;
-    Ok(LockKeepAliveResponse {
-        status: code(outcome.map_err(|error| failed(&store_name, &error))?),
-    })
-}
-
-/// What is asked of every request, in Layotto's order; an absent `expire` is not looked at.
-fn check<'a>(
-    clients: &'a Clients,
-    store_name: &str,
-    resource_id: &str,
-    lock_owner: &str,
-    expire: Option<i32>,
-) -> Result<(&'a Store, Duration), Status> {
-    if clients.lock.is_empty() {
-        return Err(not_configured("lock store is not configured"));
+impl Api {
+    pub(crate) async fn try_lock(&self, request: TryLockRequest) -> Result<TryLockResponse, Error> {
+        let (resource, owner) = (&request.resource_id, &request.lock_owner);
+        self.check_lock(&request.store_name, resource, owner)?;
+        let ttl = seconds(&request.store_name, request.expire)?;
+        let store = self.lock_store(&request.store_name)?;
+        let success = store
+            .try_lock(resource, owner, ttl)
+            .await
+            .map_err(Error::Lock)?;
+        Ok(TryLockResponse { success })
     }
-    if resource_id.is_empty() {
-        return Err(invalid(format!(
-            "ResourceId is empty in lock store {store_name}"
-        )));
-    }
-    if lock_owner.is_empty() {
-        return Err(invalid(format!(
-            "LockOwner is empty in lock store {store_name}"
-        )));
-    }
-    let seconds = u64::try_from(expire.unwrap_or(1)).unwrap_or(0);
-    if seconds == 0 {
-        return Err(invalid(format!(
-            "Expire is not positive in lock store {store_name}"
-        )));
-    }
-    let store = clients.lock.get(store_name);
-    let store = store.ok_or_else(|| invalid(format!("lock store {store_name} not found")))?;
-    Ok((store, Duration::from_secs(seconds)))
-}
 
-/// The status number of Unlock and LockKeepAlive.
-fn code(outcome: Outcome) -> i32 {
-    match outcome {
-        Outcome::Done => 0,
-        Outcome::NotHeld => 1,
-        Outcome::HeldByOther => 2,
+    pub(crate) async fn unlock(&self, request: UnlockRequest) -> Result<UnlockResponse, Error> {
+        use unlock_response::Status;
+        let (resource, owner) = (&request.resource_id, &request.lock_owner);
+        self.check_lock(&request.store_name, resource, owner)?;
+        let store = self.lock_store(&request.store_name)?;
+        let outcome = store.unlock(resource, owner).await.map_err(Error::Lock)?;
+        let status = match outcome {
+            Outcome::Done => Status::Success,
+            Outcome::NotHeld => Status::LockUnexist,
+            Outcome::HeldByOther => Status::LockBelongToOthers,
+        };
+        Ok(UnlockResponse {
+            status: status.into(),
+        })
+    }
+
+    pub(crate) async fn lock_keep_alive(
+        &self,
+        request: LockKeepAliveRequest,
+    ) -> Result<LockKeepAliveResponse, Error> {
+        use lock_keep_alive_response::Status;
+        let (resource, owner) = (&request.resource_id, &request.lock_owner);
+        self.check_lock(&request.store_name, resource, owner)?;
+        let ttl = seconds(&request.store_name, request.expire)?;
+        let store = self.lock_store(&request.store_name)?;
+        let outcome = store
+            .keep_alive(resource, owner, ttl)
+            .await
+            .map_err(Error::Lock)?;
+        let status = match outcome {
+            Outcome::Done => Status::Success,
+            Outcome::NotHeld => Status::LockUnexist,
+            Outcome::HeldByOther => Status::LockBelongToOthers,
+        };
+        Ok(LockKeepAliveResponse {
+            status: status.into(),
+        })
+    }
+
+    /// What is checked before the store is looked up, in Layotto's order.
+    fn check_lock(&self, store: &str, resource: &str, owner: &str) -> Result<(), Error> {
+        if self.clients.lock.is_empty() {
+            return Err(Error::LockNotConfigured);
+        }
+        if resource.is_empty() {
+            return Err(Error::LockResourceEmpty(store.to_owned()));
+        }
+        if owner.is_empty() {
+            return Err(Error::LockOwnerEmpty(store.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn lock_store(&self, name: &str) -> Result<&Store, Error> {
+        self.clients
+            .lock
+            .get(name)
+            .ok_or_else(|| Error::LockNotFound(name.to_owned()))
     }
 }
 
-fn failed(store_name: &str, error: &tandem_api_contract::Error) -> Status {
-    component(
-        error,
-        format!("lock store {store_name} failed: {error}"),
-        Code::Internal,
-    )
+fn seconds(store: &str, expire: i32) -> Result<Duration, Error> {
+    match u64::try_from(expire) {
+        Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds)),
+        _ => Err(Error::LockExpireNotPositive(store.to_owned())),
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,26 +1,24 @@
-//! What the process has once: components, the application's subscriptions, health.
+//! What the runtime has once in a process: components, the application's subscriptions, health.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tandem_api_contract::registry::{Registry, Running};
 use tandem_core::HttpService;
 use tandem_core::directory::Directory;
 use tandem_model::filter::runtime::Runtime;
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
-use crate::invoke::Invoker;
-use crate::layer::{BesideServices, RuntimeApi, beside};
-use crate::pubsub::{Streams, callback};
-use crate::reflection;
-use crate::runtime::Api;
+use crate::layer::layer;
+use crate::pubsub::{Callbacks, Streams};
 
 /// The runtime APIs of one application. Dropping it ends subscriptions and components.
+///
+/// One for each distinct [`Runtime`] settings in a process, however many listeners and workers
+/// have the filter.
 pub struct Process {
-    runtime: Arc<Runtime>,
-    registry: Registry,
-    streams: Arc<Streams>,
-    beside: BesideServices,
-    callbacks: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+    callbacks: Option<AbortHandle>,
     _running: Running,
 }
 
@@ -35,35 +33,24 @@ pub enum Error {
 impl Process {
     /// Starts the components and asks the application what it subscribes to, again and again
     /// until it answers. Runs on the calling runtime: the control thread's.
+    ///
+    /// # Errors
+    /// None at present: what can fail later is tried again.
+    #[allow(clippy::unused_async, reason = "to be called inside a runtime only")]
     pub async fn start(runtime: Arc<Runtime>, registry: Registry) -> Result<Self, Error> {
         let running = registry.run();
-        let (reporter, health) = tonic_health::server::health_reporter();
-        reporter
-            .set_service_status(
-                "spec.proto.runtime.v1.Runtime",
-                tonic_health::ServingStatus::Serving,
-            )
-            .await;
-        let (reflection, reflection_alpha) = reflection::services()?;
-        let beside = BesideServices {
-            health: beside(health),
-            reflection: beside(reflection),
-            reflection_alpha: beside(reflection_alpha),
-        };
-        let callbacks = callback::address(&runtime.app).map(|address| {
-            let clients = registry.clients();
-            tokio::spawn(callback::serve(
-                address,
-                runtime.app.id.to_string(),
-                clients,
-            ))
-        });
-        let streams = Arc::new(Streams::new(runtime.app.id.to_string()));
-        Ok(Self {
+        let shared = Arc::new(Shared {
             runtime,
             registry,
-            streams,
-            beside,
+            streams: Streams::default(),
+            closing: watch::Sender::new(false),
+            reflection: OnceLock::new(),
+            reflection_alpha: OnceLock::new(),
+        });
+        let callbacks =
+            Callbacks::new(&shared).map(|callbacks| tokio::spawn(callbacks.run()).abort_handle());
+        Ok(Self {
+            shared,
             callbacks,
             _running: running,
         })
@@ -71,25 +58,66 @@ impl Process {
 
     /// The filter of one worker; called on the worker.
     pub fn layer(&self, directory: &Directory, next: HttpService) -> HttpService {
-        let listener = self.runtime.outbound_listener.clone();
-        let api = Api {
-            clients: self.registry.clients(),
-            invoker: Invoker::new(directory.clone(), listener),
-            streams: Arc::clone(&self.streams),
-        };
-        HttpService::new(RuntimeApi::new(api, self.beside.clone(), next))
+        layer(&self.shared, directory.clone(), next)
     }
 
     /// The components, with their readiness.
     pub fn components(&self) -> &Registry {
-        &self.registry
+        &self.shared.registry
+    }
+
+    /// Before the process ends: streams of `SubscribeTopicEvents` end with `UNAVAILABLE`, health
+    /// turns to `NOT_SERVING`, callbacks stop.
+    pub fn close(&self) {
+        self.shared.closing.send_replace(true);
+        if let Some(callbacks) = &self.callbacks {
+            callbacks.abort();
+        }
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(callbacks) = &self.callbacks {
-            callbacks.abort();
-        }
+        self.close();
+    }
+}
+
+/// What all workers share.
+pub(crate) struct Shared {
+    runtime: Arc<Runtime>,
+    registry: Registry,
+    streams: Streams,
+    closing: watch::Sender<bool>,
+    reflection: OnceLock<HttpService>,
+    reflection_alpha: OnceLock<HttpService>,
+}
+
+impl Shared {
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The subscriptions that streams hold.
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// Turns true when the process is about to end.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    /// The reflection service, built when it is first asked for: hardly any process needs it.
+    pub(crate) fn reflection(&self, build: fn() -> HttpService) -> HttpService {
+        self.reflection.get_or_init(build).clone()
+    }
+
+    /// The same in its older version.
+    pub(crate) fn reflection_alpha(&self, build: fn() -> HttpService) -> HttpService {
+        self.reflection_alpha.get_or_init(build).clone()
     }
 }

@@ -1,14 +1,23 @@
-//! Rpcs of Layotto's API that are not served yet: they say so.
+//! Rpcs of Layotto's runtime that exist on the wire and are not served yet: they answer
+//! `UNIMPLEMENTED` and say which one it is.
 
-use tonic::{Code, Status};
+/// All of them, by name.
+const NAMES: [&str; 12] = [
+    "GetConfiguration",
+    "SaveConfiguration",
+    "DeleteConfiguration",
+    "SubscribeConfiguration",
+    "GetFile",
+    "PutFile",
+    "ListFile",
+    "DelFile",
+    "GetFileMeta",
+    "InvokeBinding",
+    "GetSecret",
+    "GetBulkSecret",
+];
 
-use crate::status::{Origin, status};
-
-/// The answer of an rpc that is not served.
-pub(crate) fn unserved(rpc: &str) -> Status {
-    status(
-        Origin::Api,
-        Code::Unimplemented,
-        format!("{rpc} is not served by this version of tandem"),
-    )
+/// The rpc of that name, if it is one of them.
+pub(crate) fn name(method: &str) -> Option<&'static str> {
+    NAMES.into_iter().find(|name| *name == method)
 }

@@ -8,6 +8,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
 use crate::error::{ConnectFailure, Kind, LocalReply, ResetReason, UpstreamReset};
+use crate::ext::LocalAnswer;
 use crate::{Body, Error, Response, ResponseFlags, grpc};
 
 /// What to answer for an error; `None` when nobody is left to be answered.
@@ -111,6 +112,7 @@ fn upstream(reason: &str, error: &Error, flags: ResponseFlags) -> LocalReply {
 /// Builds the answer: plain HTTP, or for a gRPC request a trailers-only response.
 pub fn respond(reply: LocalReply, is_grpc: bool, is_head: bool) -> Response {
     let mut response = Response::new(Body::empty());
+    response.extensions_mut().insert(LocalAnswer);
     *response.headers_mut() = reply.headers;
     let headers = response.headers_mut();
     if reply.close {

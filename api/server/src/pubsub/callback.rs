@@ -1,143 +1,187 @@
-//! Calls into the application: what it subscribes to, and its events.
+//! `AppCallback`: asking the application for its subscriptions, and handing it their events.
 //!
-//! The application may start later than its sidecar, and may be restarted: it is asked until
-//! it answers, and asked again whenever it could not be reached for an event.
+//! The subscriptions live as long as the connection to the application. While the application is
+//! away there are none, so that no event is tried in vain; when it is up, at first or again, it
+//! is asked again. (Layotto asks once, at its own start, and never again.)
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_api_contract::pubsub::{Handler, Message, PubSub, Subscribe, Subscription, Verdict};
+use tandem_api_contract::Metadata;
+use tandem_api_contract::backoff::Backoff;
+use tandem_api_contract::pubsub::{Handler, Message, Subscribe, Subscription, Verdict};
 use tandem_api_contract::registry::Clients;
-use tandem_api_proto::layotto::app_callback_client::AppCallbackClient;
-use tandem_api_proto::layotto::topic_event_response::TopicEventResponseStatus;
-use tandem_api_proto::layotto::{TopicEventResponse, TopicSubscription};
-use tandem_model::filter::runtime::{App, AppProtocol};
 use tonic::Code;
-use tonic::transport::{Channel, Endpoint};
 
-use super::envelope;
+use super::app::{self, Client};
+use super::event;
+use crate::process::Shared;
 
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LONGEST_RETRY: Duration = Duration::from_secs(5);
+/// How long the application may take to list its subscriptions.
+const LIST: Duration = Duration::from_secs(5);
+/// How long the application may take over one event; after that it is delivered again.
+const DELIVER: Duration = Duration::from_secs(60);
 
-/// Where the application takes callbacks, if it does.
-pub(crate) fn address(app: &App) -> Option<Endpoint> {
-    let grpc = (app.protocol == AppProtocol::Grpc)
-        .then_some(app.port)
-        .flatten();
-    let port = app.callback_port.or(grpc)?;
-    let host = &app.callback_host;
-    Endpoint::from_shared(format!("http://{host}:{port}"))
-        .inspect_err(|error| tracing::error!(%error, %host, port, "invalid callback address"))
-        .ok()
+/// The task that keeps an application's subscriptions.
+pub(crate) struct Callbacks {
+    server: Arc<Shared>,
+    host: String,
+    port: u16,
 }
 
-/// Asks for subscriptions until the application answers, then delivers for ever.
-pub(crate) async fn serve(address: Endpoint, app_id: String, clients: Clients) {
-    let client = AppCallbackClient::new(address.connect_lazy());
-    let mut wait = FIRST_RETRY;
-    let subscriptions = loop {
-        match client.clone().list_topic_subscriptions(()).await {
-            Ok(answer) => break answer.into_inner().subscriptions,
-            Err(status) if status.code() == Code::Unimplemented => break Vec::new(),
-            Err(status) => {
-                tracing::debug!(%status, ?wait, "the application does not answer yet");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(LONGEST_RETRY);
-            }
-        }
-    };
-    let mut running = Vec::with_capacity(subscriptions.len());
-    for wanted in subscriptions {
-        let Some(pubsub) = clients.pubsub.get(&wanted.pubsub_name) else {
-            tracing::error!(
-                pubsub = wanted.pubsub_name,
-                topic = wanted.topic,
-                "the application subscribes to a pubsub that is not configured"
-            );
-            continue;
-        };
-        running.push(subscribe(pubsub, wanted, &app_id, &client).await);
+impl Callbacks {
+    /// `None` if the application takes no callbacks.
+    pub(crate) fn new(server: &Arc<Shared>) -> Option<Self> {
+        let (host, port) = app::address(&server.runtime().app)?;
+        Some(Self {
+            server: Arc::clone(server),
+            host,
+            port,
+        })
     }
-    std::future::pending::<()>().await;
-    drop(running);
-}
 
-/// Subscribes, however long the back-end is away.
-async fn subscribe(
-    pubsub: &Arc<dyn PubSub>,
-    wanted: TopicSubscription,
-    app_id: &str,
-    client: &AppCallbackClient<Channel>,
-) -> Subscription {
-    let TopicSubscription {
-        pubsub_name,
-        topic,
-        mut metadata,
-    } = wanted;
-    metadata
-        .entry("consumerID".to_owned())
-        .or_insert_with(|| app_id.to_owned());
-    let deliver: Arc<dyn Handler> = Arc::new(Deliver {
-        client: client.clone(),
-        pubsub_name: pubsub_name.clone(),
-    });
-    let mut wait = FIRST_RETRY;
-    loop {
-        let subscribe = Subscribe {
-            topic: topic.clone(),
-            metadata: metadata.clone(),
-        };
-        match pubsub.subscribe(subscribe, Arc::clone(&deliver)).await {
-            Ok(subscription) => {
-                tracing::info!(pubsub = pubsub_name, topic, "the application is subscribed");
-                return subscription;
+    /// Runs until it is dropped.
+    pub(crate) async fn run(self) {
+        let clients = self.server.registry().clients();
+        if clients.pubsub.is_empty() {
+            return;
+        }
+        let mut backoff = Backoff::default();
+        loop {
+            match self.session(&clients, &mut backoff).await {
+                Ok(()) => tracing::info!(
+                    host = self.host,
+                    port = self.port,
+                    "the application closed its callback connection"
+                ),
+                Err(error) => tracing::debug!(
+                    host = self.host,
+                    port = self.port,
+                    error,
+                    "the application's callbacks are not up yet"
+                ),
             }
-            Err(error) => {
-                tracing::warn!(pubsub = pubsub_name, topic, %error, "cannot subscribe yet");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(LONGEST_RETRY);
-            }
+            tokio::time::sleep(backoff.next_delay()).await;
         }
     }
+
+    /// From connecting to the end of the connection.
+    async fn session(&self, clients: &Clients, backoff: &mut Backoff) -> Result<(), String> {
+        let (client, running) = app::connect(&self.host, self.port)
+            .await
+            .map_err(|error| error.to_string())?;
+        let running = AbortOnDrop(running);
+        let topics = list(client.clone()).await?;
+        backoff.reset();
+        let _subscriptions = self.subscribe(clients, &client, topics).await;
+        running.ended().await;
+        Ok(())
+    }
+
+    async fn subscribe(
+        &self,
+        clients: &Clients,
+        client: &Client,
+        topics: BTreeMap<(String, String), Metadata>,
+    ) -> Vec<Subscription> {
+        let mut subscriptions = Vec::with_capacity(topics.len());
+        for ((pubsub, topic), metadata) in topics {
+            let Some(broker) = clients.pubsub.get(&pubsub) else {
+                tracing::warn!(
+                    pubsub,
+                    topic,
+                    "the application subscribes to an unknown component"
+                );
+                continue;
+            };
+            let handler = Deliver {
+                pubsub: pubsub.clone(),
+                client: client.clone(),
+            };
+            let subscribe = Subscribe {
+                topic: topic.clone(),
+                metadata,
+            };
+            match broker.subscribe(subscribe, Arc::new(handler)).await {
+                Ok(subscription) => {
+                    tracing::info!(pubsub, topic, "the application is subscribed");
+                    subscriptions.push(subscription);
+                }
+                Err(error) => tracing::warn!(pubsub, topic, %error, "subscribing failed"),
+            }
+        }
+        subscriptions
+    }
 }
 
-/// Hands events to the application.
+/// Asks the application; one that does not serve the call wants nothing.
+async fn list(mut client: Client) -> Result<BTreeMap<(String, String), Metadata>, String> {
+    let answer = tokio::time::timeout(LIST, client.list_topic_subscriptions(()))
+        .await
+        .map_err(|_| "ListTopicSubscriptions timed out".to_owned())?;
+    match answer {
+        Ok(answer) => Ok(answer
+            .into_inner()
+            .subscriptions
+            .into_iter()
+            .map(|wanted| ((wanted.pubsub_name, wanted.topic), wanted.metadata))
+            .collect()),
+        Err(status) if status.code() == Code::Unimplemented => Ok(BTreeMap::new()),
+        Err(status) => Err(format!("ListTopicSubscriptions failed: {status}")),
+    }
+}
+
+/// Hands events to `OnTopicEvent`.
 struct Deliver {
-    client: AppCallbackClient<Channel>,
-    pubsub_name: String,
+    pubsub: String,
+    client: Client,
 }
 
-#[tonic::async_trait]
+#[async_trait::async_trait]
 impl Handler for Deliver {
     async fn handle(&self, message: Message) -> Verdict {
-        let Some(event) = envelope::unwrap(&self.pubsub_name, &message.topic, &message.data) else {
-            tracing::debug!(topic = message.topic, "dropped an expired event");
+        let Some(event) = event::read(&self.pubsub, message) else {
             return Verdict::Ack;
         };
-        let id = event.id.clone();
-        match self.client.clone().on_topic_event(event).await {
-            Ok(answer) => verdict(&answer.into_inner()),
-            Err(status) if status.code() == Code::Unimplemented => {
+        let (id, topic) = (event.id.clone(), event.topic.clone());
+        let mut client = self.client.clone();
+        match tokio::time::timeout(DELIVER, client.on_topic_event(event)).await {
+            Ok(Ok(answer)) => event::verdict(answer.into_inner().status),
+            Ok(Err(status)) if status.code() == Code::Unimplemented => {
                 tracing::warn!(
                     id,
-                    topic = message.topic,
-                    "dropped an event: the application does not take any"
+                    topic,
+                    "dropping an event: OnTopicEvent is not implemented"
                 );
                 Verdict::Ack
             }
-            Err(status) => {
-                tracing::warn!(id, topic = message.topic, %status, "will redeliver an event");
+            Ok(Err(status)) => {
+                tracing::debug!(id, topic, %status, "the application failed on an event");
+                Verdict::Retry
+            }
+            Err(_) => {
+                tracing::warn!(id, topic, "the application took too long over an event");
                 Verdict::Retry
             }
         }
     }
 }
 
-/// Success and drop are both done with; a status nobody knows is tried again.
-pub(super) fn verdict(answer: &TopicEventResponse) -> Verdict {
-    match TopicEventResponseStatus::try_from(answer.status) {
-        Ok(TopicEventResponseStatus::Success | TopicEventResponseStatus::Drop) => Verdict::Ack,
-        Ok(TopicEventResponseStatus::Retry) | Err(_) => Verdict::Retry,
+/// A connection's task, ended when it is no longer wanted.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl AbortOnDrop {
+    async fn ended(mut self) {
+        let _ = (&mut self.0).await;
     }
 }
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests;

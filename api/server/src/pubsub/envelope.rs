@@ -1,151 +1,165 @@
-//! CloudEvents 1.0 as JSON: the envelope that events travel in, Layotto's flavour.
+//! Writing CloudEvents 1.0 in JSON, as Layotto and Dapr write them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
-use serde_json::{Map, Value};
-use tandem_api_proto::layotto::TopicEventRequest;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use prost_types::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tandem_api_proto::layotto::PublishEventRequest;
 
-const CLOUD_EVENT: &str = "application/cloudevents+json";
+const SOURCE: &str = "runtime";
+const TYPE: &str = "com.runtime.event.sent";
+const SPEC_VERSION: &str = "1.0";
+const DATA_CONTENT_TYPE: &str = "text/plain";
 
-/// What goes into an envelope.
-pub(crate) struct Event<'a> {
-    pub(crate) pubsub_name: &'a str,
-    pub(crate) topic: &'a str,
-    pub(crate) content_type: &'a str,
-    pub(crate) data: &'a [u8],
-    /// When it is of no use any more, where the component does not know.
-    pub(crate) expires_in: Option<Duration>,
+/// An event of our own making.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    id: String,
+    source: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    specversion: &'a str,
+    datacontenttype: &'a str,
+    topic: &'a str,
+    pubsubname: &'a str,
+    traceid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Data<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_base64: Option<String>,
 }
 
-/// Wraps data; data that is a CloudEvent already keeps its own fields.
-pub(crate) fn wrap(event: &Event<'_>) -> Result<Vec<u8>, serde_json::Error> {
-    let mut fields = if event.content_type.starts_with(CLOUD_EVENT) {
-        serde_json::from_slice::<Map<String, Value>>(event.data)?
-    } else {
-        new(event)
-    };
-    let mut default = |name: &str, value: &str| {
-        fields.entry(name).or_insert_with(|| value.into());
-    };
-    default("id", &uuid::Uuid::new_v4().to_string());
-    default("source", "runtime");
-    default("type", "com.runtime.event.sent");
-    default("specversion", "1.0");
-    fields.insert("topic".to_owned(), event.topic.into());
-    fields.insert("pubsubname".to_owned(), event.pubsub_name.into());
-    fields.entry("traceid").or_insert_with(|| "".into());
-    if let Some(expires_in) = event.expires_in {
-        fields.insert(
-            "expiration".to_owned(),
-            rfc3339(SystemTime::now() + expires_in).into(),
-        );
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Data<'a> {
+    Json(&'a RawValue),
+    Text(std::borrow::Cow<'a, str>),
+}
+
+/// The envelope for what is published. With `expires` the component sees to `ttlInSeconds`;
+/// otherwise the envelope says when the event is no longer wanted.
+pub(super) fn wrap(request: &PublishEventRequest, expires: bool) -> Result<Bytes, String> {
+    let expiration = if expires { None } else { expiration(request)? };
+    if is_cloud_event(&request.data_content_type) {
+        return pass(request, expiration);
     }
-    serde_json::to_vec(&fields)
-}
-
-fn new(event: &Event<'_>) -> Map<String, Value> {
-    let mut fields = Map::new();
-    let content_type = if event.content_type.is_empty() {
-        "text/plain"
+    let content_type = Some(request.data_content_type.as_str())
+        .filter(|content_type| !content_type.is_empty())
+        .unwrap_or(DATA_CONTENT_TYPE);
+    let mut envelope = Envelope {
+        id: id(),
+        source: SOURCE,
+        kind: TYPE,
+        specversion: SPEC_VERSION,
+        datacontenttype: content_type,
+        topic: &request.topic,
+        pubsubname: &request.pubsub_name,
+        traceid: "",
+        expiration,
+        data: None,
+        data_base64: None,
+    };
+    if is_binary(content_type) {
+        envelope.data_base64 = Some(STANDARD.encode(&request.data));
     } else {
-        event.content_type
-    };
-    fields.insert("datacontenttype".to_owned(), content_type.into());
-    let json = is_json(content_type).then(|| serde_json::from_slice::<Value>(event.data).ok());
-    match (json.flatten(), std::str::from_utf8(event.data)) {
-        (Some(value), _) => fields.insert("data".to_owned(), value),
-        (None, Ok(text)) if !is_binary(content_type) => {
-            fields.insert("data".to_owned(), text.into())
-        }
-        _ => fields.insert("data_base64".to_owned(), encode(event.data).into()),
-    };
-    fields
+        // What says that it is JSON and is not goes as text.
+        let json = is_json(content_type)
+            .then(|| serde_json::from_slice(&request.data).ok())
+            .flatten();
+        envelope.data = Some(match json {
+            Some(json) => Data::Json(json),
+            None => Data::Text(String::from_utf8_lossy(&request.data)),
+        });
+    }
+    written(&envelope)
 }
 
-fn is_json(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or_default().trim();
-    kind == "application/json" || kind.ends_with("+json")
+/// An event that the publisher made: passed on, with what only the runtime knows.
+fn pass(request: &PublishEventRequest, expiration: Option<String>) -> Result<Bytes, String> {
+    let mut event: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_slice(&request.data).map_err(|error| error.to_string())?;
+    let mut set = |name: &str, value: &str, overwrite: bool| -> Result<(), String> {
+        if overwrite || !event.contains_key(name) {
+            let value =
+                serde_json::value::to_raw_value(value).map_err(|error| error.to_string())?;
+            event.insert(name.to_owned(), value);
+        }
+        Ok(())
+    };
+    set("topic", &request.topic, true)?;
+    set("pubsubname", &request.pubsub_name, true)?;
+    set("traceid", "", true)?;
+    set("id", &id(), false)?;
+    set("source", SOURCE, false)?;
+    set("type", TYPE, false)?;
+    set("specversion", SPEC_VERSION, false)?;
+    if let Some(expiration) = expiration {
+        set("expiration", &expiration, true)?;
+    }
+    written(&event)
+}
+
+fn written(event: &impl Serialize) -> Result<Bytes, String> {
+    serde_json::to_vec(event)
+        .map(Bytes::from)
+        .map_err(|error| error.to_string())
+}
+
+fn id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+fn expiration(request: &PublishEventRequest) -> Result<Option<String>, String> {
+    let Some(text) = request
+        .metadata
+        .get("ttlInSeconds")
+        .filter(|text| !text.is_empty())
+    else {
+        return Ok(None);
+    };
+    let seconds: u64 = text
+        .trim()
+        .parse()
+        .ok()
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(|| {
+            format!("invalid ttlInSeconds {text:?}: expected a positive number of seconds")
+        })?;
+    let end = SystemTime::now()
+        .checked_add(Duration::from_secs(seconds))
+        .ok_or_else(|| format!("ttlInSeconds {seconds} is too large"))?;
+    let end = Timestamp {
+        nanos: 0,
+        ..Timestamp::from(end)
+    };
+    Ok(Some(end.to_string()))
+}
+
+/// The media type without its parameters, in lower case.
+pub(super) fn media_type(content_type: &str) -> String {
+    let media_type = content_type.split(';').next().unwrap_or_default();
+    media_type.trim().to_ascii_lowercase()
+}
+
+fn is_cloud_event(content_type: &str) -> bool {
+    media_type(content_type) == "application/cloudevents+json"
+}
+
+pub(super) fn is_json(content_type: &str) -> bool {
+    let media_type = media_type(content_type);
+    media_type == "application/json" || media_type.ends_with("+json")
 }
 
 fn is_binary(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or_default().trim();
-    kind == "application/octet-stream" || kind == "application/cloudevents+protobuf"
+    media_type(content_type) == "application/octet-stream"
 }
 
-/// Unwraps what was received. `None`: it has expired. What is not an envelope (published by
-/// somebody else) is delivered as raw data.
-pub(crate) fn unwrap(pubsub_name: &str, topic: &str, data: &[u8]) -> Option<TopicEventRequest> {
-    let Ok(fields) = serde_json::from_slice::<Map<String, Value>>(data) else {
-        return Some(raw(pubsub_name, topic, data));
-    };
-    if !fields.contains_key("specversion") {
-        return Some(raw(pubsub_name, topic, data));
-    }
-    let text = |name: &str| {
-        fields
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    if expired(&text("expiration")) {
-        return None;
-    }
-    let data = match (
-        fields.get("data_base64").and_then(Value::as_str),
-        fields.get("data"),
-    ) {
-        (Some(encoded), _) => decode(encoded),
-        (None, Some(Value::String(text))) => text.clone().into_bytes(),
-        (None, Some(value)) => value.to_string().into_bytes(),
-        (None, None) => Vec::new(),
-    };
-    Some(TopicEventRequest {
-        id: text("id"),
-        source: text("source"),
-        r#type: text("type"),
-        spec_version: text("specversion"),
-        data_content_type: text("datacontenttype"),
-        data: data.into(),
-        topic: topic.to_owned(),
-        pubsub_name: pubsub_name.to_owned(),
-        ..TopicEventRequest::default()
-    })
-}
-
-fn raw(pubsub_name: &str, topic: &str, data: &[u8]) -> TopicEventRequest {
-    TopicEventRequest {
-        id: uuid::Uuid::new_v4().to_string(),
-        data_content_type: "application/octet-stream".to_owned(),
-        data: data.to_vec().into(),
-        topic: topic.to_owned(),
-        pubsub_name: pubsub_name.to_owned(),
-        ..TopicEventRequest::default()
-    }
-}
-
-fn rfc3339(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let timestamp = prost_types::Timestamp {
-        seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-        nanos: 0,
-    };
-    timestamp.to_string()
-}
-
-fn expired(expiration: &str) -> bool {
-    let parsed: Option<prost_types::Timestamp> = expiration.parse().ok();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    parsed.is_some_and(|at| u64::try_from(at.seconds).is_ok_and(|at| at <= now))
-}
-
-fn encode(data: &[u8]) -> String {
-    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, data)
-}
-
-fn decode(text: &str) -> Vec<u8> {
-    base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap_or_default()
-}
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,12 @@
-//! Publishing, and the two ways events reach the application: callbacks and streams.
+//! Publish and subscribe: [`publish`] wraps data in CloudEvents ([`envelope`]); events reach the
+//! application by its [`callback`]s or over a stream that it opened ([`subscribe_stream`]).
 
-pub(crate) mod callback;
+mod app;
+mod callback;
 mod envelope;
-pub(crate) mod publish;
-pub(crate) mod stream;
+mod event;
+mod publish;
+pub(crate) mod subscribe_stream;
 
-pub(crate) use stream::Streams;
+pub(crate) use callback::Callbacks;
+pub(crate) use subscribe_stream::Streams;

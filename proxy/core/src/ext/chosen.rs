@@ -12,3 +12,7 @@ pub struct ChosenCluster(pub Arc<str>);
 /// other, and goes no further. Set by the connection's server.
 #[derive(Clone, Debug)]
 pub struct Rejected(pub LocalReply);
+
+/// A response that the mesh made in place of the application; set by the rescue.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalAnswer;

@@ -1,0 +1,82 @@
+//! Answers: a message with trailers, or trailers only.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body::Frame;
+use tandem_api_proto::Message;
+use tandem_core::grpc::{GRPC_MESSAGE, GRPC_STATUS, encode_message};
+use tandem_core::{Body, Response};
+
+use super::frame::framed;
+use crate::status::{Error, ORIGIN};
+
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+
+/// A message, and status OK.
+pub(crate) fn answer(message: &impl Message) -> Response {
+    answer_with(HeaderMap::with_capacity(4), message)
+}
+
+/// A message, status OK, and response metadata.
+pub(crate) fn answer_with(headers: HeaderMap, message: &impl Message) -> Response {
+    let mut buffer = framed(message.encoded_len());
+    message.encode_raw(&mut buffer);
+    let mut response = Response::new(Body::new(One {
+        message: Some(buffer.freeze()),
+        ended: false,
+    }));
+    *response.headers_mut() = headers;
+    response.headers_mut().insert(CONTENT_TYPE, GRPC);
+    response
+}
+
+/// A failure, as headers only.
+pub(crate) fn refuse(error: &Error) -> Response {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.reserve(4);
+    headers.insert(CONTENT_TYPE, GRPC);
+    headers.insert(GRPC_STATUS, HeaderValue::from(error.code() as i32));
+    let message = encode_message(error.to_string().as_bytes());
+    headers.insert(GRPC_MESSAGE, message);
+    headers.insert(
+        HeaderName::from_static(ORIGIN),
+        HeaderValue::from_static(error.origin().as_str()),
+    );
+    response
+}
+
+/// One message, then `grpc-status: 0`. Tells no size: servers of gRPC send no `content-length`.
+struct One {
+    message: Option<Bytes>,
+    ended: bool,
+}
+
+impl http_body::Body for One {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some(message) = self.message.take() {
+            return Poll::Ready(Some(Ok(Frame::data(message))));
+        }
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        self.ended = true;
+        let mut trailers = HeaderMap::with_capacity(1);
+        trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+}

@@ -1,0 +1,90 @@
+//! `InvokeService`: a call of another application, through the mesh.
+//!
+//! The call becomes an HTTP request and enters this worker's outbound stack, so that it takes
+//! the same routes, filters, breakers and metrics as a call that was intercepted. `id` is its
+//! authority and thereby selects the virtual host; the route table decides for every id, also
+//! for this application's own: no route, no call.
+//!
+//! | of the call | of the HTTP request |
+//! |---|---|
+//! | `id` | authority; and the header `id`, by which MOSN's route tables match |
+//! | `message.method` | path; a leading `/` is added |
+//! | `message.http_extension` | method (default GET, with data POST) and query |
+//! | `message.data.value`, `message.content_type` | body and `content-type` |
+//! | metadata | headers, without those of gRPC and of the connection |
+//! | metadata `rpc_request_timeout` | the time limit in ms, default 3000 |
+//!
+//! Status 200 is success and everything else is `UNAVAILABLE`, as in Layotto; response headers
+//! come back as metadata. A `content_type` of `application/grpc` calls a gRPC method instead
+//! ([`rpc`]).
+
+mod headers;
+mod mesh;
+mod request;
+mod response;
+mod rpc;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use tandem_api_proto::layotto::{InvokeResponse, InvokeServiceRequest};
+use tandem_core::{Error as MeshError, Request, Response};
+
+pub(crate) use mesh::Mesh;
+
+use crate::grpc;
+use crate::layer::Api;
+use crate::status::Error;
+
+/// How long a call may take that does not say.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Api {
+    pub(crate) async fn invoke_service(
+        self: Arc<Self>,
+        request: Request,
+    ) -> Result<Response, MeshError> {
+        Ok(match self.invoke(request).await {
+            Ok((metadata, message)) => grpc::answer_with(metadata, &message),
+            Err(error) => grpc::refuse(&error),
+        })
+    }
+
+    async fn invoke(&self, request: Request) -> Result<(HeaderMap, InvokeResponse), Error> {
+        let (mut parts, body) = request.into_parts();
+        let message: InvokeServiceRequest = grpc::read(&parts.headers, body).await?;
+        let limit = timeout(&parts.headers);
+        self.mesh.enter(&mut parts.extensions);
+        let is_grpc = rpc::is_wanted(&message);
+        let call = request::build(message, parts.headers, parts.extensions, is_grpc)?;
+        let outbound = self.mesh.outbound()?;
+        let answer = async {
+            let response = response::received(outbound.dispatch(call).await).await?;
+            if is_grpc {
+                rpc::convert(response).await
+            } else {
+                response::convert(response).await
+            }
+        };
+        tokio::time::timeout(limit, answer)
+            .await
+            .unwrap_or(Err(Error::InvokeTimeout))
+    }
+}
+
+/// The sooner of `rpc_request_timeout` and gRPC's own deadline. As in Layotto, a value that is
+/// no positive number counts as absent.
+fn timeout(headers: &HeaderMap) -> Duration {
+    let wanted = headers
+        .get(headers::TIMEOUT)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .filter(|millis| *millis > 0)
+        .map_or(TIMEOUT, Duration::from_millis);
+    headers
+        .get(tandem_core::grpc::GRPC_TIMEOUT)
+        .and_then(tandem_core::grpc::parse_timeout)
+        .map_or(wanted, |deadline| deadline.min(wanted))
+}

@@ -1,0 +1,272 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http_body_util::BodyExt as _;
+use tandem_api_proto::Any;
+use tandem_api_proto::layotto::{
+    CommonInvokeRequest, HttpExtension, InvokeResponse, InvokeServiceRequest,
+};
+use tandem_core::error::Kind;
+use tandem_core::{Body, Error, HttpService, Request, Response, rescue};
+use tonic::{Code, Status};
+
+use crate::grpc::framed;
+use crate::testing::{call, filter, filter_with_outbound, frame, process, read, told};
+
+fn message(id: &str, method: &str, data: &'static str) -> InvokeServiceRequest {
+    InvokeServiceRequest {
+        id: id.into(),
+        message: Some(CommonInvokeRequest {
+            method: method.into(),
+            data: Some(Any {
+                type_url: String::new(),
+                value: data.into(),
+            }),
+            content_type: "text/x".into(),
+            http_extension: None,
+        }),
+    }
+}
+
+/// Calls with metadata; the outbound stack is a function.
+async fn invoke<Work>(
+    message: &InvokeServiceRequest,
+    metadata: &[(&'static str, &'static str)],
+    outbound: impl Fn(Request) -> Work + Clone + Send + Sync + 'static,
+) -> Result<(http::HeaderMap, InvokeResponse), Status>
+where
+    Work: Future<Output = Result<Response, Error>> + Send + 'static,
+{
+    let process = process(None).await;
+    let outbound = HttpService::new(tower::service_fn(outbound));
+    let service = filter_with_outbound(&process, outbound);
+    let mut request = call("InvokeService", frame(message));
+    for (name, value) in metadata {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    read(service.dispatch(request).await.unwrap()).await
+}
+
+fn ok(body: impl Into<Body>) -> Response {
+    Response::new(body.into())
+}
+
+/// What the upstream saw, as text.
+async fn echo(request: Request) -> Result<Response, Error> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let mut headers: Vec<_> = parts
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+        .collect();
+    headers.sort();
+    let text = format!(
+        "{} {} | {} | {}",
+        parts.method,
+        parts.uri,
+        headers.join(", "),
+        String::from_utf8_lossy(&body)
+    );
+    Ok(ok(text))
+}
+
+fn text(answer: Result<(http::HeaderMap, InvokeResponse), Status>) -> String {
+    let data = answer.unwrap().1.data.unwrap().value;
+    String::from_utf8(data.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_call_becomes_an_http_request() {
+    let mut message = message("orders", "v1/orders", "body");
+    message.message.as_mut().unwrap().http_extension = Some(HttpExtension {
+        verb: 4,
+        querystring: "a=1".into(),
+    });
+    let metadata = [
+        ("x-user", "ada"),
+        ("grpc-timeout", "1S"),
+        ("grpc-accept-encoding", "gzip"),
+        ("rpc_request_timeout", "900"),
+        ("user-agent", "grpc-go"),
+    ];
+    let seen = text(invoke(&message, &metadata, echo).await);
+    assert_eq!(
+        seen,
+        "PUT /v1/orders?a=1 | content-length: 4, content-type: text/x, host: orders, \
+         id: orders, user-agent: grpc-go, x-user: ada | body"
+    );
+}
+
+/// GET without data and POST with; queries join.
+#[tokio::test]
+async fn verbs_and_paths_have_defaults() {
+    let seen = text(invoke(&message("orders:80", "/x", ""), &[], echo).await);
+    assert!(seen.starts_with("GET /x |"), "{seen}");
+    assert!(!seen.contains("content-length"), "{seen}");
+    let mut with_query = message("orders", "/x?a=1", "d");
+    with_query.message.as_mut().unwrap().http_extension = Some(HttpExtension {
+        verb: 0,
+        querystring: "?b=2".into(),
+    });
+    let seen = text(invoke(&with_query, &[], echo).await);
+    assert!(seen.starts_with("POST /x?a=1&b=2 |"), "{seen}");
+}
+
+#[tokio::test]
+async fn response_headers_become_metadata() {
+    let answer = invoke(&message("orders", "/", ""), &[], async |_| {
+        let mut response = ok("abc");
+        for (name, value) in [
+            ("content-length", "3"),
+            ("content-type", "text/y"),
+            ("x-tier", "gold"),
+            ("connection", "close"),
+        ] {
+            response.headers_mut().insert(name, value.parse().unwrap());
+        }
+        Ok(response)
+    })
+    .await;
+    let (headers, message) = answer.unwrap();
+    assert_eq!(headers["x-tier"], "gold");
+    assert_eq!(headers[CONTENT_TYPE], "application/grpc");
+    assert!(!headers.contains_key(CONTENT_LENGTH) && !headers.contains_key("connection"));
+    assert_eq!(message.content_type, "text/y");
+    assert_eq!(message.data.unwrap().value, "abc");
+}
+
+#[tokio::test]
+async fn everything_but_200_is_unavailable() {
+    let status = invoke(&message("orders", "/", ""), &[], async |_| {
+        let mut response = ok("no such order");
+        *response.status_mut() = http::StatusCode::NOT_FOUND;
+        Ok(response)
+    })
+    .await
+    .unwrap_err();
+    let text = "http response code 404, body: no such order";
+    assert_eq!(told(&status), (Code::Unavailable, text, "app"));
+}
+
+#[tokio::test]
+async fn an_answer_of_the_mesh_says_so() {
+    for answered in [true, false] {
+        let status = invoke(&message("orders", "/", ""), &[], move |_| async move {
+            let error = Error::new(Kind::NoHealthyUpstream);
+            if answered {
+                let reply = rescue::reply(&error).unwrap();
+                return Ok(rescue::respond(reply, false, false));
+            }
+            Err(error)
+        })
+        .await
+        .unwrap_err();
+        let text = "http response code 503, body: no healthy upstream";
+        assert_eq!(told(&status), (Code::Unavailable, text, "mesh"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_has_three_seconds_or_what_it_says() {
+    for (metadata, limit) in [
+        (&[][..], 3000),
+        (&[("rpc_request_timeout", "200")][..], 200),
+        (&[("grpc-timeout", "1S")][..], 1000),
+        (&[("rpc_request_timeout", "soon")][..], 3000),
+    ] {
+        let start = tokio::time::Instant::now();
+        let status = invoke(&message("orders", "/", ""), metadata, async |_| {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(ok("late"))
+        })
+        .await
+        .unwrap_err();
+        assert_eq!(
+            told(&status),
+            (Code::DeadlineExceeded, "request timeout", "mesh")
+        );
+        let took = start.elapsed().as_millis();
+        assert!((limit..limit + 10).contains(&took), "{took} ms");
+    }
+}
+
+#[tokio::test]
+async fn calls_that_are_no_requests_are_refused() {
+    let mut connect = message("orders", "/", "");
+    connect.message.as_mut().unwrap().http_extension = Some(HttpExtension {
+        verb: 6,
+        querystring: String::new(),
+    });
+    let empty = InvokeServiceRequest {
+        id: "orders".into(),
+        message: None,
+    };
+    for (message, text) in [
+        (message("", "/", ""), "id is required"),
+        (
+            message("a/b", "/", ""),
+            "id \"a/b\" is not an authority: expected a name, with a port or without",
+        ),
+        (empty, "message is required"),
+        (connect, "verb CONNECT is not supported"),
+    ] {
+        let status = invoke(&message, &[], echo).await.unwrap_err();
+        assert_eq!(told(&status), (Code::InvalidArgument, text, "api"));
+    }
+    let status = invoke(&message("orders", "/a b", ""), &[], echo)
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn without_an_outbound_listener_it_says_so() {
+    let process = process(None).await;
+    let request = call("InvokeService", frame(&message("orders", "/", "")));
+    let response = filter(&process).dispatch(request).await.unwrap();
+    let status = read::<InvokeResponse>(response).await.unwrap_err();
+    let text = "invoker not init: no HTTP listener has traffic_direction OUTBOUND";
+    assert_eq!(told(&status), (Code::Unknown, text, "api"));
+}
+
+fn grpc_call() -> InvokeServiceRequest {
+    let mut message = message("orders", "/orders.v1.Orders/Get", "request");
+    message.message.as_mut().unwrap().content_type = "application/grpc".into();
+    message
+}
+
+fn grpc_answer(data: &[u8], status: &'static str) -> Response {
+    let mut buffer = framed(data.len());
+    buffer.extend_from_slice(data);
+    let mut trailers = http::HeaderMap::new();
+    trailers.insert("grpc-status", status.parse().unwrap());
+    trailers.insert("grpc-message", "no%20such".parse().unwrap());
+    let body = http_body_util::Full::new(buffer.freeze())
+        .with_trailers(std::future::ready(Some(Ok(trailers))));
+    ok(Body::new(body))
+}
+
+/// The body is framed for the application and unframed for the caller.
+#[tokio::test]
+async fn a_grpc_method_can_be_called() {
+    let answer = invoke(&grpc_call(), &[], async |request: Request| {
+        assert_eq!(request.method(), http::Method::POST);
+        assert_eq!(request.headers()["te"], "trailers");
+        let body: Bytes = request.into_body().collect().await?.to_bytes();
+        assert_eq!(&body[..], b"\0\0\0\0\x07request");
+        Ok(grpc_answer(b"response", "0"))
+    })
+    .await;
+    assert_eq!(answer.unwrap().1.data.unwrap().value, "response");
+}
+
+#[tokio::test]
+async fn a_grpc_status_comes_back_as_it_is() {
+    let status = invoke(&grpc_call(), &[], async |_| Ok(grpc_answer(b"", "5"))).await;
+    assert_eq!(
+        told(&status.unwrap_err()),
+        (Code::NotFound, "no such", "app")
+    );
+}
