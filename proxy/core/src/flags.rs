@@ -19,6 +19,8 @@ macro_rules! flags {
 }
 
 flags! {
+    /// Retries were used up, or the connect attempts of a TCP proxy.
+    UPSTREAM_RETRY_LIMIT_EXCEEDED = 4, "URX", "UpstreamRetryLimitExceeded";
     /// No healthy host in the cluster.
     NO_HEALTHY_UPSTREAM = 0, "UH", "NoHealthyUpstream";
     /// The connection to the upstream failed.
@@ -27,8 +29,6 @@ flags! {
     UPSTREAM_OVERFLOW = 2, "UO", "UpstreamOverflow";
     /// No route matched.
     NO_ROUTE = 3, "NR", "NoRouteFound";
-    /// Retries were used up, or the connect attempts of a TCP proxy.
-    UPSTREAM_RETRY_LIMIT_EXCEEDED = 4, "URX", "UpstreamRetryLimitExceeded";
     /// The downstream connection ended.
     DOWNSTREAM_CONNECTION_TERMINATION = 5, "DC", "DownstreamConnectionTermination";
     /// The service was reset locally.

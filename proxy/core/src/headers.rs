@@ -12,7 +12,8 @@ pub fn value(add: &HeaderAdd, context: &Context<'_>) -> Option<HeaderValue> {
         HeaderText::Literal(value) => value.clone(),
         HeaderText::Format(text) => {
             let mut out = Vec::with_capacity(64);
-            format::write(text, context, &mut out);
+            // A value that is missing leaves nothing in a header, unlike in a log line.
+            format::write_or(text, context, b"", &mut out);
             HeaderValue::from_bytes(&out).ok()?
         }
     };

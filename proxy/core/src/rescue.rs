@@ -57,14 +57,12 @@ pub fn reply(error: &Error) -> Option<LocalReply> {
             S::REQUEST_TIMEOUT,
             "request timeout",
             "request_overall_timeout",
-        )
-        .flags(F::DOWNSTREAM_PROTOCOL_ERROR),
+        ),
         Kind::MaxStreamDuration => LocalReply::new(
             S::REQUEST_TIMEOUT,
             "downstream duration timeout",
             "max_duration_timeout",
-        )
-        .flags(F::DURATION_TIMEOUT),
+        ),
         Kind::DownstreamReset => return None,
         Kind::Reply(reply) => (**reply).clone(),
     })

@@ -51,8 +51,13 @@ impl<'a> LiveRequest<'a> {
     }
 }
 
-/// Appends a format's text.
+/// Appends a format's text, with a dash for what is missing.
 pub fn write(format: &Format, context: &Context<'_>, out: &mut Vec<u8>) {
+    write_or(format, context, b"-", out);
+}
+
+/// Appends a format's text, with `missing` for what is missing.
+pub fn write_or(format: &Format, context: &Context<'_>, missing: &[u8], out: &mut Vec<u8>) {
     for segment in &format.segments {
         match segment {
             Segment::Literal(text) => out.extend_from_slice(text.as_bytes()),
@@ -61,7 +66,7 @@ pub fn write(format: &Format, context: &Context<'_>, out: &mut Vec<u8>) {
                 if operator::write(operator, context, out).is_none() {
                     out.truncate(start);
                     if !format.omit_empty {
-                        out.push(b'-');
+                        out.extend_from_slice(missing);
                     }
                 }
                 if let Some(limit) = limit {

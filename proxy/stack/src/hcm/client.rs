@@ -33,7 +33,8 @@ pub(crate) fn find(
     } else {
         match forwarded(headers, hops) {
             Some((address, alone)) => (Some(address), alone),
-            None => (peer, !named),
+            // Nobody vouches for a peer that is not trusted itself.
+            None => (peer, false),
         }
     };
     let internal = alone && address.is_some_and(|address| is_internal(manager, address.ip()));

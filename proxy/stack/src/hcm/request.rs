@@ -24,6 +24,7 @@ pub(crate) const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 pub(crate) const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_CLIENT_CERT: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_ENVOY_INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal");
 const X_ENVOY_EXTERNAL_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
@@ -65,6 +66,8 @@ pub(crate) fn prepare(
     host(request, manager, info);
     normalize(request, manager, info.is_grpc)?;
     hop_by_hop(request);
+    // A client's certificate is what this proxy saw of it, not what the client says.
+    request.headers_mut().remove(X_FORWARDED_CLIENT_CERT);
     forwarded(request.headers_mut(), manager, info);
     trust(request.headers_mut(), settings, info);
     request_id(request.headers_mut(), manager, info);
@@ -258,7 +261,13 @@ fn hop_by_hop(request: &mut Request) {
 }
 
 fn forwarded(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &StreamInfo) {
-    let scheme = HeaderValue::from_static(if info.connection.tls { "https" } else { "http" });
+    let scheme = match manager.scheme.as_deref() {
+        Some("https") => "https",
+        Some(_) => "http",
+        None if info.connection.tls => "https",
+        None => "http",
+    };
+    let scheme = HeaderValue::from_static(scheme);
     if manager.use_remote_address {
         if !manager.skip_xff_append
             && let Some(peer) = info.connection.remote
@@ -285,8 +294,11 @@ fn forwarded(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &St
 fn append_forwarded_for(headers: &mut HeaderMap, peer: IpAddr) {
     let mut text = String::with_capacity(48);
     for value in headers.get_all(X_FORWARDED_FOR) {
-        text.push_str(value.to_str().unwrap_or_default());
-        text.push(',');
+        let value = value.to_str().unwrap_or_default();
+        if !value.is_empty() {
+            text.push_str(value);
+            text.push(',');
+        }
     }
     let _ = write!(text, "{peer}");
     if let Ok(value) = HeaderValue::from_str(&text) {

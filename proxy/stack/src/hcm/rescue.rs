@@ -2,11 +2,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
+use tandem_core::error::{Kind, LocalReply};
 use tandem_core::ext::StreamInfo;
 use tandem_core::{Body, BodyError, BoxFuture, Error, Request, Response, rescue};
 use tower::{Layer, Service};
@@ -59,11 +61,12 @@ where
                 }
                 Ok(response) => Ok(response),
                 Err(error) => {
-                    let Some(reply) = rescue::reply(&error) else {
+                    let Some(mut reply) = rescue::reply(&error) else {
                         return Err(error);
                     };
                     tracing::debug!(%error, "answered locally");
                     if let Some(info) = &info {
+                        blame(&mut reply, &error, info);
                         info.add_flags(reply.flags);
                         info.set_details(reply.details.clone());
                     }
@@ -71,6 +74,24 @@ where
                 }
             }
         })
+    }
+}
+
+/// What the record knows and the error does not: whose fault a timeout is, and whether there
+/// were tries before.
+fn blame(reply: &mut LocalReply, error: &Error, info: &StreamInfo) {
+    match error.kind() {
+        // The client has sent everything: it is the upstream that took too long.
+        Kind::StreamIdleTimeout | Kind::MaxStreamDuration if info.request_duration().is_some() => {
+            reply.status = StatusCode::GATEWAY_TIMEOUT;
+        }
+        Kind::ConnectFailure(_) | Kind::UpstreamReset(_) if info.attempts.load(Relaxed) > 1 => {
+            if let Ok(text) = std::str::from_utf8(&reply.body) {
+                let text = text.replacen("reset reason", "retried and the latest reset reason", 1);
+                reply.body = Bytes::from(text);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -45,7 +45,7 @@ impl Limits {
     /// The moment to look again, and what it means if nothing has changed until then.
     fn next(&self, info: &StreamInfo, activity: &Activity) -> Option<(Instant, Kind)> {
         let idle = self
-            .idle
+            .idle(info)
             .map(|idle| (activity.last() + idle, Kind::StreamIdleTimeout));
         let request = self.request.filter(|_| info.request_duration().is_none());
         let request = request.map(|limit| (info.start + limit, Kind::DownstreamRequestTimeout));
