@@ -211,8 +211,10 @@ async fn over_http2(
         return broken(active, error, false);
     }
     let body = upload.outgoing();
-    let at_once = matches!(body, Outgoing::Empty);
     let head = head.take().ok_or_else(misbuilt)?;
+    let empty = matches!(body, Outgoing::Empty);
+    // gRPC ends a request by a DATA frame: servers of grpc-go wait for one for ever.
+    let at_once = empty && !tandem_core::grpc::is_grpc(&head.headers);
     let sent = sender.send_request(Request::from_parts(head, ()), at_once);
     let (response, mut stream) = match sent {
         Ok(sent) => sent,
@@ -220,7 +222,12 @@ async fn over_http2(
     };
     let mut rest = None;
     match body {
-        Outgoing::Empty => {}
+        Outgoing::Empty if at_once => {}
+        Outgoing::Empty => {
+            if let Err(error) = stream.send_data(bytes::Bytes::new(), true) {
+                return broken(active, error, true);
+            }
+        }
         Outgoing::Full(bytes) => {
             if let Err(error) = stream.send_data(bytes.unwrap_or_default(), true) {
                 return broken(active, error, true);
