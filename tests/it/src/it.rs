@@ -4,5 +4,7 @@
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 #![allow(clippy::unwrap_used, reason = "tests panic")]
 
+mod attacks;
 mod layering;
 mod oracle;
+mod suites;

@@ -35,10 +35,7 @@ impl Upstream {
         let mut tasks = JoinSet::new();
         let mut ports = Vec::new();
         for name in names {
-            // Not an ephemeral port: those of closed connections would come back.
-            let listener = TcpListener::bind(("127.0.0.1", crate::ports::free()))
-                .await
-                .unwrap();
+            let listener = bind().await;
             ports.push(listener.local_addr().unwrap().port());
             tasks.spawn(accept(listener, name, Arc::clone(&log)));
         }
@@ -63,6 +60,16 @@ impl Upstream {
     /// Closes the listening sockets and every connection.
     pub async fn stop(&mut self) {
         self.tasks.shutdown().await;
+    }
+}
+
+/// Listens on a port that is not ephemeral: those of closed connections would come back.
+async fn bind() -> TcpListener {
+    loop {
+        // Another process may have taken the port since it was found free.
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", crate::ports::free())).await {
+            return listener;
+        }
     }
 }
 

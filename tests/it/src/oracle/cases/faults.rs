@@ -5,7 +5,8 @@ use crate::oracle::{Case, bootstrap, check, get, grpc, listener, post};
 
 fn fault(fields: &str) -> String {
     format!(
-        "- name: envoy.filters.http.fault\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault\n    {fields}"
+        "- name: envoy.filters.http.fault\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault\n{}",
+        indent(fields, 4)
     )
 }
 

@@ -27,6 +27,10 @@ fn bodies(path: &str) -> Vec<Case> {
     vec![
         up("echo", b"hello").script("200 echo"),
         up("an empty body", b"").script("200 echo"),
+        up("an empty body that ends late", b"").chunked().script("200 echo"),
+        up("an empty body that ends late, and a status only", b"")
+            .chunked()
+            .script("200 nobody header=grpc-status:0"),
         up("chunks", b"hello").chunked().script("200 echo chunked"),
         up("100 KB", &[b'y'; 100_000]).script("200 echo"),
         up("a megabyte in chunks", &[b'z'; 1_000_000])

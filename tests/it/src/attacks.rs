@@ -1,0 +1,239 @@
+//! Abuse: what must be refused, reach no upstream, leave others alone and cost no memory.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tandem_harness::client::frames::{self, END_HEADERS, END_STREAM, Raw, frame, kind};
+use tandem_harness::client::{h1, h2c};
+use tandem_harness::{Kind, Proxy, Upstream, ports};
+
+use crate::oracle::{bootstrap, listener};
+
+const QUIET: Duration = Duration::from_millis(300);
+
+struct Victim {
+    proxy: Proxy,
+    port: u16,
+    upstream: Upstream,
+}
+
+async fn start() -> Victim {
+    let upstream = Upstream::start(&["up", "up2"]).await;
+    let named = BTreeMap::from([
+        ("main", ports::free()),
+        ("admin", ports::free()),
+        ("dead", ports::free()),
+        ("up", upstream.ports()[0]),
+        ("up2", upstream.ports()[1]),
+    ]);
+    let config = bootstrap().listener(
+        listener("main")
+            .hcm("request_headers_timeout: 1s")
+            .route_list("- {match: {prefix: /}, route: {cluster: up}}"),
+    );
+    let text = config.render(&named, std::path::Path::new("/dev/null"));
+    let proxy = Proxy::start(Kind::Tandem, &text, named["admin"]).await.unwrap();
+    Victim { proxy, port: named["main"], upstream }
+}
+
+impl Victim {
+    /// Sends a header block as a request; says which frames came back and whether it was closed.
+    async fn request(&self, block: &[u8], body: Option<&[u8]>) -> (Vec<frames::Frame>, bool) {
+        let mut raw = Raw::open(self.port).await.unwrap();
+        let flags = END_HEADERS | if body.is_none() { END_STREAM } else { 0 };
+        let _ = raw.send(&frame(kind::HEADERS, flags, 1, block)).await;
+        if let Some(body) = body {
+            let _ = raw.send(&frame(kind::DATA, END_STREAM, 1, body)).await;
+        }
+        raw.rest(QUIET).await
+    }
+
+    async fn still_serves(&self) {
+        let mut other = h2c::Connection::open(self.port).await.unwrap();
+        assert!(other.is_open().await, "another connection is disturbed");
+        self.upstream.log().take().await;
+    }
+
+    fn resident(&self) -> u64 {
+        self.proxy.process.resident_kib()
+    }
+}
+
+/// RFC 9113, 8.1.1 and 8.2: malformed requests are stream errors, or connection errors.
+#[tokio::test]
+async fn malformed_http2_requests_reach_no_upstream() {
+    let victim = start().await;
+    let good: &[(&str, &[u8])] =
+        &[(":method", b"GET"), (":scheme", b"http"), (":path", b"/"), (":authority", b"any.test")];
+    let with = |more: &[(&'static str, &'static [u8])]| [good, more].concat();
+    let cases: Vec<(&str, Vec<(&str, &[u8])>)> = vec![
+        ("an unknown pseudo-header", with(&[(":unknown", b"1")])),
+        ("a pseudo-header of responses", with(&[(":status", b"200")])),
+        ("a pseudo-header twice", with(&[(":path", b"/other")])),
+        ("a pseudo-header after a field", [&[("x-a", b"1" as &[u8])], good].concat()),
+        ("no method", good[1..].to_vec()),
+        ("no path", vec![good[0], good[1], good[3]]),
+        ("no scheme", vec![good[0], good[2], good[3]]),
+        ("an empty path", vec![good[0], good[1], (":path", b""), good[3]]),
+        ("CR in a value", with(&[("x-a", b"1\r2")])),
+        ("LF in a value", with(&[("x-a", b"1\n2")])),
+        ("CRLF and a header in a value", with(&[("x-a", b"1\r\nx-b: 2")])),
+        ("NUL in a value", with(&[("x-a", b"1\x002")])),
+        ("CRLF in the path", vec![good[0], good[1], (":path", b"/ HTTP/1.1\r\nx: y"), good[3]]),
+        ("a space in the path", vec![good[0], good[1], (":path", b"/a b"), good[3]]),
+        ("CRLF in the authority", vec![good[0], good[1], good[2], (":authority", b"a\r\nb")]),
+        ("CRLF in the method", vec![(":method", b"GET / HTTP/1.1\r\nx: y"), good[1], good[2], good[3]]),
+        ("capitals in a name", with(&[("X-A", b"1")])),
+        ("a space in a name", with(&[("x a", b"1")])),
+        ("a colon in a name", with(&[("x:a", b"1")])),
+        ("an empty name", with(&[("", b"1")])),
+        ("CRLF in a name", with(&[("x\r\na", b"1")])),
+        ("connection", with(&[("connection", b"close")])),
+        ("keep-alive", with(&[("keep-alive", b"1")])),
+        ("proxy-connection", with(&[("proxy-connection", b"close")])),
+        ("transfer-encoding", with(&[("transfer-encoding", b"chunked")])),
+        ("upgrade", with(&[("upgrade", b"h2c")])),
+        ("te that is not trailers", with(&[("te", b"gzip")])),
+        ("a content-length that is none", with(&[("content-length", b"x")])),
+        ("two content-lengths", with(&[("content-length", b"1"), ("content-length", b"2")])),
+    ];
+    for (name, fields) in cases {
+        let (answer, closed) = victim.request(&frames::block(&fields), None).await;
+        let refused = closed
+            || answer.iter().any(|frame| matches!(frame.kind, kind::RST_STREAM | kind::GOAWAY | kind::HEADERS));
+        assert!(refused, "{name}: neither refused nor closed: {answer:?}");
+        let seen = victim.upstream.log().take().await;
+        assert!(seen.is_empty(), "{name}: reached the upstream: {seen:?}");
+    }
+    victim.still_serves().await;
+}
+
+/// A body that is longer or shorter than its content-length must not complete a request upstream.
+#[tokio::test]
+async fn a_wrong_content_length_never_completes_upstream() {
+    let victim = start().await;
+    for (length, body) in [("5", "abc"), ("1", "abc"), ("0", "abc")] {
+        let block = frames::request("POST", "/", &[("content-length", length.as_bytes())]);
+        let (answer, closed) = victim.request(&block, Some(body.as_bytes())).await;
+        assert!(closed || answer.iter().any(|f| f.kind == kind::RST_STREAM || f.kind == kind::HEADERS), "{length}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let seen = victim.upstream.log().take().await;
+        let whole = seen.iter().any(|seen| seen.end == tandem_harness::upstream::End::Complete);
+        assert!(!whole, "{length}: {seen:?}");
+    }
+    victim.still_serves().await;
+}
+
+/// CVE-2023-44487: requests that are reset at once.
+#[tokio::test]
+async fn rapid_reset_ends_the_connection() {
+    let victim = start().await;
+    let before = victim.resident();
+    let mut raw = Raw::open(victim.port).await.unwrap();
+    let block = frames::request("GET", "/", &[]);
+    let mut refused = false;
+    for round in 0..200_u32 {
+        let mut bytes = Vec::new();
+        for number in 0..100 {
+            let stream = (round * 100 + number) * 2 + 1;
+            bytes.extend(frame(kind::HEADERS, END_HEADERS | END_STREAM, stream, &block));
+            bytes.extend(frame(kind::RST_STREAM, 0, stream, &8_u32.to_be_bytes()));
+        }
+        if raw.send(&bytes).await.is_err() {
+            refused = true;
+            break;
+        }
+    }
+    let (answer, closed) = raw.rest(QUIET).await;
+    let goodbye = answer.iter().any(|frame| frame.kind == kind::GOAWAY);
+    assert!(refused || closed || goodbye, "20,000 resets were taken without a word");
+    victim.still_serves().await;
+    assert!(victim.resident() < before + 30_000, "{before} -> {} KiB", victim.resident());
+}
+
+/// CVE-2024-27316: a header block that never ends.
+#[tokio::test]
+async fn a_continuation_flood_ends_the_connection() {
+    let victim = start().await;
+    let before = victim.resident();
+    let mut raw = Raw::open(victim.port).await.unwrap();
+    let _ = raw.send(&frame(kind::HEADERS, END_STREAM, 1, &frames::request("GET", "/", &[]))).await;
+    let more = frames::block(&[("x-more", &[b'v'; 4000])]);
+    let mut refused = false;
+    for _ in 0..20_000 {
+        if raw.send(&frame(kind::CONTINUATION, 0, 1, &more)).await.is_err() {
+            refused = true;
+            break;
+        }
+    }
+    assert!(refused, "80 MB of headers were taken");
+    victim.still_serves().await;
+    assert!(victim.resident() < before + 30_000, "{before} -> {} KiB", victim.resident());
+}
+
+/// CVE-2019-9515 and -9512: answers to SETTINGS and PING must not pile up.
+#[tokio::test]
+async fn floods_of_settings_and_pings_cost_no_memory() {
+    let victim = start().await;
+    for flood in [frames::settings(&[]), frame(kind::PING, 0, 0, &[0; 8])] {
+        let before = victim.resident();
+        let mut raw = Raw::open(victim.port).await.unwrap();
+        let bytes = flood.repeat(1000);
+        for _ in 0..500 {
+            // Nothing is read: the answers have nowhere to go. Not being read on is fine too.
+            let sent = tokio::time::timeout(QUIET, raw.send(&bytes)).await;
+            if !matches!(sent, Ok(Ok(()))) {
+                break;
+            }
+        }
+        victim.still_serves().await;
+        assert!(victim.resident() < before + 30_000, "{before} -> {} KiB", victim.resident());
+    }
+}
+
+/// What is neither HTTP/1 nor the preface is refused and closed.
+#[tokio::test]
+async fn garbage_is_closed() {
+    let victim = start().await;
+    for garbage in [&b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"[..], b"\x00\x01\x02\x03\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n"] {
+        let mut raw = h1::Connection::open(victim.port).await.unwrap();
+        let _ = raw.send(garbage).await;
+        assert!(raw.closes_within(Duration::from_secs(3)).await, "{garbage:?} was left open");
+    }
+    assert!(victim.upstream.log().take().await.is_empty());
+    victim.still_serves().await;
+}
+
+/// Slow heads end at `request_headers_timeout`, whoever else is served meanwhile.
+#[tokio::test]
+async fn slow_clients_are_cut_off() {
+    let victim = start().await;
+    let mut slow = Vec::new();
+    for _ in 0..100 {
+        let mut connection = h1::Connection::open(victim.port).await.unwrap();
+        connection.send(b"GET / HTTP/1.1\r\nHost: any.test\r\nx-").await.unwrap();
+        slow.push(connection);
+    }
+    victim.still_serves().await;
+    for mut connection in slow {
+        assert!(connection.closes_within(Duration::from_secs(5)).await, "a slow client was kept");
+    }
+    assert!(victim.upstream.log().take().await.is_empty());
+}
+
+/// A reader that stalls stops its writer: neither side's body piles up in between.
+#[tokio::test]
+async fn a_stalled_reader_costs_no_memory() {
+    let victim = start().await;
+    let before = victim.resident();
+    let mut stalled = Vec::new();
+    for _ in 0..20 {
+        let mut connection = h1::Connection::open(victim.port).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nHost: any.test\r\nx-script: 200 body=20000000\r\n\r\n";
+        connection.send(request).await.unwrap();
+        stalled.push(connection);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let grown = victim.resident().saturating_sub(before);
+    assert!(grown < 40_000, "20 stalled readers of 20 MB each cost {grown} KiB");
+}
