@@ -71,6 +71,11 @@ impl Runtimes {
         Ok(Self(Arc::new(processes)))
     }
 
+    /// Ends what would last: subscriptions and watches of health.
+    pub(crate) fn close(&self) {
+        self.0.values().for_each(Process::close);
+    }
+
     /// What a worker's paths are built with; called on the worker.
     pub(crate) fn deps(
         &self,

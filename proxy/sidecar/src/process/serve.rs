@@ -192,6 +192,8 @@ impl Started {
                 code = ExitCode::from(child::exit_code(ended(&mut app).await));
             }
             self.drains.all(Phase::Draining);
+            // A subscription's stream ends only when it is told to: nothing else would end it.
+            self.runtimes.close();
             join_all(self.workers.drain(..)).await;
         };
         tokio::select! {
