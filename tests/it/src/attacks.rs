@@ -32,8 +32,14 @@ async fn start() -> Victim {
             .route_list("- {match: {prefix: /}, route: {cluster: up}}"),
     );
     let text = config.render(&named, std::path::Path::new("/dev/null"));
-    let proxy = Proxy::start(Kind::Tandem, &text, named["admin"]).await.unwrap();
-    Victim { proxy, port: named["main"], upstream }
+    let proxy = Proxy::start(Kind::Tandem, &text, named["admin"])
+        .await
+        .unwrap();
+    Victim {
+        proxy,
+        port: named["main"],
+        upstream,
+    }
 }
 
 impl Victim {
@@ -63,26 +69,56 @@ impl Victim {
 #[tokio::test]
 async fn malformed_http2_requests_reach_no_upstream() {
     let victim = start().await;
-    let good: &[(&str, &[u8])] =
-        &[(":method", b"GET"), (":scheme", b"http"), (":path", b"/"), (":authority", b"any.test")];
+    let good: &[(&str, &[u8])] = &[
+        (":method", b"GET"),
+        (":scheme", b"http"),
+        (":path", b"/"),
+        (":authority", b"any.test"),
+    ];
     let with = |more: &[(&'static str, &'static [u8])]| [good, more].concat();
     let cases: Vec<(&str, Vec<(&str, &[u8])>)> = vec![
         ("an unknown pseudo-header", with(&[(":unknown", b"1")])),
         ("a pseudo-header of responses", with(&[(":status", b"200")])),
         ("a pseudo-header twice", with(&[(":path", b"/other")])),
-        ("a pseudo-header after a field", [&[("x-a", b"1" as &[u8])], good].concat()),
+        (
+            "a pseudo-header after a field",
+            [&[("x-a", b"1" as &[u8])], good].concat(),
+        ),
         ("no method", good[1..].to_vec()),
         ("no path", vec![good[0], good[1], good[3]]),
         ("no scheme", vec![good[0], good[2], good[3]]),
-        ("an empty path", vec![good[0], good[1], (":path", b""), good[3]]),
+        (
+            "an empty path",
+            vec![good[0], good[1], (":path", b""), good[3]],
+        ),
         ("CR in a value", with(&[("x-a", b"1\r2")])),
         ("LF in a value", with(&[("x-a", b"1\n2")])),
-        ("CRLF and a header in a value", with(&[("x-a", b"1\r\nx-b: 2")])),
+        (
+            "CRLF and a header in a value",
+            with(&[("x-a", b"1\r\nx-b: 2")]),
+        ),
         ("NUL in a value", with(&[("x-a", b"1\x002")])),
-        ("CRLF in the path", vec![good[0], good[1], (":path", b"/ HTTP/1.1\r\nx: y"), good[3]]),
-        ("a space in the path", vec![good[0], good[1], (":path", b"/a b"), good[3]]),
-        ("CRLF in the authority", vec![good[0], good[1], good[2], (":authority", b"a\r\nb")]),
-        ("CRLF in the method", vec![(":method", b"GET / HTTP/1.1\r\nx: y"), good[1], good[2], good[3]]),
+        (
+            "CRLF in the path",
+            vec![good[0], good[1], (":path", b"/ HTTP/1.1\r\nx: y"), good[3]],
+        ),
+        (
+            "a space in the path",
+            vec![good[0], good[1], (":path", b"/a b"), good[3]],
+        ),
+        (
+            "CRLF in the authority",
+            vec![good[0], good[1], good[2], (":authority", b"a\r\nb")],
+        ),
+        (
+            "CRLF in the method",
+            vec![
+                (":method", b"GET / HTTP/1.1\r\nx: y"),
+                good[1],
+                good[2],
+                good[3],
+            ],
+        ),
         ("capitals in a name", with(&[("X-A", b"1")])),
         ("a space in a name", with(&[("x a", b"1")])),
         ("a colon in a name", with(&[("x:a", b"1")])),
@@ -91,16 +127,27 @@ async fn malformed_http2_requests_reach_no_upstream() {
         ("connection", with(&[("connection", b"close")])),
         ("keep-alive", with(&[("keep-alive", b"1")])),
         ("proxy-connection", with(&[("proxy-connection", b"close")])),
-        ("transfer-encoding", with(&[("transfer-encoding", b"chunked")])),
+        (
+            "transfer-encoding",
+            with(&[("transfer-encoding", b"chunked")]),
+        ),
         ("upgrade", with(&[("upgrade", b"h2c")])),
         ("te that is not trailers", with(&[("te", b"gzip")])),
-        ("a content-length that is none", with(&[("content-length", b"x")])),
-        ("two content-lengths", with(&[("content-length", b"1"), ("content-length", b"2")])),
+        (
+            "a content-length that is none",
+            with(&[("content-length", b"x")]),
+        ),
+        (
+            "two content-lengths",
+            with(&[("content-length", b"1"), ("content-length", b"2")]),
+        ),
     ];
     for (name, fields) in cases {
         let (answer, closed) = victim.request(&frames::block(&fields), None).await;
         let refused = closed
-            || answer.iter().any(|frame| matches!(frame.kind, kind::RST_STREAM | kind::GOAWAY | kind::HEADERS));
+            || answer
+                .iter()
+                .any(|frame| matches!(frame.kind, kind::RST_STREAM | kind::GOAWAY | kind::HEADERS));
         assert!(refused, "{name}: neither refused nor closed: {answer:?}");
         let seen = victim.upstream.log().take().await;
         assert!(seen.is_empty(), "{name}: reached the upstream: {seen:?}");
@@ -115,10 +162,18 @@ async fn a_wrong_content_length_never_completes_upstream() {
     for (length, body) in [("5", "abc"), ("1", "abc"), ("0", "abc")] {
         let block = frames::request("POST", "/", &[("content-length", length.as_bytes())]);
         let (answer, closed) = victim.request(&block, Some(body.as_bytes())).await;
-        assert!(closed || answer.iter().any(|f| f.kind == kind::RST_STREAM || f.kind == kind::HEADERS), "{length}");
+        assert!(
+            closed
+                || answer
+                    .iter()
+                    .any(|f| f.kind == kind::RST_STREAM || f.kind == kind::HEADERS),
+            "{length}"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
         let seen = victim.upstream.log().take().await;
-        let whole = seen.iter().any(|seen| seen.end == tandem_harness::upstream::End::Complete);
+        let whole = seen
+            .iter()
+            .any(|seen| seen.end == tandem_harness::upstream::End::Complete);
         assert!(!whole, "{length}: {seen:?}");
     }
     victim.still_serves().await;
@@ -136,7 +191,12 @@ async fn rapid_reset_ends_the_connection() {
         let mut bytes = Vec::new();
         for number in 0..100 {
             let stream = (round * 100 + number) * 2 + 1;
-            bytes.extend(frame(kind::HEADERS, END_HEADERS | END_STREAM, stream, &block));
+            bytes.extend(frame(
+                kind::HEADERS,
+                END_HEADERS | END_STREAM,
+                stream,
+                &block,
+            ));
             bytes.extend(frame(kind::RST_STREAM, 0, stream, &8_u32.to_be_bytes()));
         }
         if raw.send(&bytes).await.is_err() {
@@ -146,9 +206,16 @@ async fn rapid_reset_ends_the_connection() {
     }
     let (answer, closed) = raw.rest(QUIET).await;
     let goodbye = answer.iter().any(|frame| frame.kind == kind::GOAWAY);
-    assert!(refused || closed || goodbye, "20,000 resets were taken without a word");
+    assert!(
+        refused || closed || goodbye,
+        "20,000 resets were taken without a word"
+    );
     victim.still_serves().await;
-    assert!(victim.resident() < before + 30_000, "{before} -> {} KiB", victim.resident());
+    assert!(
+        victim.resident() < before + 30_000,
+        "{before} -> {} KiB",
+        victim.resident()
+    );
 }
 
 /// CVE-2024-27316: a header block that never ends.
@@ -157,18 +224,33 @@ async fn a_continuation_flood_ends_the_connection() {
     let victim = start().await;
     let before = victim.resident();
     let mut raw = Raw::open(victim.port).await.unwrap();
-    let _ = raw.send(&frame(kind::HEADERS, END_STREAM, 1, &frames::request("GET", "/", &[]))).await;
+    let _ = raw
+        .send(&frame(
+            kind::HEADERS,
+            END_STREAM,
+            1,
+            &frames::request("GET", "/", &[]),
+        ))
+        .await;
     let more = frames::block(&[("x-more", &[b'v'; 4000])]);
     let mut refused = false;
     for _ in 0..20_000 {
-        if raw.send(&frame(kind::CONTINUATION, 0, 1, &more)).await.is_err() {
+        if raw
+            .send(&frame(kind::CONTINUATION, 0, 1, &more))
+            .await
+            .is_err()
+        {
             refused = true;
             break;
         }
     }
     assert!(refused, "80 MB of headers were taken");
     victim.still_serves().await;
-    assert!(victim.resident() < before + 30_000, "{before} -> {} KiB", victim.resident());
+    assert!(
+        victim.resident() < before + 30_000,
+        "{before} -> {} KiB",
+        victim.resident()
+    );
 }
 
 /// CVE-2019-9515 and -9512: answers to SETTINGS and PING must not pile up.
@@ -187,7 +269,11 @@ async fn floods_of_settings_and_pings_cost_no_memory() {
             }
         }
         victim.still_serves().await;
-        assert!(victim.resident() < before + 30_000, "{before} -> {} KiB", victim.resident());
+        assert!(
+            victim.resident() < before + 30_000,
+            "{before} -> {} KiB",
+            victim.resident()
+        );
     }
 }
 
@@ -195,10 +281,17 @@ async fn floods_of_settings_and_pings_cost_no_memory() {
 #[tokio::test]
 async fn garbage_is_closed() {
     let victim = start().await;
-    for garbage in [&b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"[..], b"\x00\x01\x02\x03\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n"] {
+    for garbage in [
+        &b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"[..],
+        b"\x00\x01\x02\x03\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+    ] {
         let mut raw = h1::Connection::open(victim.port).await.unwrap();
         let _ = raw.send(garbage).await;
-        assert!(raw.closes_within(Duration::from_secs(3)).await, "{garbage:?} was left open");
+        assert!(
+            raw.closes_within(Duration::from_secs(3)).await,
+            "{garbage:?} was left open"
+        );
     }
     assert!(victim.upstream.log().take().await.is_empty());
     victim.still_serves().await;
@@ -211,12 +304,18 @@ async fn slow_clients_are_cut_off() {
     let mut slow = Vec::new();
     for _ in 0..100 {
         let mut connection = h1::Connection::open(victim.port).await.unwrap();
-        connection.send(b"GET / HTTP/1.1\r\nHost: any.test\r\nx-").await.unwrap();
+        connection
+            .send(b"GET / HTTP/1.1\r\nHost: any.test\r\nx-")
+            .await
+            .unwrap();
         slow.push(connection);
     }
     victim.still_serves().await;
     for mut connection in slow {
-        assert!(connection.closes_within(Duration::from_secs(5)).await, "a slow client was kept");
+        assert!(
+            connection.closes_within(Duration::from_secs(5)).await,
+            "a slow client was kept"
+        );
     }
     assert!(victim.upstream.log().take().await.is_empty());
 }
@@ -235,5 +334,8 @@ async fn a_stalled_reader_costs_no_memory() {
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     let grown = victim.resident().saturating_sub(before);
-    assert!(grown < 40_000, "20 stalled readers of 20 MB each cost {grown} KiB");
+    assert!(
+        grown < 40_000,
+        "20 stalled readers of 20 MB each cost {grown} KiB"
+    );
 }

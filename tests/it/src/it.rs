@@ -6,5 +6,6 @@
 
 mod attacks;
 mod layering;
+mod layotto;
 mod oracle;
 mod suites;

@@ -27,7 +27,9 @@ fn bodies(path: &str) -> Vec<Case> {
     vec![
         up("echo", b"hello").script("200 echo"),
         up("an empty body", b"").script("200 echo"),
-        up("an empty body that ends late", b"").chunked().script("200 echo"),
+        up("an empty body that ends late", b"")
+            .chunked()
+            .script("200 echo"),
         up("an empty body that ends late, and a status only", b"")
             .chunked()
             .script("200 nobody header=grpc-status:0"),
@@ -74,7 +76,9 @@ fn bodies(path: &str) -> Vec<Case> {
         up("expect, refused", b"hello")
             .h1_expect()
             .script("417 early close"),
-        up("an early answer", &[b'x'; 300_000]).script("200 early").racy(),
+        up("an early answer", &[b'x'; 300_000])
+            .script("200 early")
+            .racy(),
         up("an early refusal", &[b'x'; 300_000])
             .script("413 early close")
             .racy(),
@@ -128,7 +132,8 @@ fn breaks(path: &str) -> Vec<Case> {
             "any.test",
             "/dead",
             b"body",
-        ),
+        )
+        .racy(),
     ]
 }
 
