@@ -18,7 +18,13 @@ pub fn normalize(path_and_query: &str) -> Option<Cow<'_, str>> {
     let mut segments = decoded[1..].split('/').peekable();
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();
-        match segment {
+        // Servers that strip `;` parameters see `..;x` as `..` (CVE-2026-73511): resolving it
+        // here keeps what is matched and what they serve the same.
+        let name = match segment.split_once(';') {
+            Some((dots @ ("." | ".."), _)) => dots,
+            _ => segment,
+        };
+        match name {
             "." => {
                 if last {
                     out.push("");
@@ -30,7 +36,7 @@ pub fn normalize(path_and_query: &str) -> Option<Cow<'_, str>> {
                     out.push("");
                 }
             }
-            segment => out.push(segment),
+            _ => out.push(segment),
         }
     }
     let mut text = String::with_capacity(path_and_query.len());

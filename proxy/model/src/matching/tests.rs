@@ -221,6 +221,16 @@ fn paths_are_normalised() {
         ("/a%2Fb", Some("/a%2Fb")),
         ("/a\\b", Some("/a/b")),
         ("//a", Some("//a")),
+        // As Envoy 1.40, which resolves dot segments with parameters too.
+        ("/a/..;x/b", Some("/b")),
+        ("/a/.;x/b", Some("/a/b")),
+        ("/a/..;", Some("/")),
+        ("/a/b/..;x/..;y/c", Some("/c")),
+        ("/a/..%3bx/b", Some("/a/..%3bx/b")),
+        ("/a;x/b", Some("/a;x/b")),
+        ("/a/...;x/b", Some("/a/...;x/b")),
+        // Stricter than Envoy, which leaves `..;y` behind.
+        ("/a/%2e%2e;y/b", Some("/b")),
         ("/a%00", None),
         ("a", None),
     ] {
