@@ -59,6 +59,8 @@ async function events(client, received) {
 async function main() {
   const server = new Server(callbackPort);
   const received = new Promise((done) => server.pubsub.subscribe(PUBSUB, 'news', async (data) => done(data)));
+  // The handler alone is not announced in ListTopicSubscriptions.
+  server.pubsub.addPubSubSubscription(PUBSUB, 'news');
   await server.start();
   const client = new Client(runtimePort, '127.0.0.1');
   for (const [name, part] of Object.entries({ state, lock, sequencer })) {

@@ -9,6 +9,9 @@ use tandem_harness::{Kind, Proxy, Upstream, ports};
 
 use crate::oracle::{bootstrap, listener};
 
+/// Header fields of one request.
+type Fields<'a> = Vec<(&'a str, &'a [u8])>;
+
 const QUIET: Duration = Duration::from_millis(300);
 
 struct Victim {
@@ -76,7 +79,7 @@ async fn malformed_http2_requests_reach_no_upstream() {
         (":authority", b"any.test"),
     ];
     let with = |more: &[(&'static str, &'static [u8])]| [good, more].concat();
-    let cases: Vec<(&str, Vec<(&str, &[u8])>)> = vec![
+    let cases: Vec<(&str, Fields<'_>)> = vec![
         ("an unknown pseudo-header", with(&[(":unknown", b"1")])),
         ("a pseudo-header of responses", with(&[(":status", b"200")])),
         ("a pseudo-header twice", with(&[(":path", b"/other")])),

@@ -214,6 +214,11 @@ impl Case {
         self
     }
 
+    /// Tandem may refuse what Envoy passes on: then everything differs, but it must be a refusal.
+    pub fn stricter(self, reason: &'static str) -> Self {
+        self.differs("", reason)
+    }
+
     /// Fields that begin with `field` may differ from Envoy's.
     pub fn differs(mut self, field: &'static str, reason: &'static str) -> Self {
         self.differs.push(Difference { field, reason });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use super::case::{Case, Send};
+use super::case::{Case, Difference, Send};
 use super::fields::Fields;
 
 /// Texts of ours that users read but no program should depend on: shown, not refused.
@@ -54,7 +54,7 @@ pub fn report(
     for ((case, oracle), subject) in cases.iter().zip(oracle).zip(subject) {
         let mut lines = String::new();
         for (field, envoy, tandem) in differences(oracle, subject) {
-            if let Some(difference) = case.differs.iter().find(|d| field.starts_with(d.field)) {
+            if let Some(difference) = allows(case, field, subject) {
                 *allowed.entry(difference.reason).or_default() += 1;
             } else if SOFT.iter().any(|name| field.ends_with(name)) {
                 soft.insert(format!("{envoy} / {tandem}"));
@@ -128,6 +128,20 @@ fn differences<'a>(oracle: &'a Fields, subject: &'a Fields) -> Vec<(&'a str, &'a
         .into_iter()
         .map(|name| (name.as_str(), value(oracle, name), value(subject, name)));
     all.filter(|(_, envoy, tandem)| envoy != tandem).collect()
+}
+
+/// The entry that allows a field to differ. One for all fields (`stricter`) allows a refusal only.
+fn allows<'a>(case: &'a Case, field: &str, subject: &Fields) -> Option<&'a Difference> {
+    let refused = subject
+        .get("status")
+        .is_some_and(|status| status.as_str() >= "400");
+    let refused = refused
+        && subject
+            .get("upstream.count")
+            .is_some_and(|count| count == "0");
+    case.differs.iter().find(|difference| {
+        field.starts_with(difference.field) && (!difference.field.is_empty() || refused)
+    })
 }
 
 fn sent(case: &Case) -> String {

@@ -13,4 +13,5 @@ mod retries;
 mod rewrites;
 mod routing;
 mod streams;
+mod tcp;
 mod timeouts;

@@ -1,0 +1,55 @@
+//! The TCP proxy: bytes as they are, and what a client sees when there is no upstream.
+
+use crate::oracle::{Case, bootstrap, check, get, listener, post, raw};
+
+fn proxy(fields: &str) -> String {
+    format!(
+        "- name: envoy.filters.network.tcp_proxy\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy\n    stat_prefix: tcp\n    {fields}"
+    )
+}
+
+fn cases() -> Vec<Case> {
+    let mut all = Vec::new();
+    for listener in ["main", "dead", "empty", "weighted", "idle"] {
+        let at =
+            |name: &str| get(&format!("{listener}: {name}"), "any.test", "/").on(named(listener));
+        all.extend([
+            at("plain"),
+            at("a megabyte").script("200 body=1000000"),
+            at("the upstream closes").script("200 close"),
+            at("the upstream hangs up").script("200 hangup"),
+            at("the upstream breaks off").script("200 body=4000 break=mid"),
+            at("slow").script("200 delay=500"),
+        ]);
+    }
+    all.push(
+        post("a body", "any.test", "/", &[b'x'; 200_000])
+            .chunked()
+            .script("200 echo"),
+    );
+    all.push(raw("not HTTP at all", "GET  /  HTTP/1.1\r\n a b\r\n\r\n").racy());
+    all
+}
+
+fn named(listener: &'static str) -> &'static str {
+    match listener {
+        "dead" => "to-dead",
+        "empty" => "to-empty",
+        other => other,
+    }
+}
+
+#[tokio::test]
+async fn tcp() {
+    let with = |name, fields: &str| listener(name).network_filters(&proxy(fields));
+    let bootstrap = bootstrap()
+        .listener(with("main", "cluster: up"))
+        .listener(with("to-dead", "cluster: dead"))
+        .listener(with("to-empty", "cluster: empty"))
+        .listener(with(
+            "weighted",
+            "weighted_clusters: {clusters: [{name: up2, weight: 1}]}",
+        ))
+        .listener(with("idle", "cluster: up\n    idle_timeout: 0.2s"));
+    check("tcp", bootstrap, cases()).await;
+}
