@@ -6,6 +6,7 @@
 
 pub mod accept;
 pub mod connect;
+pub mod cork;
 pub mod deadline;
 pub mod detect;
 pub mod h1;

@@ -1,8 +1,8 @@
 //! HTTP/2 connections: many requests on one, another when it is full or going away.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::pin::pin;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
@@ -14,6 +14,7 @@ use tandem_core::Error;
 use tandem_core::error::{ConnectFailure, Kind, ResetReason, UpstreamReset};
 use tandem_core::ext::{Protocol, UpstreamFacts};
 use tandem_model::hcm::Http2Options;
+use tandem_transport::cork::cork;
 use tokio::sync::oneshot;
 
 use super::{HostPool, Live, Pending};
@@ -165,6 +166,7 @@ async fn handshake(pool: &Arc<HostPool>, mut live: Live) -> Result<Arc<Connectio
     let window = options
         .initial_stream_window_size
         .min(config.per_connection_buffer_limit_bytes.max(65_535));
+    let (stream, uncork) = cork(stream);
     let (sender, mut driver) = h2::client::Builder::new()
         .enable_push(false)
         .initial_window_size(window)
@@ -189,6 +191,11 @@ async fn handshake(pool: &Arc<HostPool>, mut live: Live) -> Result<Arc<Connectio
         idle_since: Mutex::new(live.opened),
     });
     let pings = driver.ping_pong();
+    let driver = poll_fn(move |cx| {
+        let polled = Pin::new(&mut driver).poll(cx);
+        uncork.send(cx);
+        polled
+    });
     let (watched, pool, options) = (
         Arc::downgrade(&connection),
         Arc::downgrade(pool),

@@ -16,6 +16,7 @@ use h2::server::{Builder, Connection};
 use h2::{Ping, PingPong, Reason};
 use tandem_core::ext::ConnectionInfo;
 use tandem_model::hcm::Http2Options;
+use tandem_transport::cork::{Corked, Uncork, cork};
 use tandem_transport::deadline::Deadline;
 use tandem_transport::rewind::Rewind;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -78,6 +79,7 @@ pub(super) async fn serve<IO>(
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let (io, uncork) = cork(io);
     let handshake = builder(&server).handshake::<_, Bytes>(io);
     let limit = server.manager.idle_timeout.unwrap_or(Duration::MAX);
     let mut connection = match tokio::time::timeout(limit, handshake).await {
@@ -103,7 +105,7 @@ where
             .and_then(|pings| KeepAlive::new(pings, &server.manager.http2)),
         server,
     };
-    poll_fn(|cx| life.poll(&mut connection, &info, cx)).await
+    poll_fn(|cx| life.turn(&mut connection, &uncork, &info, cx)).await
 }
 
 fn builder(server: &Server) -> Builder {
@@ -126,9 +128,25 @@ fn builder(server: &Server) -> Builder {
 }
 
 impl Life {
+    /// One poll, and then what it wrote is sent.
+    fn turn<IO>(
+        &mut self,
+        connection: &mut Connection<Corked<Rewind<IO>>, Bytes>,
+        uncork: &Uncork<Rewind<IO>>,
+        info: &Arc<ConnectionInfo>,
+        cx: &mut Context<'_>,
+    ) -> Poll<End>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let polled = self.poll(connection, info, cx);
+        uncork.send(cx);
+        polled
+    }
+
     fn poll<IO>(
         &mut self,
-        connection: &mut Connection<Rewind<IO>, Bytes>,
+        connection: &mut Connection<Corked<Rewind<IO>>, Bytes>,
         info: &Arc<ConnectionInfo>,
         cx: &mut Context<'_>,
     ) -> Poll<End>
@@ -174,7 +192,7 @@ impl Life {
     /// Whether something was done to the connection that it must now act on.
     fn poll_events<IO>(
         &mut self,
-        connection: &mut Connection<Rewind<IO>, Bytes>,
+        connection: &mut Connection<Corked<Rewind<IO>>, Bytes>,
         cx: &mut Context<'_>,
     ) -> bool
     where

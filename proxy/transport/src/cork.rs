@@ -1,0 +1,172 @@
+//! Small writes of one turn held back and sent as one, for HTTP/2.
+//!
+//! h2 flushes after every DATA frame of more than 255 bytes, so that each response, and the
+//! trailers behind it, would be a write of its own: on a connection with many streams most of
+//! the time would go into `writev`. Whoever drives the connection sends what has gathered when
+//! its turn is over, which is as soon as anybody could have noticed.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Most bytes held back.
+const HOLD: usize = 32 * 1024;
+/// Writes of at least this size are not worth copying.
+const LARGE: usize = 8 * 1024;
+
+/// The side that the protocol writes to.
+#[derive(Debug)]
+pub struct Corked<IO>(Arc<Mutex<Inner<IO>>>);
+
+/// The side of whoever drives the protocol.
+#[derive(Debug)]
+pub struct Uncork<IO>(Arc<Mutex<Inner<IO>>>);
+
+#[derive(Debug)]
+struct Inner<IO> {
+    io: IO,
+    held: Vec<u8>,
+    sent: usize,
+    /// Until the driver has taken over (during a handshake), every flush is obeyed.
+    driven: bool,
+    failed: Option<io::ErrorKind>,
+}
+
+/// Splits a connection into the side that is written to and the one that sends.
+pub fn cork<IO>(io: IO) -> (Corked<IO>, Uncork<IO>) {
+    let inner = Arc::new(Mutex::new(Inner {
+        io,
+        held: Vec::new(),
+        sent: 0,
+        driven: false,
+        failed: None,
+    }));
+    (Corked(Arc::clone(&inner)), Uncork(inner))
+}
+
+fn lock<IO>(inner: &Mutex<Inner<IO>>) -> MutexGuard<'_, Inner<IO>> {
+    // Never contended: both sides live in one task.
+    inner.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<IO: AsyncWrite + Unpin> Uncork<IO> {
+    /// Sends what the protocol has written in this turn; to be called after every poll of it.
+    ///
+    /// What the socket does not take yet is sent in a later turn: the task is woken for it. A
+    /// failure is what the protocol meets at its next read.
+    pub fn send(&self, cx: &mut Context<'_>) {
+        let mut inner = lock(&self.0);
+        inner.driven = true;
+        if inner.held.is_empty() {
+            return;
+        }
+        if let Poll::Ready(Err(error)) = inner.poll_send(cx) {
+            inner.failed = Some(error.kind());
+            inner.held = Vec::new();
+            inner.sent = 0;
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> Inner<IO> {
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.held.len() {
+            let taken = ready!(Pin::new(&mut self.io).poll_write(cx, &self.held[self.sent..]))?;
+            if taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.sent += taken;
+        }
+        // An idle connection holds no buffer.
+        self.held = Vec::new();
+        self.sent = 0;
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn check(&self) -> io::Result<()> {
+        self.failed.map_or(Ok(()), |kind| Err(kind.into()))
+    }
+
+    /// Whether `more` bytes are to be held; makes room if there is none.
+    fn poll_holds(&mut self, more: usize, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        self.check()?;
+        if more < LARGE && self.held.len() + more <= HOLD {
+            return Poll::Ready(Ok(true));
+        }
+        ready!(self.poll_send(cx))?;
+        Poll::Ready(Ok(more < LARGE))
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Corked<IO> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut inner = lock(&self.0);
+        if !ready!(inner.poll_holds(buf.len(), cx))? {
+            return Pin::new(&mut inner.io).poll_write(cx, buf);
+        }
+        inner.held.extend_from_slice(buf);
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut inner = lock(&self.0);
+        let length = bufs.iter().map(|buf| buf.len()).sum();
+        if !ready!(inner.poll_holds(length, cx))? {
+            return Pin::new(&mut inner.io).poll_write_vectored(cx, bufs);
+        }
+        inner.held.reserve(length);
+        for buf in bufs {
+            inner.held.extend_from_slice(buf);
+        }
+        Poll::Ready(Ok(length))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        lock(&self.0).io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut inner = lock(&self.0);
+        inner.check()?;
+        if inner.driven {
+            return Poll::Ready(Ok(()));
+        }
+        inner.poll_send(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut inner = lock(&self.0);
+        inner.check()?;
+        ready!(inner.poll_send(cx))?;
+        Pin::new(&mut inner.io).poll_shutdown(cx)
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Corked<IO> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut inner = lock(&self.0);
+        if let Some(kind) = inner.failed {
+            return Poll::Ready(Err(kind.into()));
+        }
+        Pin::new(&mut inner.io).poll_read(cx, buf)
+    }
+}
+
+#[cfg(test)]
+mod tests;
