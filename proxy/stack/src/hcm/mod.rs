@@ -8,6 +8,8 @@ pub(crate) mod request;
 mod rescue;
 mod stats;
 mod stream;
+#[cfg(test)]
+mod tests;
 pub(crate) mod timeouts;
 
 pub use answer::{Answer, AnswerLayer};

@@ -6,6 +6,8 @@ mod redirect;
 mod rewrite;
 mod send;
 mod terminal;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use edits::response_formats;
 

@@ -29,11 +29,26 @@ pub(super) fn path(request: &mut Request, route: &Route, action: &RouteAction, k
     };
     let new = format!("{new}{query}");
     let old = HeaderValue::from_str(given).ok();
-    if authority::set_path_and_query(request, &new)
-        && let Some(old) = old.filter(|_| keep_old)
-    {
+    // A rewrite that a URI cannot hold is escaped: the old path must not go on instead.
+    let rewritten = authority::set_path_and_query(request, &new)
+        || authority::set_path_and_query(request, &escape(&new));
+    if rewritten && let Some(old) = old.filter(|_| keep_old) {
         request.headers_mut().insert(X_ENVOY_ORIGINAL_PATH, old);
     }
+}
+
+fn escape(path: &str) -> String {
+    let mut out = String::with_capacity(path.len() + 8);
+    for byte in path.bytes() {
+        match byte {
+            b'"' | b'#' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'}' => {
+                out.push_str(&format!("%{byte:02X}"));
+            }
+            0x21..=0x7e => out.push(char::from(byte)),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
 }
 
 /// Rewrites the host as the route says; the old one is kept in `x-envoy-original-host`.

@@ -169,4 +169,4 @@ fn to_usize(number: u32) -> usize {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

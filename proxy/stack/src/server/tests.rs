@@ -1,3 +1,3 @@
 mod http1;
 mod http2;
-mod support;
+pub(crate) mod support;

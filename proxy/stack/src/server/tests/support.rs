@@ -95,7 +95,7 @@ pub(super) fn serve_with(
     }
 }
 
-pub(super) fn connection() -> Arc<ConnectionInfo> {
+pub(crate) fn connection() -> Arc<ConnectionInfo> {
     Arc::new(ConnectionInfo {
         id: 1,
         remote: None,
@@ -177,7 +177,7 @@ fn streamed(path: &str) -> Response {
     Response::new(Body::new(receiver))
 }
 
-pub(super) fn default_manager() -> HttpConnectionManager {
+pub(crate) fn default_manager() -> HttpConnectionManager {
     HttpConnectionManager {
         stat_prefix: "h".into(),
         codec: CodecType::Auto,
