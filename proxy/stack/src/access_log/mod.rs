@@ -3,6 +3,8 @@
 mod finish;
 mod layer;
 mod sinks;
+#[cfg(test)]
+mod tests;
 
 pub use layer::{AccessLog, AccessLogLayer};
 pub use sinks::Sinks;
