@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +24,8 @@ TARGETS = ("direct", "tandem", "envoy")
 def main():
     """Runs everything; the exit code is 0 only when every figure was had honestly."""
     settings = parse()
+    # Ended from outside, it ends what it started, as at Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if not settings.report_only:
             run(settings)
