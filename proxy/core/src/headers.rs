@@ -46,3 +46,6 @@ pub fn remove(headers: &mut HeaderMap, mutations: &HeaderMutations) {
         headers.remove(name);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -157,3 +157,6 @@ pub fn late_trailers(error: &Error) -> http::HeaderMap {
     trailers.insert(grpc::GRPC_MESSAGE, grpc::encode_message(&message));
     trailers
 }
+
+#[cfg(test)]
+mod tests;
