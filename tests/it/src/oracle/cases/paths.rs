@@ -108,7 +108,14 @@ fn cases() -> Vec<Case> {
     for (listener, _) in LISTENERS {
         for path in PATHS {
             let request = format!("GET {path} HTTP/1.1\r\nHost: any.test\r\n\r\n");
-            all.push(raw(&format!("{listener}: {path}"), request).on(listener));
+            let case = raw(&format!("{listener}: {path}"), request).on(listener);
+            all.push(if path.contains("%2e%2e;") {
+                let reason = "an encoded dot segment with parameters is a dot segment too";
+                case.differs("log.0.", reason)
+                    .differs("upstream.0.", reason)
+            } else {
+                case
+            });
         }
         for path in ["/a/../admin", "//admin", "/a%2fb", "/%2e%2e/admin"] {
             all.push(

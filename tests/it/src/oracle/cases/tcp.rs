@@ -16,8 +16,8 @@ fn cases() -> Vec<Case> {
         all.extend([
             at("plain"),
             at("a megabyte").script("200 body=1000000"),
-            at("the upstream closes").script("200 close"),
-            at("the upstream hangs up").script("200 hangup"),
+            at("the upstream closes").script("200 close").h1(),
+            at("the upstream hangs up").script("200 hangup").h1(),
             at("the upstream breaks off").script("200 body=4000 break=mid"),
             at("slow").script("200 delay=500"),
         ]);
@@ -51,5 +51,10 @@ async fn tcp() {
             "weighted_clusters: {clusters: [{name: up2, weight: 1}]}",
         ))
         .listener(with("idle", "cluster: up\n    idle_timeout: 0.2s"));
-    check("tcp", bootstrap, cases()).await;
+    let luck = "timing decides if a close with unread bytes is a reset";
+    let cases = cases()
+        .into_iter()
+        .map(|case| case.differs("end", luck))
+        .collect();
+    check("tcp", bootstrap, cases).await;
 }
