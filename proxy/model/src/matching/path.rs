@@ -111,7 +111,13 @@ fn is_normal(path: &str) -> bool {
     !bytes.windows(2).any(|pair| pair == b"/.")
         && !bytes
             .iter()
-            .any(|&byte| byte == b'%' || byte == b'\\' || !(0x21..0x7f).contains(&byte))
+            .any(|&byte| byte == b'%' || byte == b'\\' || is_escaped(byte))
+}
+
+/// Whether a path never holds this character as it is (WHATWG URL's path percent-encode set,
+/// and `|`, as Envoy).
+fn is_escaped(byte: u8) -> bool {
+    !(0x21..0x7f).contains(&byte) || b"\"#<>?^`{|}".contains(&byte)
 }
 
 /// Undoes the escapes that mean nothing, turns backslashes into slashes, and escapes what a
@@ -141,8 +147,8 @@ fn unescape_unreserved(path: &str) -> Option<String> {
                     _ => out.push('%'),
                 }
             }
-            0x21..=0x7e => out.push(char::from(byte)),
-            other => out.push_str(&format!("%{other:02X}")),
+            other if is_escaped(other) => out.push_str(&format!("%{other:02X}")),
+            other => out.push(char::from(other)),
         }
     }
     Some(out)

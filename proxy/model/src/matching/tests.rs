@@ -231,6 +231,8 @@ fn paths_are_normalised() {
         ("/a/...;x/b", Some("/a/...;x/b")),
         // Stricter than Envoy, which leaves `..;y` behind.
         ("/a/%2e%2e;y/b", Some("/b")),
+        ("/a|b^c", Some("/a%7Cb%5Ec")),
+        ("/{\"<`>}?{^}", Some("/%7B%22%3C%60%3E%7D?{^}")),
         ("/a%00", None),
         ("a", None),
     ] {
