@@ -61,6 +61,11 @@ impl Body {
         self.is_end_stream()
     }
 
+    /// Whether all that is left of it is here already: reading it never waits.
+    pub fn is_at_hand(&self) -> bool {
+        matches!(self.0, Inner::Empty | Inner::Once(_))
+    }
+
     /// Reads everything, refusing more than `limit` bytes with `None`; trailers are dropped.
     pub async fn collect_bounded(mut self, limit: usize) -> Result<Option<Bytes>, BodyError> {
         let mut first: Option<Bytes> = None;

@@ -47,5 +47,16 @@ pub fn remove(headers: &mut HeaderMap, mutations: &HeaderMutations) {
     }
 }
 
+/// Whether there are fields that are about one connection only (RFC 9110, 7.6.1; `te` is not
+/// counted). One look over the few names that came is cheaper than a look-up of each.
+pub fn has_connection_fields(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| {
+        matches!(
+            name.as_str(),
+            "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests;

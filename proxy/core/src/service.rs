@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use futures_util::TryFutureExt as _;
 use tower::Service;
 
 use crate::{Body, Error};
@@ -79,7 +80,6 @@ where
     S::Future: Send + 'static,
 {
     fn call(&self, request: Request) -> BoxFuture<Result<Response, Error>> {
-        let future = self.0.clone().call(request);
-        Box::pin(async move { future.await.map_err(Into::into) })
+        Box::pin(self.0.clone().call(request).err_into())
     }
 }

@@ -5,6 +5,7 @@
 //! names no filter: it is given a function that builds them.
 
 pub mod access_log;
+mod after;
 pub mod hcm;
 pub mod listener;
 pub mod router;

@@ -82,9 +82,18 @@ impl<IO: AsyncWrite + Unpin> Inner<IO> {
             self.sent += taken;
         }
         // An idle connection holds no buffer.
-        self.held = Vec::new();
+        spare::put(std::mem::take(&mut self.held));
         self.sent = 0;
         Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    /// Where to add `more` bytes.
+    fn buffer(&mut self, more: usize) -> &mut Vec<u8> {
+        if self.held.capacity() == 0 {
+            self.held = spare::take();
+        }
+        self.held.reserve(more);
+        &mut self.held
     }
 
     fn check(&self) -> io::Result<()> {
@@ -112,7 +121,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Corked<IO> {
         if !ready!(inner.poll_holds(buf.len(), cx))? {
             return Pin::new(&mut inner.io).poll_write(cx, buf);
         }
-        inner.held.extend_from_slice(buf);
+        inner.buffer(buf.len()).extend_from_slice(buf);
         Poll::Ready(Ok(buf.len()))
     }
 
@@ -126,9 +135,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Corked<IO> {
         if !ready!(inner.poll_holds(length, cx))? {
             return Pin::new(&mut inner.io).poll_write_vectored(cx, bufs);
         }
-        inner.held.reserve(length);
+        let held = inner.buffer(length);
         for buf in bufs {
-            inner.held.extend_from_slice(buf);
+            held.extend_from_slice(buf);
         }
         Poll::Ready(Ok(length))
     }
@@ -165,6 +174,28 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Corked<IO> {
             return Poll::Ready(Err(kind.into()));
         }
         Pin::new(&mut inner.io).poll_read(cx, buf)
+    }
+}
+
+/// One buffer for each thread, since its connections take their turns one after the other.
+mod spare {
+    use std::cell::Cell;
+
+    use super::HOLD;
+
+    thread_local! {
+        static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
+
+    pub(super) fn take() -> Vec<u8> {
+        SPARE.take()
+    }
+
+    pub(super) fn put(mut buffer: Vec<u8>) {
+        if (1..=HOLD).contains(&buffer.capacity()) {
+            buffer.clear();
+            SPARE.set(buffer);
+        }
     }
 }
 

@@ -17,8 +17,9 @@ use crate::timeout::Alarm;
 /// A response body that is still arriving.
 pub(crate) struct ResponseBody {
     source: Source,
-    /// What was read ahead: the first chunk, or why there is none.
+    /// What was read ahead: chunks, or why there are no more.
     first: Option<Result<Bytes, Error>>,
+    second: Option<Result<Bytes, Error>>,
     active: Active,
     alarm: Option<Alarm>,
     /// Sends the rest of the request meanwhile.
@@ -45,6 +46,7 @@ impl ResponseBody {
         Self {
             source,
             first: None,
+            second: None,
             active,
             alarm: None,
             upload,
@@ -58,33 +60,46 @@ impl ResponseBody {
             self.finish();
             return Some(Body::empty());
         }
-        match self.poll_source(cx) {
-            Poll::Ready(None) => {
-                self.finish();
-                Some(Body::empty())
-            }
-            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                Ok(data) if self.source.is_end_stream() => {
+        let mut data = None;
+        loop {
+            match self.poll_source(cx) {
+                Poll::Ready(None) => {
                     self.finish();
-                    Some(Body::from(data))
+                    return Some(data.map_or_else(Body::empty, Body::from));
                 }
-                Ok(data) => {
-                    self.first = Some(Ok(data));
-                    None
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(chunk) if data.is_some() => {
+                        self.second = Some(Ok(chunk));
+                        break;
+                    }
+                    Ok(chunk) if self.source.is_end_stream() => {
+                        self.finish();
+                        return Some(Body::from(chunk));
+                    }
+                    Ok(chunk) => data = Some(chunk),
+                    Err(frame) => {
+                        self.finish();
+                        let trailers = frame.into_trailers().ok();
+                        return Some(Body::new(Last { data, trailers }));
+                    }
+                },
+                Poll::Ready(Some(Err(error))) if data.is_some() => {
+                    self.second = Some(Err(error));
+                    break;
                 }
-                // Trailers without data: a gRPC failure after its headers, for instance.
-                Err(frame) => {
-                    self.finish();
-                    let trailers = frame.into_trailers().ok();
-                    Some(Body::new(OnlyTrailers(trailers)))
+                Poll::Ready(Some(Err(error))) => {
+                    self.first = Some(Err(error));
+                    return None;
                 }
-            },
-            Poll::Ready(Some(Err(error))) => {
-                self.first = Some(Err(error));
-                None
+                Poll::Pending => break,
             }
-            Poll::Pending => None,
+            if let Source::Http1 { .. } = self.source {
+                // Its end would have come with the chunk; HTTP/2 may have trailers waiting.
+                break;
+            }
         }
+        self.first = data.map(Ok);
+        None
     }
 
     /// With the limits that the rest of the response has to meet.
@@ -165,12 +180,12 @@ impl ResponseBody {
         if self.done {
             return Poll::Ready(None);
         }
-        if let Some(first) = self.first.take() {
-            if first.is_err() {
+        if let Some(ahead) = self.first.take().or_else(|| self.second.take()) {
+            if ahead.is_err() {
                 self.active.broken();
                 self.done = true;
             }
-            return Poll::Ready(Some(first.map(Frame::data)));
+            return Poll::Ready(Some(ahead.map(Frame::data)));
         }
         let polled = self.poll_source(cx);
         match &polled {
@@ -218,7 +233,8 @@ impl http_body::Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.done || (self.first.is_none() && self.source.is_end_stream())
+        let ahead = self.first.is_some() || self.second.is_some();
+        self.done || (!ahead && self.source.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -242,9 +258,13 @@ impl Drop for ResponseBody {
     }
 }
 
-struct OnlyTrailers(Option<http::HeaderMap>);
+/// What was left of a response, all of it here: a gRPC answer, for instance.
+struct Last {
+    data: Option<Bytes>,
+    trailers: Option<http::HeaderMap>,
+}
 
-impl http_body::Body for OnlyTrailers {
+impl http_body::Body for Last {
     type Data = Bytes;
     type Error = Error;
 
@@ -252,10 +272,12 @@ impl http_body::Body for OnlyTrailers {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        Poll::Ready(self.0.take().map(|trailers| Ok(Frame::trailers(trailers))))
+        let data = self.data.take().map(Frame::data);
+        let next = data.or_else(|| self.trailers.take().map(Frame::trailers));
+        Poll::Ready(next.map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_none()
+        self.data.is_none() && self.trailers.is_none()
     }
 }

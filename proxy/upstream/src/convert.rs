@@ -6,6 +6,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, StatusCode, Uri, Version};
 use tandem_core::Error;
 use tandem_core::error::LocalReply;
+use tandem_core::headers::has_connection_fields;
 
 use crate::upload::Outgoing;
 
@@ -61,8 +62,10 @@ pub(crate) fn to_http2(head: &mut Parts) -> Result<(), Error> {
             .get_or_insert(PathAndQuery::from_static("/"));
         head.uri = Uri::from_parts(parts).map_err(|_| bad_host())?;
     }
-    for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING] {
-        head.headers.remove(name);
+    if has_connection_fields(&head.headers) {
+        for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING] {
+            head.headers.remove(name);
+        }
     }
     if let Some(te) = head.headers.get(TE)
         && te != "trailers"

@@ -73,7 +73,9 @@ async fn run(forward: Arc<Forward>, request: Request) -> Result<Response, Error>
     let retry = Retry::plan(policy.retry.as_ref(), &mut head, has_envoy);
     let keep = retry.as_ref().map(|_| policy.buffer_limit);
     let upload = Upload::begin(body, keep)?;
-    let began = info.start.elapsed();
+    let began = info
+        .request_duration()
+        .unwrap_or_else(|| info.start.elapsed());
     let mut alarm = Alarm::new(
         &limits,
         &upload,

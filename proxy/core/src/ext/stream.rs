@@ -173,6 +173,11 @@ impl StreamInfo {
         self.request_end.store(self.elapsed_nanos(), Relaxed);
     }
 
+    /// Notes that the request ended with its headers.
+    pub fn mark_request_end_at_start(&self) {
+        self.request_end.store(1, Relaxed);
+    }
+
     /// Start to the last byte of the request.
     pub fn request_duration(&self) -> Option<Duration> {
         nanos(self.request_end.load(Relaxed))

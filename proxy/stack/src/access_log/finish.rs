@@ -16,13 +16,19 @@ use tandem_core::{Body, BodyError, Response, ResponseFlags};
 use super::Logs;
 use crate::hcm::Stats;
 
+/// Where the requests of one connection manager are logged and counted.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) logs: Logs,
+    pub(crate) stats: Arc<Stats>,
+}
+
 /// What is to be done when a request is over. Dropped before the end, it says that the client
 /// went away.
 #[derive(Debug)]
-pub(crate) struct Finish {
+pub struct Finish {
     info: Arc<StreamInfo>,
-    logs: Logs,
-    stats: Arc<Stats>,
+    shared: Arc<Shared>,
     response: Option<(StatusCode, HeaderMap)>,
     trailers: Option<HeaderMap>,
     complete: bool,
@@ -31,12 +37,11 @@ pub(crate) struct Finish {
 
 impl Finish {
     /// A request that begins.
-    pub(crate) fn new(info: Arc<StreamInfo>, logs: Logs, stats: Arc<Stats>) -> Self {
-        let active = stats.begin(&info);
+    pub(crate) fn new(info: Arc<StreamInfo>, shared: Arc<Shared>) -> Self {
+        let active = shared.stats.begin(&info);
         Self {
             info,
-            logs,
-            stats,
+            shared,
             response: None,
             trailers: None,
             complete: false,
@@ -47,9 +52,9 @@ impl Finish {
     /// Attaches itself to the response's body.
     pub(crate) fn follow(mut self, response: Response) -> Response {
         let (parts, body) = response.into_parts();
-        self.stats.answered(parts.status);
+        self.shared.stats.answered(parts.status);
         let mut kept = HeaderMap::new();
-        for name in &*self.logs.response_headers {
+        for name in &*self.shared.logs.response_headers {
             if let Some(value) = parts.headers.get(name) {
                 kept.insert(name, value.clone());
             }
@@ -70,11 +75,11 @@ impl Drop for Finish {
             self.info
                 .add_flags(ResponseFlags::DOWNSTREAM_CONNECTION_TERMINATION);
             self.info.set_details("downstream_remote_disconnect");
-            self.stats.reset();
+            self.shared.stats.reset();
         }
         let duration = self.info.start.elapsed();
-        self.stats.ended(duration);
-        self.logs.write(&Context {
+        self.shared.stats.ended(duration);
+        self.shared.logs.write(&Context {
             info: &self.info,
             request: None,
             response: self
@@ -110,7 +115,7 @@ impl http_body::Body for Followed {
                         .bytes_sent
                         .fetch_add(data.len() as u64, Relaxed);
                 } else if let Some(trailers) = frame.trailers_ref() {
-                    if self.finish.logs.wants_trailers {
+                    if self.finish.shared.logs.wants_trailers {
                         self.finish.trailers = Some(trailers.clone());
                     }
                     self.finish.complete = true;

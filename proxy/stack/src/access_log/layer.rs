@@ -4,23 +4,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tandem_core::ext::StreamInfo;
-use tandem_core::{BoxFuture, Error, Request, Response};
+use tandem_core::{Error, Request, Response};
 use tower::{Layer, Service};
 
+use super::finish::Shared;
 use super::{Finish, Logs};
+use crate::after::{After, Finally};
 use crate::hcm::Stats;
 
 /// Wraps services in [`AccessLog`].
 #[derive(Clone, Debug)]
-pub struct AccessLogLayer {
-    logs: Logs,
-    stats: Arc<Stats>,
-}
+pub struct AccessLogLayer(Arc<Shared>);
 
 impl AccessLogLayer {
     /// Logs and counts every request.
     pub(crate) fn new(logs: Logs, stats: Arc<Stats>) -> Self {
-        Self { logs, stats }
+        Self(Arc::new(Shared { logs, stats }))
     }
 }
 
@@ -30,7 +29,7 @@ impl<S> Layer<S> for AccessLogLayer {
     fn layer(&self, inner: S) -> AccessLog<S> {
         AccessLog {
             inner,
-            layer: self.clone(),
+            shared: Arc::clone(&self.0),
         }
     }
 }
@@ -39,31 +38,30 @@ impl<S> Layer<S> for AccessLogLayer {
 #[derive(Clone, Debug)]
 pub struct AccessLog<S> {
     inner: S,
-    layer: AccessLogLayer,
+    shared: Arc<Shared>,
 }
 
 impl<S> Service<Request> for AccessLog<S>
 where
     S: Service<Request, Response = Response, Error = Error>,
-    S::Future: Send + 'static,
 {
     type Response = Response;
     type Error = Error;
-    type Future = BoxFuture<Result<Response, Error>>;
+    type Future = After<S::Future, Option<Finish>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let Some(info) = request.extensions().get::<Arc<StreamInfo>>().cloned() else {
-            return Box::pin(self.inner.call(request));
-        };
-        let finish = Finish::new(info, self.layer.logs.clone(), Arc::clone(&self.layer.stats));
-        let response = self.inner.call(request);
-        Box::pin(async move {
-            let response = response.await?;
-            Ok(finish.follow(response))
-        })
+        let info = request.extensions().get::<Arc<StreamInfo>>().cloned();
+        let finish = info.map(|info| Finish::new(info, Arc::clone(&self.shared)));
+        After::new(self.inner.call(request), finish)
+    }
+}
+
+impl Finally for Finish {
+    fn finally(self, outcome: Result<Response, Error>) -> Result<Response, Error> {
+        outcome.map(|response| self.follow(response))
     }
 }

@@ -8,12 +8,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::header::{CONNECTION, DATE, SERVER, TRANSFER_ENCODING, UPGRADE, VIA};
 use http::{HeaderValue, StatusCode};
 use tandem_core::ext::StreamInfo;
-use tandem_core::{BoxFuture, Error, Request, Response};
+use tandem_core::{Error, Request, Response, headers::has_connection_fields};
 use tandem_model::hcm::ServerHeader;
 use tower::{Layer, Service};
 
 use super::Settings;
 use super::request::{KEEP_ALIVE, PROXY_CONNECTION, X_REQUEST_ID};
+use crate::after::{After, Finally};
 
 /// Wraps services in [`Answer`].
 #[derive(Clone, Debug)]
@@ -49,11 +50,10 @@ pub struct Answer<S> {
 impl<S> Service<Request> for Answer<S>
 where
     S: Service<Request, Response = Response, Error = Error>,
-    S::Future: Send + 'static,
 {
     type Response = Response;
     type Error = Error;
-    type Future = BoxFuture<Result<Response, Error>>;
+    type Future = After<S::Future, Complete>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner.poll_ready(cx)
@@ -66,33 +66,46 @@ where
             .always_set_request_id_in_response
             .then(|| request.extensions().get::<Arc<StreamInfo>>().cloned())
             .flatten();
-        let response = self.inner.call(request);
-        Box::pin(async move {
-            let mut response = response.await?;
-            let id = info.and_then(|info| info.request_id.get().cloned());
-            complete(&mut response, &settings, id);
-            Ok(response)
-        })
+        After::new(self.inner.call(request), Complete { settings, info })
+    }
+}
+
+/// What is left to do when the response is there.
+#[derive(Debug)]
+pub struct Complete {
+    settings: Arc<Settings>,
+    /// Where the response is to have the request's id.
+    info: Option<Arc<StreamInfo>>,
+}
+
+impl Finally for Complete {
+    fn finally(self, outcome: Result<Response, Error>) -> Result<Response, Error> {
+        let mut response = outcome?;
+        let id = self.info.and_then(|info| info.request_id.get().cloned());
+        complete(&mut response, &self.settings, id);
+        Ok(response)
     }
 }
 
 fn complete(response: &mut Response, settings: &Settings, id: Option<HeaderValue>) {
     let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
-    if !switching {
-        // `connection: close` of a local reply is this side's own; an upstream's was removed
-        // where it was received.
-        headers.remove(UPGRADE);
-        if headers
-            .get(CONNECTION)
-            .is_some_and(|value| value != "close")
-        {
-            headers.remove(CONNECTION);
+    if has_connection_fields(headers) {
+        if !switching {
+            // `connection: close` of a local reply is this side's own; an upstream's was
+            // removed where it was received.
+            headers.remove(UPGRADE);
+            if headers
+                .get(CONNECTION)
+                .is_some_and(|value| value != "close")
+            {
+                headers.remove(CONNECTION);
+            }
         }
+        headers.remove(TRANSFER_ENCODING);
+        headers.remove(KEEP_ALIVE);
+        headers.remove(PROXY_CONNECTION);
     }
-    headers.remove(TRANSFER_ENCODING);
-    headers.remove(KEEP_ALIVE);
-    headers.remove(PROXY_CONNECTION);
     let manager = &settings.manager;
     match manager.server_header {
         ServerHeader::Overwrite => {

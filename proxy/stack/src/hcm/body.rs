@@ -41,7 +41,7 @@ pub(crate) fn follow(request: Request, info: &Arc<StreamInfo>) -> (Request, Acti
         last: None,
     };
     if request.body().is_end_stream() {
-        info.mark_request_end();
+        info.mark_request_end_at_start();
         return (request, activity);
     }
     activity.last = Some(Arc::default());

@@ -44,7 +44,7 @@ pub(crate) fn find(
 /// The address `hops` places from the right of `x-forwarded-for`, and whether it is the only
 /// one.
 fn forwarded(headers: &HeaderMap, hops: usize) -> Option<(SocketAddr, bool)> {
-    let mut addresses: Vec<&str> = Vec::with_capacity(4);
+    let mut addresses: Vec<&str> = Vec::new();
     for value in headers.get_all(X_FORWARDED_FOR) {
         addresses.extend(value.to_str().ok()?.split(',').map(str::trim));
     }

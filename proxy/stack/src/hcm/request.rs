@@ -12,6 +12,7 @@ use http::header::{CONNECTION, HOST, LOCATION, TE, TRANSFER_ENCODING, UPGRADE, V
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use tandem_core::error::LocalReply;
 use tandem_core::ext::StreamInfo;
+use tandem_core::headers::has_connection_fields;
 use tandem_core::{Error, Request, ResponseFlags, authority};
 use tandem_model::HttpConnectionManager;
 use tandem_model::hcm::{EscapedSlashes, StripPort, UnderscoresAction};
@@ -226,6 +227,23 @@ pub(crate) fn upgrade(headers: &HeaderMap) -> Option<&str> {
 
 fn hop_by_hop(request: &mut Request) {
     let headers = request.headers_mut();
+    if has_connection_fields(headers) {
+        connection_fields(headers);
+    }
+    if let Some(te) = headers.get(TE) {
+        let trailers = te.to_str().is_ok_and(|te| {
+            te.split(',')
+                .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+        });
+        if trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        } else {
+            headers.remove(TE);
+        }
+    }
+}
+
+fn connection_fields(headers: &mut HeaderMap) {
     let is_upgrade = upgrade(headers).is_some();
     if !is_upgrade && headers.contains_key(CONNECTION) {
         let named: Vec<HeaderName> = headers
@@ -247,17 +265,6 @@ fn hop_by_hop(request: &mut Request) {
     headers.remove(TRANSFER_ENCODING);
     headers.remove(KEEP_ALIVE);
     headers.remove(PROXY_CONNECTION);
-    if let Some(te) = headers.get(TE) {
-        let trailers = te.to_str().is_ok_and(|te| {
-            te.split(',')
-                .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
-        });
-        if trailers {
-            headers.insert(TE, HeaderValue::from_static("trailers"));
-        } else {
-            headers.remove(TE);
-        }
-    }
 }
 
 fn forwarded(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &StreamInfo) {

@@ -10,8 +10,10 @@ use http::{Method, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
 use tandem_core::error::{Kind, LocalReply};
 use tandem_core::ext::StreamInfo;
-use tandem_core::{Body, BodyError, BoxFuture, Error, Request, Response, rescue};
+use tandem_core::{Body, BodyError, Error, Request, Response, rescue};
 use tower::{Layer, Service};
+
+use crate::after::{After, Finally};
 
 /// Wraps services in [`Rescue`].
 #[derive(Clone, Copy, Debug)]
@@ -34,11 +36,10 @@ pub struct Rescue<S> {
 impl<S> Service<Request> for Rescue<S>
 where
     S: Service<Request, Response = Response, Error = Error>,
-    S::Future: Send + 'static,
 {
     type Response = Response;
     type Error = Error;
-    type Future = BoxFuture<Result<Response, Error>>;
+    type Future = After<S::Future, Reply>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner.poll_ready(cx)
@@ -48,32 +49,47 @@ where
         let info = request.extensions().get::<Arc<StreamInfo>>().cloned();
         let is_head = request.method() == Method::HEAD;
         let is_grpc = info.as_ref().is_some_and(|info| info.is_grpc);
-        let response = self.inner.call(request);
-        Box::pin(async move {
-            match response.await {
-                Ok(response) if is_grpc && !response.body().is_end_stream() => {
-                    Ok(response.map(|body| {
-                        Body::new(Rescued {
-                            body,
-                            failed: false,
-                        })
-                    }))
-                }
-                Ok(response) => Ok(response),
-                Err(error) => {
-                    let Some(mut reply) = rescue::reply(&error) else {
-                        return Err(error);
-                    };
-                    tracing::debug!(%error, "answered locally");
-                    if let Some(info) = &info {
-                        blame(&mut reply, &error, info);
-                        info.add_flags(reply.flags);
-                        info.set_details(reply.details.clone());
-                    }
-                    Ok(rescue::respond(reply, is_grpc, is_head))
-                }
+        let reply = Reply {
+            info,
+            is_head,
+            is_grpc,
+        };
+        After::new(self.inner.call(request), reply)
+    }
+}
+
+/// What a reply to the request needs to know of it.
+#[derive(Debug)]
+pub struct Reply {
+    info: Option<Arc<StreamInfo>>,
+    is_head: bool,
+    is_grpc: bool,
+}
+
+impl Finally for Reply {
+    fn finally(self, outcome: Result<Response, Error>) -> Result<Response, Error> {
+        let error = match outcome {
+            Ok(response) if self.is_grpc && !response.body().is_end_stream() => {
+                return Ok(response.map(|body| {
+                    Body::new(Rescued {
+                        body,
+                        failed: false,
+                    })
+                }));
             }
-        })
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let Some(mut reply) = rescue::reply(&error) else {
+            return Err(error);
+        };
+        tracing::debug!(%error, "answered locally");
+        if let Some(info) = &self.info {
+            blame(&mut reply, &error, info);
+            info.add_flags(reply.flags);
+            info.set_details(reply.details.clone());
+        }
+        Ok(rescue::respond(reply, self.is_grpc, self.is_head))
     }
 }
 

@@ -15,7 +15,11 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// Wraps services in [`Stream`].
 #[derive(Clone, Debug)]
-pub struct StreamLayer {
+pub struct StreamLayer(Arc<Shared>);
+
+/// What the records of one connection manager have in common.
+#[derive(Debug)]
+struct Shared {
     settings: Arc<Settings>,
     capture: Arc<CaptureSpec>,
     /// For requests that came without a connection (made within the process).
@@ -35,11 +39,11 @@ impl StreamLayer {
             wire_received: AtomicU64::new(0),
             wire_sent: AtomicU64::new(0),
         });
-        Self {
+        Self(Arc::new(Shared {
             settings,
             capture,
             nowhere,
-        }
+        }))
     }
 }
 
@@ -49,7 +53,7 @@ impl<S> Layer<S> for StreamLayer {
     fn layer(&self, inner: S) -> Stream<S> {
         Stream {
             inner,
-            layer: self.clone(),
+            shared: Arc::clone(&self.0),
         }
     }
 }
@@ -58,7 +62,7 @@ impl<S> Layer<S> for StreamLayer {
 #[derive(Clone, Debug)]
 pub struct Stream<S> {
     inner: S,
-    layer: StreamLayer,
+    shared: Arc<Shared>,
 }
 
 impl<S: Service<Request, Error = Error>> Service<Request> for Stream<S> {
@@ -71,11 +75,11 @@ impl<S: Service<Request, Error = Error>> Service<Request> for Stream<S> {
     }
 
     fn call(&mut self, mut request: Request) -> S::Future {
-        let StreamLayer {
+        let Shared {
             settings,
             capture,
             nowhere,
-        } = &self.layer;
+        } = &*self.shared;
         let connection = request
             .extensions_mut()
             .remove::<Arc<ConnectionInfo>>()

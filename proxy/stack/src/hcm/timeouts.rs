@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use tandem_core::error::Kind;
 use tandem_core::ext::StreamInfo;
 use tandem_core::{Body, BodyError, Error, Response};
@@ -91,7 +91,7 @@ pub(crate) fn follow(
     response: Response,
 ) -> Response {
     match limits.idle(info) {
-        Some(idle) if !response.body().is_end_stream() => response.map(|body| {
+        Some(idle) if !response.body().is_at_hand() => response.map(|body| {
             let activity = activity.clone();
             Body::new(Idle {
                 body,

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use http::StatusCode;
 use http::header::{CONNECTION, UPGRADE};
 use tandem_core::ext::StreamInfo;
+use tandem_core::headers::has_connection_fields;
 use tandem_core::{BoxFuture, Error, HttpService, Request, Response};
 use tandem_model::route::{HostRewrite, Route, RouteAction, WeightedCluster};
 use tandem_upstream::{RoutePolicy, forward};
@@ -14,6 +15,7 @@ use tower::Service;
 use super::edits::Edits;
 use super::rewrite;
 use super::terminal::Place;
+use crate::after::{After, Finally};
 use crate::hcm::Stats;
 
 /// The action of a route that goes to a cluster.
@@ -79,7 +81,7 @@ impl Send {
 impl Service<Request> for Send {
     type Response = Response;
     type Error = Error;
-    type Future = BoxFuture<Result<Response, Error>>;
+    type Future = After<BoxFuture<Result<Response, Error>>, Passed>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
@@ -103,18 +105,29 @@ impl Service<Request> for Send {
             rewrite::path(&mut request, &this.route, &this.action, this.keep_old);
             info.capture_sent(request.method(), request.uri(), request.headers());
         }
-        let response = this.upstream.dispatch(request);
-        Box::pin(async move {
-            let mut response = response.await?;
-            if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                // These end here: they are about the upstream's connection.
-                response.headers_mut().remove(CONNECTION);
-                response.headers_mut().remove(UPGRADE);
-            }
-            if let Some(info) = &info {
-                this.edits.response(&mut response, info);
-            }
-            Ok(response)
-        })
+        After::new(this.upstream.dispatch(request), Passed { this, info })
+    }
+}
+
+/// What the route does to the response.
+pub(super) struct Passed {
+    this: Arc<Inner>,
+    info: Option<Arc<StreamInfo>>,
+}
+
+impl Finally for Passed {
+    fn finally(self, outcome: Result<Response, Error>) -> Result<Response, Error> {
+        let mut response = outcome?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS
+            && has_connection_fields(response.headers())
+        {
+            // These end here: they are about the upstream's connection.
+            response.headers_mut().remove(CONNECTION);
+            response.headers_mut().remove(UPGRADE);
+        }
+        if let Some(info) = &self.info {
+            self.this.edits.response(&mut response, info);
+        }
+        Ok(response)
     }
 }

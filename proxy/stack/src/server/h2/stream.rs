@@ -14,6 +14,7 @@ use http::{HeaderMap, Method, StatusCode};
 use http_body::Body as _;
 use tandem_core::error::LocalReply;
 use tandem_core::ext::{ConnectionInfo, Rejected};
+use tandem_core::headers::has_connection_fields;
 use tandem_core::{Body, Response, ResponseFlags};
 use tandem_transport::deadline::Deadline;
 
@@ -93,7 +94,9 @@ async fn send(
     respond: &mut SendResponse<Bytes>,
 ) {
     let (mut parts, mut body) = response.into_parts();
-    strip(&mut parts.headers);
+    if has_connection_fields(&parts.headers) {
+        strip(&mut parts.headers);
+    }
     let end = is_head || body.is_end_stream();
     let head = http::Response::from_parts(parts, ());
     let Ok(mut stream) = respond.send_response(head, end) else {
