@@ -1,0 +1,130 @@
+//! State of the world: every response carries all that the control plane has for a subscription.
+//!
+//! ```text
+//! start ──request(version, names)──▶ waiting ──response──▶ asked the consumer
+//!                                       ▲                        │
+//!                                       └──ACK: new version──────┤
+//!                                       └──NACK: old version─────┘
+//! ```
+//!
+//! While an answer is due, changes of the subscription wait and go out with it: a request between
+//! a response and its answer would carry the nonce and so be taken for the answer.
+
+use std::collections::BTreeSet;
+
+use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
+
+use crate::names::Names;
+use crate::status::invalid;
+use crate::update::{Malformed, Update};
+
+/// One type's subscription on a state-of-the-world stream.
+#[derive(Debug)]
+pub struct Sotw {
+    type_url: String,
+    names: Names,
+    /// The version accepted last. It outlives the stream.
+    version: String,
+    /// The newest response of this stream.
+    nonce: String,
+    /// Whether that response waits for the consumer.
+    due: Option<String>,
+    dirty: bool,
+}
+
+impl Sotw {
+    /// A subscription to everything (`wildcard`) or, so far, to nothing.
+    pub fn new(type_url: impl Into<String>, wildcard: bool) -> Self {
+        Self {
+            type_url: type_url.into(),
+            names: Names::new(wildcard),
+            version: String::new(),
+            nonce: String::new(),
+            due: None,
+            dirty: wildcard,
+        }
+    }
+
+    /// The version accepted last, empty before the first.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Asks for more names; `*` is everything.
+    pub fn subscribe<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        self.dirty |= !self.names.insert(names).is_empty();
+    }
+
+    /// No longer asks for these names.
+    pub fn unsubscribe<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        self.dirty |= !self.names.remove(names).is_empty();
+    }
+
+    /// A new stream begins: nonces belong to the old one, versions stay.
+    pub fn start(&mut self) {
+        self.nonce.clear();
+        self.due = None;
+        self.dirty = !self.names.is_nothing();
+    }
+
+    /// What the subscription has to say now, if anything. The caller adds the node.
+    pub fn poll_request(&mut self) -> Option<DiscoveryRequest> {
+        (self.due.is_none() && std::mem::take(&mut self.dirty)).then(|| self.request())
+    }
+
+    /// Reads a response. Afterwards [`Sotw::accept`] or [`Sotw::reject`] is due for its nonce,
+    /// also when it is malformed.
+    pub fn response(&mut self, response: DiscoveryResponse) -> Result<Update, Malformed> {
+        self.nonce.clone_from(&response.nonce);
+        self.due = Some(response.version_info.clone());
+        let mut update = Update {
+            complete: self.names.is_wildcard(),
+            version: response.version_info,
+            nonce: response.nonce,
+            control_plane: response.control_plane.map(|plane| plane.identifier),
+            ..Update::default()
+        };
+        for any in response.resources {
+            update.push_any(&self.type_url, any)?;
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = update.added.iter().find(|one| !seen.insert(&one.name)) {
+            return Err(Malformed(format!("duplicate resource `{}`", twice.name)));
+        }
+        Ok(update)
+    }
+
+    /// The ACK for `nonce`; nothing if a newer response or stream has made it stale.
+    pub fn accept(&mut self, nonce: &str) -> Option<DiscoveryRequest> {
+        self.version = self.take_due(nonce)?;
+        Some(self.request())
+    }
+
+    /// The NACK for `nonce`, with the reason; nothing if it is stale.
+    pub fn reject(&mut self, nonce: &str, reason: &str) -> Option<DiscoveryRequest> {
+        self.take_due(nonce)?;
+        let mut request = self.request();
+        request.error_detail = Some(invalid(reason));
+        Some(request)
+    }
+
+    fn take_due(&mut self, nonce: &str) -> Option<String> {
+        if nonce != self.nonce {
+            return None;
+        }
+        let version = self.due.take()?;
+        // The answer carries the names, so it also says what was waiting for it.
+        self.dirty = false;
+        Some(version)
+    }
+
+    fn request(&self) -> DiscoveryRequest {
+        DiscoveryRequest {
+            version_info: self.version.clone(),
+            resource_names: self.names.request(),
+            type_url: self.type_url.clone(),
+            response_nonce: self.nonce.clone(),
+            ..DiscoveryRequest::default()
+        }
+    }
+}
