@@ -17,6 +17,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: Kind,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    headers: HeaderMap,
 }
 
 /// The facts.
@@ -152,7 +153,11 @@ impl LocalReply {
 impl Error {
     /// From a fact.
     pub fn new(kind: Kind) -> Self {
-        Self(Box::new(Inner { kind, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            source: None,
+            headers: HeaderMap::new(),
+        }))
     }
 
     /// From a fact with the error that caused it.
@@ -163,6 +168,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             source: Some(source.into()),
+            headers: HeaderMap::new(),
         }))
     }
 
@@ -183,6 +189,18 @@ impl Error {
     /// connection's own code maps its bodies more precisely.
     pub fn from_hyper_body(error: hyper::Error) -> Self {
         Self::with_source(Kind::DownstreamReset, error)
+    }
+
+    /// With headers for the reply that this becomes.
+    #[must_use]
+    pub fn with_reply_headers(mut self, headers: HeaderMap) -> Self {
+        self.0.headers.extend(headers);
+        self
+    }
+
+    /// Headers for the reply that this becomes.
+    pub fn reply_headers(&self) -> &HeaderMap {
+        &self.0.headers
     }
 
     /// The fact.

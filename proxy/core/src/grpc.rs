@@ -10,6 +10,9 @@ pub const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 /// `grpc-timeout`.
 pub const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
+/// The status of a call that took too long.
+pub const DEADLINE_EXCEEDED: u32 = 4;
+
 /// Whether the headers are those of a gRPC message: `application/grpc`, alone or followed by
 /// `+` (Envoy's `Grpc::Common::hasGrpcContentType`).
 pub fn is_grpc(headers: &HeaderMap) -> bool {
@@ -19,14 +22,14 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
         .is_some_and(|value| {
             value
                 .strip_prefix(b"application/grpc")
-                .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+                .is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
         })
 }
 
-/// The gRPC status for an HTTP status made by a proxy (grpc/doc/http-grpc-status-mapping.md).
+/// The gRPC status for an HTTP status that came without one (grpc's
+/// `http-grpc-status-mapping.md`): 200 alone says nothing, so it is unknown.
 pub fn status_from_http(status: StatusCode) -> u32 {
     match status.as_u16() {
-        200 => 0,
         400 => 13,
         401 => 16,
         403 => 7,
@@ -52,6 +55,16 @@ pub fn encode_message(message: &[u8]) -> HeaderValue {
         }
     }
     HeaderValue::from_bytes(&out).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// Writes `grpc-timeout`, in whole milliseconds, rounded up, or in seconds from 28 hours on.
+pub fn timeout(limit: std::time::Duration) -> HeaderValue {
+    let millis = limit.as_nanos().div_ceil(1_000_000);
+    let text = match millis {
+        0..=99_999_999 => format!("{millis}m"),
+        _ => format!("{}S", limit.as_secs().min(99_999_999)),
+    };
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("99999999S"))
 }
 
 /// Parses `grpc-timeout`: up to eight digits and a unit.

@@ -13,6 +13,14 @@ use crate::{Body, Error, Response, ResponseFlags, grpc};
 
 /// What to answer for an error; `None` when nobody is left to be answered.
 pub fn reply(error: &Error) -> Option<LocalReply> {
+    let mut reply = by_kind(error)?;
+    for (name, value) in error.reply_headers() {
+        reply.headers.append(name, value.clone());
+    }
+    Some(reply)
+}
+
+fn by_kind(error: &Error) -> Option<LocalReply> {
     use ResponseFlags as F;
     use StatusCode as S;
     Some(match error.kind() {
@@ -62,7 +70,8 @@ pub fn reply(error: &Error) -> Option<LocalReply> {
             S::REQUEST_TIMEOUT,
             "downstream duration timeout",
             "max_duration_timeout",
-        ),
+        )
+        .grpc(grpc::DEADLINE_EXCEEDED),
         Kind::DownstreamReset => return None,
         Kind::Reply(reply) => (**reply).clone(),
     })

@@ -16,8 +16,6 @@ pub enum Address {
         /// The port.
         port: u16,
     },
-    /// A Unix domain socket's path.
-    Pipe(Arc<str>),
 }
 
 impl Address {
@@ -25,7 +23,7 @@ impl Address {
     pub fn socket(&self) -> Option<SocketAddr> {
         match self {
             Self::Socket(addr) => Some(*addr),
-            Self::Name { .. } | Self::Pipe(_) => None,
+            Self::Name { .. } => None,
         }
     }
 }
@@ -35,7 +33,6 @@ impl fmt::Display for Address {
         match self {
             Self::Socket(addr) => addr.fmt(f),
             Self::Name { host, port } => write!(f, "{host}:{port}"),
-            Self::Pipe(path) => f.write_str(path),
         }
     }
 }

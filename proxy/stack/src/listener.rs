@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use tandem_core::HttpService;
@@ -78,6 +78,7 @@ pub async fn run(
             tls: false,
             wire_received: AtomicU64::new(0),
             wire_sent: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
         });
         tokio::spawn(serve(
             target.clone(),

@@ -23,7 +23,7 @@ pub fn bind(
 ) -> io::Result<Vec<TcpListener>> {
     let mut addr = match address {
         Address::Socket(addr) => *addr,
-        Address::Name { .. } | Address::Pipe(_) => {
+        Address::Name { .. } => {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 format!("cannot listen on {address}: only IP addresses are supported"),

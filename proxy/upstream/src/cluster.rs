@@ -174,9 +174,6 @@ pub(crate) fn addresses(assignment: &LoadAssignment) -> Vec<Resolved> {
                     name: None,
                 }),
                 Address::Name { .. } => {}
-                Address::Pipe(path) => {
-                    tracing::error!(%path, "endpoints on Unix sockets are not supported");
-                }
             }
         }
     }

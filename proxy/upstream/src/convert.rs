@@ -1,9 +1,11 @@
 //! Between the HTTP/1 and the HTTP/2 form of a request head.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE,
+};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use tandem_core::Error;
 use tandem_core::error::LocalReply;
 use tandem_core::headers::has_connection_fields;
@@ -15,6 +17,9 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 
 /// Origin form and a `host` header; chunked where the length is not known.
 pub(crate) fn to_http1(head: &mut Parts, body: &Outgoing) {
+    if head.version == Version::HTTP_2 {
+        join_cookies(&mut head.headers);
+    }
     head.version = Version::HTTP_11;
     if head.uri.scheme().is_some() || head.uri.authority().is_some() {
         let parts = std::mem::take(&mut head.uri).into_parts();
@@ -28,6 +33,17 @@ pub(crate) fn to_http1(head: &mut Parts, body: &Outgoing) {
     match body {
         Outgoing::Empty | Outgoing::Full(None) => {
             head.headers.remove(TRANSFER_ENCODING);
+            let bodiless = [
+                Method::GET,
+                Method::HEAD,
+                Method::DELETE,
+                Method::TRACE,
+                Method::CONNECT,
+            ];
+            if !bodiless.contains(&head.method) && !head.headers.contains_key(UPGRADE) {
+                let nought = HeaderValue::from_static("0");
+                head.headers.entry(CONTENT_LENGTH).or_insert(nought);
+            }
         }
         Outgoing::Full(Some(_)) | Outgoing::Stream { .. } => {
             if !head.headers.contains_key(CONTENT_LENGTH) {
@@ -36,6 +52,18 @@ pub(crate) fn to_http1(head: &mut Parts, body: &Outgoing) {
                 head.headers.insert(TRANSFER_ENCODING, chunked);
             }
         }
+    }
+}
+
+/// HTTP/2 clients split cookies; HTTP/1 has one field of them (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<_> = headers.get_all(COOKIE).iter().collect();
+    if cookies.len() < 2 {
+        return;
+    }
+    let joined: Vec<_> = cookies.iter().map(|cookie| cookie.as_bytes()).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&joined.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
     }
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tandem_core::error::{Kind, LocalReply};
 use tandem_core::ext::{ChosenCluster, StreamInfo};
-use tandem_core::{Error, HttpService, Request, Response, rescue};
+use tandem_core::{Error, HttpService, Request, Response, ResponseFlags, rescue};
 use tower::service_fn;
 
 use crate::attempt::{self, Answer};
@@ -23,6 +23,7 @@ use crate::{Clusters, RoutePolicy, outlier};
 
 const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
 const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
+const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// What one route's requests share on a worker.
@@ -92,7 +93,7 @@ async fn run(forward: Arc<Forward>, request: Request) -> Result<Response, Error>
     };
     let answer = tries.run(Some(head), retry, &mut alarm).await;
     count(&cluster.shared, &answer);
-    let mut answer = answer?;
+    let mut answer = answer.map_err(|error| for_client(error, policy, &limits, info))?;
     if !policy.router.suppress_envoy_headers {
         let asked = match &upload {
             Upload::Stream(_) => info.request_duration().unwrap_or(began),
@@ -113,6 +114,21 @@ async fn run(forward: Arc<Forward>, request: Request) -> Result<Response, Error>
             .insert(ATTEMPT_COUNT, number(attempts.into()));
     }
     Ok(answer.into_response(alarm))
+}
+
+/// What the request and its route say of the reply that a failure becomes.
+fn for_client(mut error: Error, policy: &RoutePolicy, limits: &Limits, info: &StreamInfo) -> Error {
+    if limits.no_content && matches!(error.kind(), Kind::RequestTimeout | Kind::PerTryTimeout) {
+        let reply = LocalReply::new(StatusCode::NO_CONTENT, "", "response_timeout")
+            .flags(ResponseFlags::UPSTREAM_REQUEST_TIMEOUT);
+        error = Error::reply(reply);
+    }
+    let attempts = info.attempts.load(Relaxed);
+    if policy.attempt_count_in_response && attempts > 0 {
+        let count = HeaderMap::from_iter([(ATTEMPT_COUNT, number(attempts.into()))]);
+        error = error.with_reply_headers(count);
+    }
+    error
 }
 
 /// Counts what the client gets: an answer, or what a failure will be turned into.
@@ -199,6 +215,13 @@ impl Tries<'_> {
             if self.policy.include_attempt_count {
                 head.headers.insert(ATTEMPT_COUNT, number(attempt.into()));
             }
+            if attempt > 1 && !self.policy.router.suppress_envoy_headers {
+                let asked = self.info.request_duration().unwrap_or_default();
+                let elapsed = self.info.start.elapsed().saturating_sub(asked);
+                if let Some(left) = timeout::expected_again(self.limits, elapsed) {
+                    head.headers.insert(timeout::EXPECTED, left);
+                }
+            }
             if self.policy.auto_host_rewrite && !pool.host.hostname.is_empty() {
                 rewrite_host(head, &pool.host.hostname, self.policy);
             }
@@ -240,10 +263,14 @@ fn rewrite_host(head: &mut Parts, hostname: &str, policy: &RoutePolicy) {
         return;
     };
     let mut request = http::Request::from_parts(std::mem::replace(head, empty()), ());
-    if policy.append_x_forwarded_host
-        && let Ok(old) = HeaderValue::from_str(tandem_core::authority::get(&request))
-    {
-        request.headers_mut().append(FORWARDED_HOST, old);
+    if let Ok(old) = HeaderValue::from_str(tandem_core::authority::get(&request)) {
+        if policy.append_x_forwarded_host {
+            request.headers_mut().append(FORWARDED_HOST, old.clone());
+        }
+        if !policy.router.suppress_envoy_headers {
+            // Another try rewrites what is no longer the client's.
+            request.headers_mut().entry(ORIGINAL_HOST).or_insert(old);
+        }
     }
     tandem_core::authority::set(&mut request, &value);
     if request.uri().authority().is_none() {
@@ -268,7 +295,7 @@ fn number(n: u64) -> HeaderValue {
 /// The chain above did not say where the request goes: a mistake of this program.
 pub(crate) fn misbuilt() -> Error {
     Error::reply(LocalReply::new(
-        http::StatusCode::INTERNAL_SERVER_ERROR,
+        StatusCode::INTERNAL_SERVER_ERROR,
         "",
         "request_without_cluster_or_stream_info",
     ))

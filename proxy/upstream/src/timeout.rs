@@ -20,7 +20,8 @@ const PER_TRY: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-per-try
 const ALT_RESPONSE: HeaderName =
     HeaderName::from_static("x-envoy-upstream-rq-timeout-alt-response");
 const HEDGE: HeaderName = HeaderName::from_static("x-envoy-hedge-on-per-try-timeout");
-const EXPECTED: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
+const ALT_STAT_NAME: HeaderName = HeaderName::from_static("x-envoy-upstream-alt-stat-name");
+pub(crate) const EXPECTED: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
 /// The limits of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(crate) struct Limits {
     pub(crate) per_try_idle: Option<Duration>,
     /// From the start of the stream.
     pub(crate) stream: Option<Duration>,
+    /// A timeout is answered with 204 instead of 504.
+    pub(crate) no_content: bool,
 }
 
 /// Works the limits out and tells the upstream; `has_envoy` says whether any `x-envoy-` header
@@ -50,6 +53,7 @@ pub(crate) fn plan(
         per_try: retry.and_then(|retry| positive(retry.per_try_timeout)),
         per_try_idle: retry.and_then(|retry| positive(retry.per_try_idle_timeout)),
         stream: stream_limit(policy, headers, is_grpc),
+        no_content: false,
     };
     let mut known = expected;
     if has_envoy {
@@ -63,7 +67,8 @@ pub(crate) fn plan(
         if let Some(timeout) = told.or(asked) {
             limits.route = positive(Some(timeout));
         }
-        for name in [ALT_RESPONSE, HEDGE] {
+        limits.no_content = headers.contains_key(ALT_RESPONSE);
+        for name in [ALT_RESPONSE, ALT_STAT_NAME, HEDGE] {
             headers.remove(name);
         }
         if let Some(timeout) = take_millis(headers, &PER_TRY) {
@@ -74,6 +79,10 @@ pub(crate) fn plan(
         && per_try >= route
     {
         limits.per_try = None;
+    }
+    if let (true, Some(_), Some(limit)) = (is_grpc, policy.grpc_timeout_max, limits.stream) {
+        // The server is told what is left of the client's time.
+        headers.insert(grpc::GRPC_TIMEOUT, grpc::timeout(limit));
     }
     if !policy.router.suppress_envoy_headers {
         match known.cloned().or_else(|| expected_header(&limits)) {
@@ -101,7 +110,17 @@ pub(crate) fn expected_by_default(policy: &RoutePolicy) -> Option<HeaderValue> {
         per_try: per_try.filter(|per_try| route.is_none_or(|route| *per_try < route)),
         per_try_idle: None,
         stream: None,
+        no_content: false,
     })
+}
+
+/// The header for another try, `elapsed` after the request was complete.
+pub(crate) fn expected_again(limits: &Limits, elapsed: Duration) -> Option<HeaderValue> {
+    let limit = limits.per_try.or(limits.route)?;
+    let left = limits.route.map_or(limit, |route| {
+        limit.min(route.saturating_sub(elapsed).max(Duration::from_millis(1)))
+    });
+    u64::try_from(left.as_millis()).ok().map(HeaderValue::from)
 }
 
 fn expected_header(limits: &Limits) -> Option<HeaderValue> {
@@ -111,18 +130,15 @@ fn expected_header(limits: &Limits) -> Option<HeaderValue> {
 }
 
 fn stream_limit(policy: &RoutePolicy, headers: &HeaderMap, is_grpc: bool) -> Option<Duration> {
-    if let (true, Some(max)) = (is_grpc, policy.grpc_timeout_max) {
-        if let Some(asked) = headers
+    if let (true, Some(max)) = (is_grpc, policy.grpc_timeout_max)
+        && let Some(asked) = headers
             .get(grpc::GRPC_TIMEOUT)
             .and_then(grpc::parse_timeout)
-        {
-            let capped = if max.is_zero() { asked } else { asked.min(max) };
-            let offset = policy.grpc_timeout_offset.unwrap_or_default();
-            // An offset beyond the timeout is left out, as in Envoy.
-            let limit = capped.checked_sub(offset).unwrap_or(capped);
-            return Some(limit);
-        }
-        return positive(Some(max));
+    {
+        let capped = if max.is_zero() { asked } else { asked.min(max) };
+        let offset = policy.grpc_timeout_offset.unwrap_or_default();
+        // An offset beyond the timeout is left out, as in Envoy.
+        return Some(capped.checked_sub(offset).unwrap_or(capped));
     }
     positive(policy.max_stream_duration)
 }

@@ -1,7 +1,7 @@
 //! The door into the mesh: this worker's outbound service.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use http::Extensions;
 use tandem_core::HttpService;
@@ -30,6 +30,7 @@ impl Mesh {
             tls: false,
             wire_received: AtomicU64::new(0),
             wire_sent: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
         });
         Self {
             directory,

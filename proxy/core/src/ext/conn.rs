@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// What is known of a downstream connection; shared by all its requests.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct ConnectionInfo {
     pub wire_received: AtomicU64,
     /// Bytes written to the socket.
     pub wire_sent: AtomicU64,
+    /// Whether it has ended: what is then unfinished was cut off, not reset by the client.
+    pub ended: AtomicBool,
 }
 
 /// The HTTP version of one side.

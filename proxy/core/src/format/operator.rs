@@ -176,13 +176,8 @@ fn request_header(context: &Context<'_>, key: &HeaderKey, out: Out<'_>) -> Optio
 }
 
 fn value(headers: &HeaderMap, name: &http::HeaderName, out: Out<'_>) -> Option<()> {
-    let mut values = headers.get_all(name).iter();
-    bytes(values.next()?, out)?;
-    for more in values {
-        out.push(b',');
-        bytes(more, out)?;
-    }
-    Some(())
+    // Of several fields the first, as Envoy does.
+    bytes(headers.get(name)?, out)
 }
 
 fn bytes(value: &HeaderValue, out: Out<'_>) -> Option<()> {

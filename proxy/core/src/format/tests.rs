@@ -18,6 +18,7 @@ fn info() -> StreamInfo {
         tls: false,
         wire_received: 0.into(),
         wire_sent: 0.into(),
+        ended: false.into(),
     });
     let mut info = StreamInfo::new(connection, Protocol::Http11, 1);
     info.start_time = UNIX_EPOCH + Duration::from_millis(1_769_903_999_123);

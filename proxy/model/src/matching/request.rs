@@ -45,19 +45,17 @@ impl HeaderMatcher {
     pub fn matches(&self, request: &RequestView<'_>) -> bool {
         match &self.name {
             MatchedHeader::Name(name) => {
-                let mut values = request.headers.get_all(name).iter();
-                match (values.next(), values.next()) {
-                    (None, _) => self.decide(None),
-                    (Some(one), None) => self.decide(one.to_str().ok().or(Some(""))),
-                    // Envoy joins repeated headers before it looks at them.
-                    (Some(_), Some(_)) => {
-                        let all: Vec<&str> = request
-                            .headers
-                            .get_all(name)
-                            .iter()
-                            .map(|value| value.to_str().unwrap_or_default())
-                            .collect();
-                        self.decide(Some(&all.join(",")))
+                let values = request.headers.get_all(name);
+                let mut values = values.iter().map(|v| v.to_str().unwrap_or_default());
+                // Of several fields with the name one has to do, or none when inverted, as Envoy
+                // has it.
+                match values.next() {
+                    None => self.decide(None),
+                    Some(first) if self.invert => {
+                        self.decide(Some(first)) && values.all(|value| self.decide(Some(value)))
+                    }
+                    Some(first) => {
+                        self.decide(Some(first)) || values.any(|value| self.decide(Some(value)))
                     }
                 }
             }

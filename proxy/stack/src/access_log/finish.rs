@@ -8,7 +8,7 @@ use std::task::{Context as Task, Poll};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
-use tandem_core::ext::StreamInfo;
+use tandem_core::ext::{Protocol, StreamInfo};
 use tandem_core::format::Context;
 use tandem_core::stats::GaugeGuard;
 use tandem_core::{Body, BodyError, Response, ResponseFlags};
@@ -69,12 +69,25 @@ impl Finish {
     }
 }
 
+impl Finish {
+    /// How the client left: with its connection, or by a reset of the stream alone.
+    fn cut_off(&self) -> (ResponseFlags, &'static str) {
+        let has_streams = self.info.protocol == Protocol::Http2;
+        if has_streams && !self.info.connection.ended.load(Relaxed) {
+            (ResponseFlags::DOWNSTREAM_REMOTE_RESET, "http2.remote_reset")
+        } else {
+            let flags = ResponseFlags::DOWNSTREAM_CONNECTION_TERMINATION;
+            (flags, "downstream_remote_disconnect")
+        }
+    }
+}
+
 impl Drop for Finish {
     fn drop(&mut self) {
         if !self.complete {
-            self.info
-                .add_flags(ResponseFlags::DOWNSTREAM_CONNECTION_TERMINATION);
-            self.info.set_details("downstream_remote_disconnect");
+            let (flags, details) = self.cut_off();
+            self.info.add_flags(flags);
+            self.info.set_details(details);
             self.shared.stats.reset();
         }
         let duration = self.info.start.elapsed();

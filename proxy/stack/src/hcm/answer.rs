@@ -13,7 +13,7 @@ use tandem_model::hcm::ServerHeader;
 use tower::{Layer, Service};
 
 use super::Settings;
-use super::request::{KEEP_ALIVE, PROXY_CONNECTION, X_REQUEST_ID};
+use super::request::{KEEP_ALIVE, PROXY_CONNECTION, X_REQUEST_ID, append_to_list};
 use crate::after::{After, Finally};
 
 /// Wraps services in [`Answer`].
@@ -122,7 +122,7 @@ fn complete(response: &mut Response, settings: &Settings, id: Option<HeaderValue
         headers.insert(DATE, now());
     }
     if let Some(via) = &manager.via {
-        headers.append(VIA, via.clone());
+        append_to_list(headers, VIA, via);
     }
     if let Some(id) = id {
         headers.insert(X_REQUEST_ID, id);

@@ -48,10 +48,11 @@ const INTERNAL_ONLY: [HeaderName; 13] = [
 ];
 
 /// What nobody may say to an edge proxy.
-const NEVER_AT_THE_EDGE: [HeaderName; 4] = [
+const NEVER_AT_THE_EDGE: [HeaderName; 5] = [
     HeaderName::from_static("x-envoy-decorator-operation"),
     HeaderName::from_static("x-envoy-downstream-service-cluster"),
     HeaderName::from_static("x-envoy-downstream-service-node"),
+    HeaderName::from_static("x-envoy-original-host"),
     HeaderName::from_static("x-envoy-original-path"),
 ];
 
@@ -73,7 +74,7 @@ pub(crate) fn prepare(
     trust(request.headers_mut(), settings, info);
     request_id(request.headers_mut(), manager, info);
     if let Some(via) = &manager.via {
-        request.headers_mut().append(VIA, via.clone());
+        append_to_list(request.headers_mut(), VIA, via);
     }
     Ok(())
 }
@@ -137,11 +138,12 @@ fn underscores(request: &mut Request, manager: &HttpConnectionManager) -> Result
 fn host(request: &mut Request, manager: &HttpConnectionManager, info: &StreamInfo) {
     let given = authority::get(request);
     let mut host = given;
-    if manager.strip_trailing_host_dot {
-        let name = strip_port(host);
-        if name.ends_with('.') && name.len() == host.len() {
-            host = &host[..host.len() - 1];
-        }
+    let undotted = manager
+        .strip_trailing_host_dot
+        .then(|| without_dot(host))
+        .flatten();
+    if let Some(undotted) = &undotted {
+        host = undotted;
     }
     let stripped = strip_port(host);
     let port = host
@@ -160,6 +162,12 @@ fn host(request: &mut Request, manager: &HttpConnectionManager, info: &StreamInf
     {
         authority::set(request, &host);
     }
+}
+
+/// The host without the dot behind its name, if it has one.
+fn without_dot(host: &str) -> Option<String> {
+    let (name, port) = host.split_at(strip_port(host).len());
+    Some(format!("{}{port}", name.strip_suffix('.')?))
 }
 
 fn normalize(
@@ -225,6 +233,15 @@ pub(crate) fn upgrade(headers: &HeaderMap) -> Option<&str> {
     (asked && !wanted.eq_ignore_ascii_case("h2c")).then_some(wanted)
 }
 
+/// Adds to a header that is a list, in one line.
+pub(super) fn append_to_list(headers: &mut HeaderMap, name: HeaderName, value: &HeaderValue) {
+    let joined = headers.get(&name).and_then(|given| {
+        let joined = [given.as_bytes(), b", ", value.as_bytes()].concat();
+        HeaderValue::from_bytes(&joined).ok()
+    });
+    headers.insert(name, joined.unwrap_or_else(|| value.clone()));
+}
+
 fn hop_by_hop(request: &mut Request) {
     let headers = request.headers_mut();
     if has_connection_fields(headers) {
@@ -268,6 +285,7 @@ fn connection_fields(headers: &mut HeaderMap) {
 }
 
 fn forwarded(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &StreamInfo) {
+    join_forwarded_for(headers);
     let scheme = match manager.scheme.as_deref() {
         Some("https") => "https",
         Some(_) => "http",
@@ -295,6 +313,19 @@ fn forwarded(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &St
         headers
             .entry(X_FORWARDED_PORT)
             .or_insert(HeaderValue::from(local.port()));
+    }
+}
+
+/// Several fields of addresses are one list; whoever reads only the first would be misled.
+fn join_forwarded_for(headers: &mut HeaderMap) {
+    let mut values = headers.get_all(X_FORWARDED_FOR).iter();
+    if values.next().is_none() || values.next().is_none() {
+        return;
+    }
+    let values: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().collect();
+    let joined: Vec<_> = values.iter().map(|value| value.as_bytes()).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&joined.join(&b","[..])) {
+        headers.insert(X_FORWARDED_FOR, joined);
     }
 }
 

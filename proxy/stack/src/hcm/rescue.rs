@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{Method, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
 use tandem_core::error::{Kind, LocalReply};
@@ -69,7 +70,12 @@ pub struct Reply {
 impl Finally for Reply {
     fn finally(self, outcome: Result<Response, Error>) -> Result<Response, Error> {
         let error = match outcome {
-            Ok(response) if self.is_grpc && !response.body().is_end_stream() => {
+            // Trailers in place of promised bytes would be a second fault: that is reset.
+            Ok(response)
+                if self.is_grpc
+                    && !response.body().is_end_stream()
+                    && !response.headers().contains_key(CONTENT_LENGTH) =>
+            {
                 return Ok(response.map(|body| {
                     Body::new(Rescued {
                         body,

@@ -1,7 +1,7 @@
 //! The first layer: every request gets its record.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use tandem_core::ext::{CaptureSpec, ConnectionInfo, Protocol, StreamInfo};
@@ -38,6 +38,7 @@ impl StreamLayer {
             tls: false,
             wire_received: AtomicU64::new(0),
             wire_sent: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
         });
         Self(Arc::new(Shared {
             settings,

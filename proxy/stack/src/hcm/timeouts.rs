@@ -83,38 +83,59 @@ pub(crate) async fn within(
     }
 }
 
-/// Bounds how long a response's body may be idle.
+/// Bounds how long a response's body may be idle, and how long the stream may live.
 pub(crate) fn follow(
     limits: Limits,
     info: &StreamInfo,
     activity: &Activity,
     response: Response,
 ) -> Response {
-    match limits.idle(info) {
-        Some(idle) if !response.body().is_at_hand() => response.map(|body| {
-            let activity = activity.clone();
-            Body::new(Idle {
-                body,
-                idle,
-                activity,
-                last: Instant::now(),
-                sleep: None,
-            })
-        }),
-        _ => response,
+    let idle = limits.idle(info);
+    let until = limits.stream.map(|limit| info.start + limit);
+    if response.body().is_at_hand() || (idle.is_none() && until.is_none()) {
+        return response;
     }
+    response.map(|body| {
+        Body::new(Bounded {
+            body,
+            idle,
+            until,
+            activity: activity.clone(),
+            last: Instant::now(),
+            sleep: None,
+        })
+    })
 }
 
-/// A body that fails when nothing moves for too long, in either direction.
-struct Idle {
+/// A body that fails when nothing moves for too long, in either direction, or when its stream
+/// has lived too long.
+struct Bounded {
     body: Body,
-    idle: Duration,
+    idle: Option<Duration>,
+    until: Option<Instant>,
     activity: Activity,
     last: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-impl http_body::Body for Idle {
+impl Bounded {
+    /// When to fail, and as what.
+    fn deadline(&self) -> Option<(Instant, Kind)> {
+        let idle = self.idle.map(|idle| {
+            (
+                self.last.max(self.activity.last()) + idle,
+                Kind::StreamIdleTimeout,
+            )
+        });
+        let until = self.until.map(|until| (until, Kind::MaxStreamDuration));
+        [idle, until]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
+    }
+}
+
+impl http_body::Body for Bounded {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -131,12 +152,13 @@ impl http_body::Body for Idle {
             return polled;
         }
         // The timer is only made for a body that really waits; most are there at once.
-        let idle = this.idle;
         loop {
             if this.sleep.is_none() {
                 this.last = Instant::now();
             }
-            let deadline = this.last.max(this.activity.last()) + idle;
+            let Some((deadline, kind)) = this.deadline() else {
+                return Poll::Pending;
+            };
             let sleep = this
                 .sleep
                 .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
@@ -144,7 +166,7 @@ impl http_body::Body for Idle {
                 return Poll::Pending;
             }
             if deadline <= Instant::now() {
-                return Poll::Ready(Some(Err(Error::new(Kind::StreamIdleTimeout))));
+                return Poll::Ready(Some(Err(Error::new(kind))));
             }
             sleep.as_mut().reset(deadline.into());
         }

@@ -59,10 +59,10 @@ pub(super) fn host(
     weighted: Option<&WeightedCluster>,
     keep_old: bool,
 ) {
-    let new = match (
-        weighted.and_then(|weighted| weighted.host_rewrite.as_ref()),
-        &action.host_rewrite,
-    ) {
+    let of_weighted = weighted.and_then(|weighted| weighted.host_rewrite.as_ref());
+    // As in Envoy, the rewrite of a weighted cluster forgets the old host.
+    let keep_old = keep_old && of_weighted.is_none();
+    let new = match (of_weighted, &action.host_rewrite) {
         (Some(host), _) | (None, Some(HostRewrite::Literal(host))) => Some(host.clone()),
         (None, Some(HostRewrite::Header(name))) => request.headers().get(name).cloned(),
         (

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::StatusCode;
 use http::header::{CONNECTION, UPGRADE};
+use http::{HeaderMap, StatusCode};
 use tandem_core::ext::StreamInfo;
 use tandem_core::headers::has_connection_fields;
-use tandem_core::{BoxFuture, Error, HttpService, Request, Response};
+use tandem_core::{BoxFuture, Error, HttpService, Request, Response, rescue};
 use tandem_model::route::{HostRewrite, Route, RouteAction, WeightedCluster};
 use tandem_upstream::{RoutePolicy, forward};
 use tower::Service;
@@ -117,7 +117,10 @@ pub(super) struct Passed {
 
 impl Finally for Passed {
     fn finally(self, outcome: Result<Response, Error>) -> Result<Response, Error> {
-        let mut response = outcome?;
+        let mut response = match outcome {
+            Ok(response) => response,
+            Err(error) => return Err(self.edit_reply(error)),
+        };
         if response.status() != StatusCode::SWITCHING_PROTOCOLS
             && has_connection_fields(response.headers())
         {
@@ -129,5 +132,21 @@ impl Finally for Passed {
             self.this.edits.response(&mut response, info);
         }
         Ok(response)
+    }
+}
+
+impl Passed {
+    /// The route's edits are made to the reply too that a failure becomes.
+    fn edit_reply(&self, error: Error) -> Error {
+        let Some((reply, info)) = rescue::reply(&error).zip(self.info.as_ref()) else {
+            return error;
+        };
+        // The formats of headers may ask for them.
+        info.add_flags(reply.flags);
+        let mut headers = HeaderMap::new();
+        self.this
+            .edits
+            .response_headers(reply.status, &mut headers, info);
+        error.with_reply_headers(headers)
     }
 }

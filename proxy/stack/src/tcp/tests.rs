@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use tandem_core::directory::Directory;
@@ -88,6 +89,7 @@ async fn rig(upstream: SocketAddr, target: TcpCluster, attempts: u32) -> Rig {
         tls: false,
         wire_received: AtomicU64::new(0),
         wire_sent: AtomicU64::new(0),
+        ended: AtomicBool::new(false),
     });
     let proxy = TcpProxy::new(&Arc::new(config), &deps);
     let served = tokio::spawn(async move { proxy.serve(stream, connection).await });

@@ -77,8 +77,13 @@ pub fn head(
         }
         field(out, name, value.as_bytes());
     }
-    if close && !switching {
+    if switching {
+        // What is in `headers` says it.
+    } else if close {
         out.extend_from_slice(b"connection: close\r\n");
+    } else if version == Version::HTTP_10 {
+        // A client that speaks 1.0 only stays if it is told.
+        out.extend_from_slice(b"connection: keep-alive\r\n");
     }
     match framing {
         Framing::Length(length_now) if !length => {

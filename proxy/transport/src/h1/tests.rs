@@ -251,7 +251,7 @@ fn other_protocols_are_refused_with_their_first_bytes() {
         Scan::default().find_end(b"SSH-2.0-", &LIMITS),
         Err(Refusal::Codec)
     );
-    for begun in ["", "G", "GET", "GET ", "GET /x HT", "M-SEA", "\r"] {
+    for begun in ["", "G", "GET", "GET ", "GET /x HT", "PROPF", "\r"] {
         assert_eq!(
             Scan::default().find_end(begun.as_bytes(), &LIMITS),
             Ok(None),

@@ -30,10 +30,11 @@ fn a_taken_port_is_refused_with_its_address() {
 }
 
 #[test]
-fn a_unix_socket_path_is_refused_clearly() {
-    let error = bind(&Address::Pipe(Arc::from("/run/x")), 1, 16, false).unwrap_err();
+fn a_name_is_refused_clearly() {
+    let host = Arc::from("orders.test");
+    let error = bind(&Address::Name { host, port: 80 }, 1, 16, false).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot listen on /run/x: only IP addresses are supported"
+        "cannot listen on orders.test:80: only IP addresses are supported"
     );
 }

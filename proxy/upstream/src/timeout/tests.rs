@@ -69,7 +69,8 @@ fn grpc_timeout_limits_the_stream() {
     policy.grpc_timeout_max = millis(1500);
     policy.grpc_timeout_offset = millis(100);
     assert_eq!(planned(&policy, &asked).0.stream, millis(1400));
-    assert_eq!(planned(&policy, &[]).0.stream, millis(1500));
+    assert_eq!(planned(&policy, &asked).1["grpc-timeout"], "1400m");
+    assert_eq!(planned(&policy, &[]).0.stream, millis(9000));
 }
 
 fn info() -> StreamInfo {
@@ -82,6 +83,7 @@ fn info() -> StreamInfo {
         tls: false,
         wire_received: Default::default(),
         wire_sent: Default::default(),
+        ended: false.into(),
     };
     StreamInfo::new(Arc::new(connection), Protocol::Http11, 1)
 }
@@ -101,6 +103,7 @@ async fn the_route_limit_begins_with_the_end_of_the_request() {
         per_try: None,
         per_try_idle: None,
         stream: None,
+        no_content: false,
     };
     let mut alarm = Alarm::new(&limits, &upload, &info(), None);
     let mut reading = upload.outgoing();
@@ -126,6 +129,7 @@ async fn the_first_limit_rings() {
         per_try: None,
         per_try_idle: None,
         stream: millis(50),
+        no_content: false,
     };
     let mut alarm = Alarm::new(&limits, &Upload::Empty, &info(), None);
     let rung = within(&mut alarm, std::future::pending::<()>()).await;

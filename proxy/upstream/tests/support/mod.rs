@@ -162,6 +162,7 @@ impl Rig {
             tls: false,
             wire_received: Default::default(),
             wire_sent: Default::default(),
+            ended: false.into(),
         };
         let mut info = StreamInfo::new(Arc::new(connection), self.protocol, 1);
         info.is_grpc = tandem_core::grpc::is_grpc(request.headers());

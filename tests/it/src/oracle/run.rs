@@ -19,7 +19,10 @@ use super::{compare, exchange};
 /// # Panics
 /// With a list of all differences that no case allows.
 pub async fn check(group: &str, bootstrap: Bootstrap, cases: Vec<Case>) {
-    let cases: Vec<Case> = cases.into_iter().flat_map(expand).collect();
+    let mut cases: Vec<Case> = cases.into_iter().flat_map(expand).collect();
+    for case in &mut cases {
+        case.differs.extend(compare::meant(group, &case.name));
+    }
     let cases: Vec<Case> = match std::env::var("TANDEM_ORACLE_CASE") {
         Ok(only) => cases
             .into_iter()

@@ -105,7 +105,9 @@ where
             .and_then(|pings| KeepAlive::new(pings, &server.manager.http2)),
         server,
     };
-    poll_fn(|cx| life.turn(&mut connection, &uncork, &info, cx)).await
+    let end = poll_fn(|cx| life.turn(&mut connection, &uncork, &info, cx)).await;
+    info.ended.store(true, Relaxed);
+    end
 }
 
 fn builder(server: &Server) -> Builder {

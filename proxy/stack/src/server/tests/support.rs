@@ -1,6 +1,6 @@
 //! A server over an in-memory stream, and what its service saw.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -105,6 +105,7 @@ pub(crate) fn connection() -> Arc<ConnectionInfo> {
         tls: false,
         wire_received: AtomicU64::new(0),
         wire_sent: AtomicU64::new(0),
+        ended: AtomicBool::new(false),
     })
 }
 

@@ -200,9 +200,21 @@ fn cases() -> Vec<Case> {
     }
     let any = |name: &str, path: &str| get(name, "any.test", path);
     all.extend([
-        any("two values are one with a comma", "/exact")
+        any("two values, the first", "/exact")
             .h("x-m", "value")
             .h("x-m", "other"),
+        any("two values, the second", "/exact")
+            .h("x-m", "other")
+            .h("x-m", "value"),
+        any("two values, neither the second", "/not-exact")
+            .h("x-m", "other")
+            .h("x-m", "value"),
+        any("two values, neither", "/not-exact")
+            .h("x-m", "other")
+            .h("x-m", "another"),
+        any("two values, not in the range", "/not-range")
+            .h("x-m", "1")
+            .h("x-m", "99"),
         any("two values, suffix", "/suffix")
             .h("x-m", "other")
             .h("x-m", "value"),
