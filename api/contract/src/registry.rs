@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use tokio::task::JoinSet;
 
 use crate::{
-    component::{Building, Readiness},
+    component::{Building, Readiness, Status},
     hello::Hello,
     key::KeyPrefix,
     lock,
@@ -62,6 +62,7 @@ impl Registry {
         let mut tasks = JoinSet::new();
         for entry in &self.entries {
             let (building, readiness) = (entry.building.clone(), entry.readiness.clone());
+            tasks.spawn(tell(&entry.name, &entry.kind, &readiness));
             tasks.spawn(async move { building.run(readiness).await });
         }
         Running(tasks)
@@ -99,6 +100,23 @@ impl Registry {
             }
         }
         clients
+    }
+}
+
+/// Logs how a component fares, whenever that changes.
+fn tell(name: &str, kind: &str, readiness: &Readiness) -> impl Future<Output = ()> + use<> {
+    let (component, kind): (Box<str>, Box<str>) = (name.into(), kind.into());
+    let mut changes = readiness.subscribe();
+    async move {
+        while changes.changed().await.is_ok() {
+            match &*changes.borrow_and_update() {
+                Status::Starting => {}
+                Status::Ready => tracing::info!(%component, %kind, "component ready"),
+                Status::Down(reason) => {
+                    tracing::warn!(%component, %kind, %reason, "component not ready: trying again");
+                }
+            }
+        }
     }
 }
 

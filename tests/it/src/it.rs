@@ -5,7 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "tests panic")]
 
 mod attacks;
+mod documents;
+mod doors;
 mod layering;
 mod layotto;
 mod oracle;
+mod runtime;
 mod suites;

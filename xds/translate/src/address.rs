@@ -8,7 +8,7 @@ use tandem_model::Address;
 use crate::cx::Cx;
 use crate::value;
 
-/// An IP address and port, or a Unix socket.
+/// An IP address and port.
 pub(crate) fn address(cx: &Cx<'_>, proto: Option<&core::Address>) -> Option<Address> {
     translate(cx, proto, false)
 }
@@ -24,7 +24,10 @@ fn translate(cx: &Cx<'_>, proto: Option<&core::Address>, names: bool) -> Option<
         Some(Proto::SocketAddress(socket)) => {
             socket_address(&cx.field("socket_address"), socket, names)
         }
-        Some(Proto::Pipe(pipe)) => Some(Address::Pipe(pipe.path.as_str().into())),
+        Some(Proto::Pipe(_)) => {
+            cx.error("'pipe' is not supported");
+            None
+        }
         Some(Proto::EnvoyInternalAddress(_)) => {
             cx.error("'envoy_internal_address' is not supported");
             None

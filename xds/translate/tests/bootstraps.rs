@@ -1,5 +1,4 @@
-//! Bootstraps that are read, and bootstraps that are refused: by what they say, and (if Envoy is
-//! installed) as Envoy decides.
+//! Bootstraps that are read, and bootstraps that are refused: by what they say, and as Envoy decides.
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers are tests too")]
 
@@ -54,11 +53,15 @@ fn without_place(error: &Error) -> String {
 /// `# stricter` is refused only by us, and says why.
 #[test]
 fn envoy_decides_the_same() {
-    let envoy = std::env::var("ENVOY").unwrap_or_else(|_| "/tmp/pyenv/bin/envoy".to_owned());
-    if !Path::new(&envoy).exists() {
-        eprintln!("SKIPPED: no Envoy at {envoy}; set ENVOY to its path");
-        return;
-    }
+    let envoy = match std::env::var_os("TANDEM_TEST_ENVOY") {
+        Some(path) => PathBuf::from(path),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target-tools/venv/bin/envoy"),
+    };
+    assert!(
+        envoy.exists(),
+        "expected Envoy at {}; tests/run installs it",
+        envoy.display()
+    );
     let dir = std::env::temp_dir().join(format!("tandem-bootstraps-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let mut wrong = Vec::new();
@@ -95,4 +98,23 @@ fn files(folder: &str) -> Vec<PathBuf> {
         .collect();
     found.sort();
     found
+}
+
+/// The list in the documentation is made by this crate.
+#[test]
+fn the_documentation_lists_what_is_supported() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let list = tandem_xds_translate::supported_as_markdown();
+    // It is a section of the page there.
+    let lines = list.lines().map(|line| match line.starts_with('#') {
+        true => format!("#{line}"),
+        false => line.to_owned(),
+    });
+    let list = lines.collect::<Vec<_>>().join("\n");
+    assert!(
+        page.contains(list.trim()),
+        "docs/configuration.md: expected the output of \
+         `cargo run -p tandem-xds-translate --example supported` in it"
+    );
 }

@@ -5,9 +5,8 @@ use crate::support::area::{Area, types};
 pub(super) const AREA: Area = Area {
     title: "Common messages",
     types: types! {
-        "envoy.config.core.v3.Address" { socket_address, pipe }
+        "envoy.config.core.v3.Address" { socket_address }
         "envoy.config.core.v3.SocketAddress" { protocol = TCP, address, port_value }
-        "envoy.config.core.v3.Pipe" { path }
         "envoy.config.core.v3.CidrRange" { address_prefix, prefix_len }
         "envoy.config.core.v3.DataSource" { inline_string, inline_bytes }
         "envoy.config.core.v3.HeaderValueOption" {
