@@ -1,6 +1,7 @@
 //! What goes over the wire, request by request.
 
 mod delta;
+mod grpc;
 mod sotw;
 
 use std::time::Duration;
