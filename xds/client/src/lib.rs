@@ -16,6 +16,7 @@
 mod backoff;
 mod delta;
 mod grpc;
+mod lifetimes;
 mod method;
 mod names;
 mod sotw;
@@ -27,6 +28,7 @@ mod update;
 pub use backoff::Backoff;
 pub use delta::Delta;
 pub use grpc::Stream;
+pub use lifetimes::Lifetimes;
 pub use method::Variant;
 pub use sotw::Sotw;
 pub use update::{Malformed, Resource, Update};

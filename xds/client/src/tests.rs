@@ -2,6 +2,7 @@
 
 mod delta;
 mod grpc;
+mod lifetimes;
 mod sotw;
 
 use std::time::Duration;
