@@ -1,9 +1,10 @@
 //! Which fault a request gets.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, StatusCode};
-use tandem_core::ext::ChosenCluster;
+use tandem_core::ext::StreamInfo;
 use tandem_core::{Request, authority, grpc};
 use tandem_model::FractionalPercent;
 use tandem_model::filter::fault::{AbortStatus, Fault, FaultDuration};
@@ -70,11 +71,12 @@ pub(super) fn decide(
 }
 
 fn applies(config: &Fault, request: &Request) -> bool {
-    let cluster = request.extensions().get::<ChosenCluster>();
-    if !config.upstream_cluster.is_empty()
-        && cluster.is_none_or(|chosen| chosen.0 != config.upstream_cluster)
-    {
-        return false;
+    if !config.upstream_cluster.is_empty() {
+        let info = request.extensions().get::<Arc<StreamInfo>>();
+        let chosen = info.and_then(|info| info.cluster.get());
+        if chosen != Some(&config.upstream_cluster) {
+            return false;
+        }
     }
     if !config.downstream_nodes.is_empty() {
         let node = request

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tandem_core::error::Kind;
+use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
 use tandem_core::stats::Registry;
 use tandem_core::{Body, HttpService, Request, Response};
 use tandem_model::FractionalPercent;
@@ -116,9 +117,20 @@ async fn only_the_named_cluster_is_hit() {
     );
     let to = |cluster: &str| {
         let mut request = request(&[]);
-        request
-            .extensions_mut()
-            .insert(tandem_core::ext::ChosenCluster(cluster.into()));
+        let connection = ConnectionInfo {
+            id: 1,
+            remote: None,
+            local: None,
+            listener: "l".into(),
+            filter_chain: "".into(),
+            tls: false,
+            wire_received: 0.into(),
+            wire_sent: 0.into(),
+            ended: false.into(),
+        };
+        let info = StreamInfo::new(connection.into(), Protocol::Http11, 1);
+        let _ = info.cluster.set(cluster.into());
+        request.extensions_mut().insert(Arc::new(info));
         request
     };
     assert_eq!(

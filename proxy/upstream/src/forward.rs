@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tandem_core::error::{Kind, LocalReply};
-use tandem_core::ext::{ChosenCluster, StreamInfo};
+use tandem_core::ext::StreamInfo;
 use tandem_core::{Error, HttpService, Request, Response, ResponseFlags, rescue};
 use tower::service_fn;
 
@@ -34,8 +34,7 @@ struct Forward {
     expected: Option<HeaderValue>,
 }
 
-/// Sends requests to the cluster that [`ChosenCluster`] in their extensions names, as `policy`
-/// says. They must carry their `Arc<StreamInfo>`.
+/// Sends requests to the cluster that their `Arc<StreamInfo>` names, as `policy` says.
 pub fn forward(clusters: Clusters, policy: Arc<RoutePolicy>) -> HttpService {
     let expected = timeout::expected_by_default(&policy);
     let forward = Arc::new(Forward {
@@ -53,12 +52,11 @@ async fn run(forward: Arc<Forward>, request: Request) -> Result<Response, Error>
     let (mut head, body) = request.into_parts();
     let extensions = std::mem::take(&mut head.extensions);
     let info = extensions.get::<Arc<StreamInfo>>().ok_or_else(misbuilt)?;
-    let ChosenCluster(name) = extensions.get().ok_or_else(misbuilt)?;
+    let name = info.cluster.get().ok_or_else(misbuilt)?;
     let cluster = forward
         .clusters
         .find(name)
         .ok_or_else(|| Error::new(Kind::ClusterNotFound(policy.cluster_not_found)))?;
-    let _ = info.cluster.set(Arc::clone(name));
 
     let has_envoy = head
         .headers

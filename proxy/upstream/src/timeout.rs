@@ -198,11 +198,16 @@ impl Alarm {
             fixed: [(stream, Limit::Stream), (upstream, Limit::UpstreamStream)],
             upload: upload.unfinished().cloned(),
         };
-        alarm.set();
+        if let Some(at) = alarm.set()
+            && alarm.upload.is_none()
+        {
+            info.mark_ends_by(at.into_std().saturating_duration_since(info.start));
+        }
         Some(alarm)
     }
 
-    fn set(&mut self) {
+    /// Sets the timer to the first limit.
+    fn set(&mut self) -> Option<Instant> {
         let route = match (&self.upload, self.route) {
             (None, Some(route)) => Some(Instant::now() + route),
             _ => None,
@@ -212,10 +217,10 @@ impl Alarm {
             .into_iter()
             .filter_map(|(at, limit)| Some((at?, limit)))
             .min_by_key(|(at, _)| *at);
-        if let Some((at, limit)) = first {
-            self.first = limit;
-            self.sleep = Some(Box::pin(tokio::time::sleep_until(at)));
-        }
+        let (at, limit) = first?;
+        self.first = limit;
+        self.sleep = Some(Box::pin(tokio::time::sleep_until(at)));
+        Some(at)
     }
 
     /// The error to fail with, once a limit has passed.

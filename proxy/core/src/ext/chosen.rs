@@ -1,12 +1,6 @@
 //! Decisions that one layer leaves for a later one.
 
-use std::sync::Arc;
-
 use crate::error::LocalReply;
-
-/// The cluster that the router chose; set by the router, read by the upstream stack.
-#[derive(Clone, Debug)]
-pub struct ChosenCluster(pub Arc<str>);
 
 /// A request that the codec refused: it is answered with this, logged and counted like any
 /// other, and goes no further. Set by the connection's server.

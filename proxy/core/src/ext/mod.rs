@@ -7,6 +7,6 @@ mod chosen;
 mod conn;
 mod stream;
 
-pub use chosen::{ChosenCluster, LocalAnswer, Rejected};
+pub use chosen::{LocalAnswer, Rejected};
 pub use conn::{ConnectionInfo, Protocol};
 pub use stream::{CaptureSpec, Captured, Latest, StreamInfo, UpstreamFacts};

@@ -63,6 +63,7 @@ pub struct StreamInfo {
     flags: AtomicU32,
     request_end: AtomicU64,
     upstream_first_byte: AtomicU64,
+    ends_by: AtomicU64,
 }
 
 /// The endpoint that a try went to.
@@ -150,6 +151,7 @@ impl StreamInfo {
             flags: AtomicU32::new(0),
             request_end: AtomicU64::new(0),
             upstream_first_byte: AtomicU64::new(0),
+            ends_by: AtomicU64::new(0),
         }
     }
 
@@ -192,6 +194,17 @@ impl StreamInfo {
     /// Start to the first byte of the upstream's response.
     pub fn response_duration(&self) -> Option<Duration> {
         nanos(self.upstream_first_byte.load(Relaxed))
+    }
+
+    /// Notes that somebody watches over it and ends it so long after its start.
+    pub fn mark_ends_by(&self, after: Duration) {
+        let nanos = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+        self.ends_by.store(nanos.max(1), Relaxed);
+    }
+
+    /// How long after its start it ends at the latest, if somebody sees to that.
+    pub fn ends_by(&self) -> Option<Duration> {
+        nanos(self.ends_by.load(Relaxed))
     }
 
     /// Keeps what logs want of request headers that came from the client.

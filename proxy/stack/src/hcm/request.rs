@@ -385,7 +385,10 @@ fn request_id(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &S
             headers.insert(X_REQUEST_ID, new_id());
         }
     }
-    if let Some(id) = headers.get(X_REQUEST_ID) {
+    if let Some(id) = headers.get_mut(X_REQUEST_ID) {
+        // Each is another, so HTTP/2 should not remember it: a table of old ids would be searched
+        // for every new one, and keep out what does come again. This is how `http` says so.
+        id.set_sensitive(true);
         let _ = info.request_id.set(id.clone());
     }
 }

@@ -1,6 +1,6 @@
 //! The connection manager's limits of time: idle streams, slow requests, long streams.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -70,6 +70,13 @@ pub(crate) async fn within(
     let Some((mut at, mut kind)) = limits.next(info, activity) else {
         return response.await;
     };
+    // Most often the route's own timeout is nearer, and watched over: then this needs no timer.
+    if let Poll::Ready(response) = poll_fn(|cx| Poll::Ready(response.as_mut().poll(cx))).await {
+        return response;
+    }
+    if info.ends_by().is_some_and(|end| info.start + end <= at) {
+        return response.await;
+    }
     loop {
         match tokio::time::timeout_at(at.into(), &mut response).await {
             Ok(response) => return response,

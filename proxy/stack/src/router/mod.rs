@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 
 use http::StatusCode;
 use tandem_core::error::{Kind, LocalReply};
-use tandem_core::ext::{ChosenCluster, StreamInfo};
+use tandem_core::ext::StreamInfo;
 use tandem_core::stats::Scope;
 use tandem_core::{BoxFuture, Error, HttpService, Request, Response, authority};
 use tandem_model::matching::{Found, RequestView, RouteTable};
@@ -147,8 +147,7 @@ impl Inner {
             let (cluster, chosen) = choose(action, request, random)?;
             choice = chosen;
             if let Some(cluster) = cluster {
-                let _ = info.cluster.set(Arc::clone(&cluster));
-                request.extensions_mut().insert(ChosenCluster(cluster));
+                let _ = info.cluster.set(cluster);
             }
         }
         let found = Found {

@@ -17,7 +17,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tandem_core::ext::{ChosenCluster, ConnectionInfo, Protocol, StreamInfo};
+use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
 use tandem_core::stats::Registry;
 use tandem_core::{Body, HttpService};
 use tandem_model::cluster::*;
@@ -166,12 +166,10 @@ impl Rig {
         };
         let mut info = StreamInfo::new(Arc::new(connection), self.protocol, 1);
         info.is_grpc = tandem_core::grpc::is_grpc(request.headers());
+        let _ = info.cluster.set(cluster.into());
         let info = Arc::new(info);
         *self.info.lock().unwrap() = Some(Arc::clone(&info));
         request.extensions_mut().insert(info);
-        request
-            .extensions_mut()
-            .insert(ChosenCluster(cluster.into()));
         self.service.dispatch(request).await
     }
 

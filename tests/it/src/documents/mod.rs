@@ -51,6 +51,21 @@ fn links_lead_somewhere() {
         .flat_map(|path: &String| blocks::markdown(&root.join(path)))
     {
         let text = std::fs::read_to_string(&page).unwrap();
+        for (quoted, path) in text.split('`').enumerate() {
+            // What the tables name as proof; `cases/` is short for where the cases are.
+            let is_proof = quoted % 2 == 1 && path.ends_with(".rs") && path.contains('/');
+            if is_proof && !path.contains('{') {
+                let long = format!("tests/it/src/oracle/{path}");
+                assert!(
+                    root.join(path).exists()
+                        || root.join("proxy").join(path).exists()
+                        || root.join("api").join(path).exists()
+                        || root.join(long).exists(),
+                    "{}: {path} is not there",
+                    page.display()
+                );
+            }
+        }
         for target in text.split("](").skip(1) {
             let target = target.split(')').next().unwrap();
             let target = target.split('#').next().unwrap();

@@ -11,10 +11,10 @@ use mesh::{Mesh, Rules};
 
 const CALLS: usize = 10_000;
 
-/// Five and a half standard deviations: a correct build leaves them less than once in twenty
-/// million draws, so a run with a hundred comparisons fails by chance less than once in 200,000
-/// runs, and a split that is wrong by three points of a hundred is always seen.
-const DEVIATIONS: f64 = 5.5;
+/// Six standard deviations: a correct build leaves them once in 500 million draws, so a run with a
+/// hundred comparisons fails by chance less than once in a million runs, and a split that is wrong
+/// by three points of a hundred is always seen.
+const DEVIATIONS: f64 = 6.0;
 
 /// Whether `found` of `of` draws may come from a chance of `chance`.
 fn assert_share(what: &str, found: usize, of: usize, chance: f64) {
