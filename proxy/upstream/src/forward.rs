@@ -222,6 +222,8 @@ impl Tries<'_> {
             }
             if self.policy.auto_host_rewrite && !pool.host.hostname.is_empty() {
                 rewrite_host(head, &pool.host.hostname, self.policy);
+                let hostname = Arc::clone(&pool.host.hostname);
+                self.info.endpoint_authority.store(Some(hostname));
             }
         }
         let high_priority = self.policy.high_priority;

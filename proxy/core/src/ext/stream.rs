@@ -54,6 +54,8 @@ pub struct StreamInfo {
     pub received: OnceLock<Captured>,
     /// Request headers for logs, as they went to the upstream; only where they differ.
     pub sent: OnceLock<Captured>,
+    /// What the endpoint's own name made of the authority, where a route asks for that.
+    pub endpoint_authority: Latest<str>,
     /// The idle timeout of the route, where it has one of its own; zero is no limit.
     pub idle_timeout: OnceLock<Duration>,
     /// The request's id, once it has one.
@@ -82,9 +84,9 @@ pub struct UpstreamFacts {
 /// A fact that a later try replaces. It is written and read a few times by one thread, so an
 /// uncontended lock is all it needs; an `ArcSwap` costs ten times as much to make and drop.
 #[derive(Debug)]
-pub struct Latest<T>(Mutex<Option<Arc<T>>>);
+pub struct Latest<T: ?Sized>(Mutex<Option<Arc<T>>>);
 
-impl<T> Latest<T> {
+impl<T: ?Sized> Latest<T> {
     /// None yet.
     pub const fn empty() -> Self {
         Self(Mutex::new(None))
@@ -145,6 +147,7 @@ impl StreamInfo {
             transport_failure: OnceLock::new(),
             received: OnceLock::new(),
             sent: OnceLock::new(),
+            endpoint_authority: Latest::empty(),
             idle_timeout: OnceLock::new(),
             request_id: OnceLock::new(),
             capture: None,

@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Uri};
 use tandem_model::format::{
     DurationSpec, DurationUnit, GrpcStatusFormat, HeaderArg, HeaderKey, Operator, TimePoint,
 };
 
 use super::{Context, time};
-use crate::ext::Protocol;
+use crate::ext::{Captured, Protocol};
 use crate::grpc;
 
 /// What was written.
@@ -154,14 +154,7 @@ fn request_header(context: &Context<'_>, key: &HeaderKey, out: Out<'_>) -> Optio
         HeaderKey::Method => put(out, method.as_str()),
         HeaderKey::Path => put(out, uri.path_and_query()?.as_str()),
         HeaderKey::Scheme => put(out, uri.scheme_str().unwrap_or("http")),
-        HeaderKey::Authority => match uri.authority() {
-            Some(authority) => put(out, authority.as_str()),
-            None => match (&context.request, captured) {
-                (Some(live), _) => value(live.headers, &http::header::HOST, out),
-                (None, Some(captured)) => bytes(captured.host.as_ref()?, out),
-                (None, None) => None,
-            },
-        },
+        HeaderKey::Authority => authority(context, captured, uri, out),
         HeaderKey::Status => None,
         HeaderKey::Name(name) => match (&context.request, captured) {
             (Some(live), _) => value(live.headers, name, out),
@@ -172,6 +165,28 @@ fn request_header(context: &Context<'_>, key: &HeaderKey, out: Out<'_>) -> Optio
             }
             (None, None) => None,
         },
+    }
+}
+
+/// Where it went: the name of the endpoint, if a route put that in place of the client's.
+fn authority(
+    context: &Context<'_>,
+    captured: Option<&Captured>,
+    uri: &Uri,
+    out: Out<'_>,
+) -> Option<()> {
+    if captured.is_some()
+        && let Some(host) = context.info.endpoint_authority.load_full()
+    {
+        return put(out, &host);
+    }
+    if let Some(authority) = uri.authority() {
+        return put(out, authority.as_str());
+    }
+    match (&context.request, captured) {
+        (Some(live), _) => value(live.headers, &http::header::HOST, out),
+        (None, Some(captured)) => bytes(captured.host.as_ref()?, out),
+        (None, None) => None,
     }
 }
 

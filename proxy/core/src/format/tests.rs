@@ -68,6 +68,30 @@ fn text_formats_say_what_is_known_and_a_dash_for_what_is_not() {
 }
 
 #[test]
+fn the_logged_authority_is_the_one_that_went_on() {
+    let mut info = info();
+    info.capture = Some(Arc::default());
+    let request = Request::get("/p").header("host", "asked.test").body(());
+    let request = request.expect("valid");
+    info.capture_received(request.method(), request.uri(), request.headers());
+    let authority = |info: &StreamInfo| {
+        let context = Context {
+            info,
+            request: None,
+            response: None,
+            trailers: None,
+            duration: None,
+        };
+        line("%REQ(:AUTHORITY)%", &context)
+    };
+    assert_eq!(authority(&info), "asked.test");
+    for endpoint in ["one.test", "another.test"] {
+        info.endpoint_authority.store(Some(Arc::from(endpoint)));
+        assert_eq!(authority(&info), endpoint);
+    }
+}
+
+#[test]
 fn json_keeps_types_and_escapes_what_came_from_outside() {
     let info = info();
     let request = Request::get("/").header("x", HeaderValue::from_bytes(b"a\"b\\\xff").expect("v"));

@@ -16,8 +16,23 @@ const SOFT: &[&str] = &["details"];
 /// differ, if Tandem refuses what Envoy passes on.
 const MEANT: &str = include_str!("meant.txt");
 
-/// What [`MEANT`] says of one case.
-pub fn meant(group: &str, case: &str) -> Vec<Difference> {
+/// A line of [`MEANT`].
+struct Entry {
+    name: &'static str,
+    fields: &'static str,
+    reason: &'static str,
+}
+
+impl Entry {
+    fn applies(&self, case: &str) -> bool {
+        match self.name.strip_suffix('*') {
+            Some(beginning) => case.starts_with(beginning),
+            None => case == self.name,
+        }
+    }
+}
+
+fn entries(group: &str) -> Vec<Entry> {
     let mut reason = "";
     let mut found = Vec::new();
     for line in MEANT.lines() {
@@ -27,18 +42,46 @@ pub fn meant(group: &str, case: &str) -> Vec<Difference> {
         let Some((name, fields)) = line.split_once(" | ") else {
             continue;
         };
-        let Some(name) = name.strip_prefix(group).and_then(|n| n.strip_prefix(": ")) else {
-            continue;
-        };
-        let applies = match name.strip_suffix('*') {
-            Some(beginning) => case.starts_with(beginning),
-            None => case == name,
-        };
-        if applies {
-            found.extend(fields.split_whitespace().map(|field| Difference {
-                field: if field == "refused" { "" } else { field },
+        if let Some(name) = name.strip_prefix(group).and_then(|n| n.strip_prefix(": ")) {
+            found.push(Entry {
+                name,
+                fields,
                 reason,
-            }));
+            });
+        }
+    }
+    found
+}
+
+/// What [`MEANT`] says of one case.
+pub fn meant(group: &str, case: &str) -> Vec<Difference> {
+    let mut found = Vec::new();
+    for entry in entries(group).iter().filter(|entry| entry.applies(case)) {
+        found.extend(entry.fields.split_whitespace().map(|field| Difference {
+            field: if field == "refused" { "" } else { field },
+            reason: entry.reason,
+        }));
+    }
+    found
+}
+
+/// What [`MEANT`] allows in vain: lines for cases that are not there, and fields that are equal.
+/// Where it allows what is luck, the second may be so too.
+fn in_vain(group: &str, cases: &[Case], oracle: &[Fields], subject: &[Fields]) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in entries(group) {
+        let concerned: Vec<_> = (cases.iter().zip(oracle).zip(subject))
+            .filter(|((case, _), _)| entry.applies(&case.name))
+            .flat_map(|((_, oracle), subject)| differences(oracle, subject))
+            .collect();
+        let idle: Vec<&str> = (entry.fields.split_whitespace())
+            .filter(|field| {
+                let differs = |name: &str| *field == "refused" || name.starts_with(field);
+                !concerned.iter().any(|(name, _, _)| differs(name))
+            })
+            .collect();
+        if !idle.is_empty() {
+            found.push(format!("{}: {}", entry.name, idle.join(" ")));
         }
     }
     found
@@ -102,6 +145,9 @@ pub fn report(
     text.push_str(&failed);
     for (reason, count) in allowed {
         let _ = writeln!(text, "    meant ({count}): {reason}");
+    }
+    for line in in_vain(group, cases, oracle, subject) {
+        let _ = writeln!(text, "    allowed in vain: {line}");
     }
     for pair in soft {
         let _ = writeln!(text, "    response code details, envoy / tandem: {pair}");

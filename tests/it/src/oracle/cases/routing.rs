@@ -161,7 +161,11 @@ fn paths() -> Vec<Case> {
         ),
         raw(
             "a path with braces",
-            "GET /up/{a}|^` HTTP/1.1\r\nHost: paths.test\r\n\r\n",
+            "GET /up/{a}|^?{b}|^` HTTP/1.1\r\nHost: paths.test\r\n\r\n",
+        ),
+        raw(
+            "a path with a backtick",
+            "GET /up/a` HTTP/1.1\r\nHost: paths.test\r\n\r\n",
         ),
         raw(
             "a path with a backslash",
