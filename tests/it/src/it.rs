@@ -9,6 +9,7 @@ mod documents;
 mod doors;
 mod layering;
 mod layotto;
+mod lifecycle;
 mod oracle;
 mod runtime;
 mod suites;
