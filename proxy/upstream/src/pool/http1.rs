@@ -138,6 +138,7 @@ impl HostPool {
         let io = TokioIo::new(Watched {
             stream,
             heard: Arc::clone(&heard),
+            deaf: None,
         });
         let (sender, driver) = builder
             .handshake(io)

@@ -1,4 +1,6 @@
-//! A socket that notes whether its peer said anything.
+//! A socket that notes whether its peer said anything, and is read to the end even when nothing
+//! can be written any more: who refuses a request early may close before all of it came, and what
+//! was said before that is still there to read.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -14,6 +16,27 @@ use tokio::net::TcpStream;
 pub(super) struct Watched {
     pub(super) stream: TcpStream,
     pub(super) heard: Arc<AtomicBool>,
+    /// Why nothing can be written; told when there is nothing left to read.
+    pub(super) deaf: Option<io::Error>,
+}
+
+impl Watched {
+    /// A write to a peer that closed is one into the void, of `all` bytes.
+    fn wrote(&mut self, polled: Poll<io::Result<usize>>, all: usize) -> Poll<io::Result<usize>> {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        match polled {
+            Poll::Ready(Err(error))
+                if matches!(
+                    error.kind(),
+                    BrokenPipe | ConnectionAborted | ConnectionReset
+                ) =>
+            {
+                self.deaf.get_or_insert(error);
+                Poll::Ready(Ok(all))
+            }
+            other => other,
+        }
+    }
 }
 
 impl AsyncRead for Watched {
@@ -26,6 +49,9 @@ impl AsyncRead for Watched {
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
             self.heard.store(true, Relaxed);
+        } else if let (Poll::Ready(Ok(())), Some(error)) = (&polled, &self.deaf) {
+            let error = io::Error::new(error.kind(), error.to_string());
+            return Poll::Ready(Err(error));
         }
         polled
     }
@@ -37,7 +63,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.wrote(polled, buf.len())
     }
 
     fn poll_write_vectored(
@@ -45,7 +72,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.wrote(polled, bufs.iter().map(|buf| buf.len()).sum())
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -60,3 +88,6 @@ impl AsyncWrite for Watched {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;
