@@ -80,6 +80,13 @@ impl Delta {
         }
     }
 
+    /// These resources ended by their `ttl`: a new stream does not claim to hold them.
+    pub fn forget<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        for name in names {
+            self.versions.remove(name);
+        }
+    }
+
     /// A new stream begins: its first request says everything again, with the versions held.
     pub fn start(&mut self) {
         self.subscribe.clear();

@@ -2,7 +2,7 @@
 
 use futures_util::stream::unfold;
 use prost::Message;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tonic::client::{Grpc, GrpcService};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::{Body as HttpBody, StdError};
@@ -42,15 +42,7 @@ where
             // The receiver is alive: it is `queue`.
             let _ = requests.send(request);
         }
-        let outgoing = unfold(queue, async |mut queue| Some((queue.recv().await?, queue)));
-        let mut request = Request::new(outgoing);
-        *request.metadata_mut() = metadata;
-        let mut grpc = Grpc::new(service).max_decoding_message_size(usize::MAX);
-        grpc.ready()
-            .await
-            .map_err(|error| Status::unavailable(error.into().to_string()))?;
-        let codec = ProstCodec::<Q, A>::default();
-        let responses = grpc.streaming(request, method, codec).await?.into_inner();
+        let responses = open(service, method, metadata, queue).await?;
         Ok(Self {
             requests,
             responses,
@@ -67,4 +59,29 @@ where
     pub async fn next(&mut self) -> Result<Option<A>, Status> {
         self.responses.message().await
     }
+}
+
+/// Opens a stream that says what `queue` brings, also while the control plane has not answered.
+pub(crate) async fn open<T, Q, A>(
+    service: T,
+    method: PathAndQuery,
+    metadata: MetadataMap,
+    queue: UnboundedReceiver<Q>,
+) -> Result<Streaming<A>, Status>
+where
+    Q: Message + 'static,
+    A: Message + Default + 'static,
+    T: GrpcService<tonic::body::Body>,
+    T::ResponseBody: HttpBody + Send + 'static,
+    <T::ResponseBody as HttpBody>::Error: Into<StdError>,
+{
+    let outgoing = unfold(queue, async |mut queue| Some((queue.recv().await?, queue)));
+    let mut request = Request::new(outgoing);
+    *request.metadata_mut() = metadata;
+    let mut grpc = Grpc::new(service).max_decoding_message_size(usize::MAX);
+    grpc.ready()
+        .await
+        .map_err(|error| Status::unavailable(error.into().to_string()))?;
+    let codec = ProstCodec::<Q, A>::default();
+    Ok(grpc.streaming(request, method, codec).await?.into_inner())
 }

@@ -1,18 +1,24 @@
 //! The xDS protocol, free of what resources mean.
 //!
-//! The crate holds the state machines of the protocol as plain values, without I/O: what a
+//! [`Ads`] drives many types on one aggregated stream: give it a node and, for each type, take a
+//! [`Consumer`], which changes what is asked for and answers each [`Offer`]; then run it over any
+//! gRPC transport. It opens the stream once something is asked for and opens it again, by
+//! [`Backoff`], when it is lost.
+//!
+//! Below it are the state machines of the protocol as plain values, without I/O: what a
 //! subscription has to say ([`Sotw::poll_request`], [`Delta::poll_request`]), what a response
 //! says ([`Update`]), and how it is answered (`accept` is the ACK, `reject` the NACK). [`Stream`]
-//! carries the messages over gRPC. Whoever owns both puts the node into the first request, calls
-//! `start` for each new stream and waits by [`Backoff`] between two.
+//! carries the messages of one of them over gRPC.
 //!
 //! - Versions outlive a stream, nonces do not; a lost stream takes nothing away.
 //! - A version counts as held only when the consumer accepted it.
-//! - A response that cannot be read is still owed an answer: reject it with the error's text.
+//! - A response that cannot be read is still answered: it is rejected with the error's text.
 //!
-//! It does **not** choose or reconnect to control planes, speak REST or watch files, run timers (`ttl`, initial fetch) or decode resources beyond
-//! their name.
+//! It does **not** choose between control planes or detect one that is silent (that is the
+//! transport's keep-alive), drive a type's own service, speak REST, watch files, limit the rate of
+//! requests or decode resources beyond their name.
 
+mod ads;
 mod backoff;
 mod delta;
 mod grpc;
@@ -25,6 +31,7 @@ mod status;
 mod tests;
 mod update;
 
+pub use ads::{Ads, Connection, Consumer, Event, Offer, Stats, Taken};
 pub use backoff::Backoff;
 pub use delta::Delta;
 pub use grpc::Stream;

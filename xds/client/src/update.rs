@@ -23,7 +23,7 @@ pub struct Resource {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Update {
     /// Whether `added` is all there is: for wildcard subscriptions in state of the world, a
-    /// resource that is absent is gone.
+    /// resource that is neither there nor in `refreshed` is gone.
     pub complete: bool,
     /// The version of the whole, empty where the control plane gives none.
     pub version: String,

@@ -1,0 +1,255 @@
+//! One type on the stream.
+
+use std::collections::VecDeque;
+
+use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
+use tokio::time::Instant;
+
+use super::consumer::{Command, Event, Offer};
+use super::machine::{Machine, Response};
+use super::{Stats, Type};
+use crate::{Lifetimes, Resource, Update};
+
+pub(super) struct Entry<M: Machine> {
+    consumer: Type,
+    commands: WeakUnboundedSender<Command>,
+    machine: M,
+    /// Responses that wait for the answer to the offer that is out.
+    waiting: VecDeque<M::Response>,
+    out: Option<Out>,
+    lifetimes: Lifetimes,
+    fetch: Fetch,
+}
+
+/// What an answer needs to know of its offer.
+struct Out {
+    /// The offer without the resources' bytes.
+    update: Update,
+    /// Whether it belongs to a stream that is gone. Nonces of two streams may be equal.
+    stale: bool,
+}
+
+/// The wait for the first response.
+enum Fetch {
+    NotAsked,
+    Until(Instant),
+    Over,
+}
+
+impl<M: Machine> Entry<M> {
+    pub(super) fn new(consumer: Type, commands: &UnboundedSender<Command>) -> Self {
+        Self {
+            machine: M::new(&consumer.url, consumer.wildcard),
+            consumer,
+            commands: commands.downgrade(),
+            waiting: VecDeque::new(),
+            out: None,
+            lifetimes: Lifetimes::default(),
+            fetch: Fetch::NotAsked,
+        }
+    }
+
+    pub(super) fn index(&self) -> usize {
+        self.consumer.index
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.consumer.url
+    }
+
+    /// Whether the type was ever asked for.
+    pub(super) fn asked(&self) -> bool {
+        !matches!(self.fetch, Fetch::NotAsked)
+    }
+
+    pub(super) fn subscribe(&mut self, names: &[String]) {
+        self.machine.subscribe(names);
+        if !names.is_empty() {
+            self.ask();
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, names: &[String]) {
+        self.machine.unsubscribe(names);
+    }
+
+    /// A new stream begins. What the old one sent and nobody saw is sent again.
+    pub(super) fn start(&mut self) {
+        self.machine.start();
+        self.waiting.clear();
+        if let Some(out) = &mut self.out {
+            out.stale = true;
+        }
+    }
+
+    /// The subscription's request, if it has one to make.
+    pub(super) fn poll_request(&mut self) -> Option<M::Request> {
+        let request = self.machine.poll_request()?;
+        self.ask();
+        Some(request)
+    }
+
+    /// The wait for the first response begins, also when there is no stream yet.
+    fn ask(&mut self) {
+        if let Fetch::NotAsked = self.fetch {
+            // A time beyond what the clock can say is no end.
+            let timeout = self.consumer.fetch_timeout;
+            self.fetch = match timeout.and_then(|wait| Instant::now().checked_add(wait)) {
+                Some(end) => Fetch::Until(end),
+                None => Fetch::Over,
+            };
+        }
+    }
+
+    /// Takes a response; returns the answers that need no consumer.
+    pub(super) fn response(&mut self, response: M::Response) -> Vec<M::Request> {
+        self.waiting.push_back(response);
+        self.offer()
+    }
+
+    /// The consumer answered the offer that is out; returns what to send.
+    pub(super) fn answer(&mut self, answer: Result<(), String>) -> Vec<M::Request> {
+        let Some(out) = self.out.take() else {
+            return Vec::new();
+        };
+        let nonce = &out.update.nonce;
+        let request = match answer {
+            Ok(()) => {
+                self.used(&out.update);
+                // On a newer stream the version is not claimed: the response comes again.
+                (!out.stale).then(|| self.machine.accept(nonce))
+            }
+            Err(reason) => {
+                self.count(|stats| stats.update_rejected += 1);
+                (!out.stale).then(|| self.machine.reject(nonce, &reason))
+            }
+        };
+        let mut requests: Vec<_> = request.flatten().into_iter().collect();
+        requests.extend(self.offer());
+        requests
+    }
+
+    /// Offers the next response that waits, unless an offer is out.
+    fn offer(&mut self) -> Vec<M::Request> {
+        let mut answers = Vec::new();
+        while self.out.is_none() {
+            let Some(response) = self.waiting.pop_front() else {
+                break;
+            };
+            let nonce = response.nonce().to_owned();
+            match self.machine.response(response) {
+                Err(malformed) => {
+                    self.count(|stats| stats.update_rejected += 1);
+                    answers.extend(self.machine.reject(&nonce, &malformed.to_string()));
+                }
+                Ok(update) if is_heartbeat(&update) => {
+                    for (name, ttl) in &update.refreshed {
+                        self.lifetimes.set(name, *ttl, Instant::now().into_std());
+                    }
+                    self.count(|stats| stats.update_success += 1);
+                    answers.extend(self.machine.accept(&nonce));
+                }
+                Ok(update) => self.send(update),
+            }
+        }
+        answers
+    }
+
+    fn send(&mut self, update: Update) {
+        let Some(commands) = self.commands.upgrade() else {
+            return; // All consumers are gone, and so the driver is about to end.
+        };
+        self.fetch = Fetch::Over;
+        self.out = Some(Out {
+            update: without_values(&update),
+            stale: false,
+        });
+        let offer = Offer::new(update, self.consumer.index, commands);
+        // Without its consumer the offer is dropped here, and that rejects it.
+        let _ = self.consumer.events.send(Event::Offer(offer));
+    }
+
+    fn used(&mut self, update: &Update) {
+        let now = Instant::now().into_std();
+        if update.complete {
+            self.lifetimes = Lifetimes::default();
+        }
+        for one in &update.added {
+            self.lifetimes.set(&one.name, one.ttl, now);
+        }
+        for (name, ttl) in &update.refreshed {
+            self.lifetimes.set(name, *ttl, now);
+        }
+        for name in &update.removed {
+            self.lifetimes.remove(name);
+        }
+        self.count(|stats| {
+            stats.update_success += 1;
+            stats.version.clone_from(&update.version);
+        });
+    }
+
+    /// A stream ended.
+    pub(super) fn lost(&mut self) {
+        if self.asked() {
+            self.count(|stats| stats.update_failure += 1);
+        }
+    }
+
+    /// When to call [`Entry::tick`] next.
+    pub(super) fn next_tick(&self) -> Option<Instant> {
+        let fetch = match self.fetch {
+            Fetch::Until(end) => Some(end),
+            _ => None,
+        };
+        // An offer that is out may renew what would end now.
+        let end = self.out.is_none().then(|| self.lifetimes.next_end());
+        let end = end.flatten().map(Instant::from_std);
+        fetch.into_iter().chain(end).min()
+    }
+
+    /// Tells the consumer what the time brought.
+    pub(super) fn tick(&mut self) {
+        let now = Instant::now();
+        if matches!(self.fetch, Fetch::Until(end) if end <= now) {
+            self.fetch = Fetch::Over;
+            self.count(|stats| stats.init_fetch_timeout += 1);
+            let _ = self.consumer.events.send(Event::FetchTimeout);
+        }
+        if self.out.is_some() {
+            return;
+        }
+        let ended = self.lifetimes.expire(now.into_std());
+        if !ended.is_empty() {
+            self.machine.forget(&ended);
+            let _ = self.consumer.events.send(Event::Expired(ended));
+        }
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Stats)) {
+        self.consumer.stats.send_modify(change);
+    }
+}
+
+fn without_values(update: &Update) -> Update {
+    let added = update.added.iter().map(|one| Resource {
+        name: one.name.clone(),
+        version: one.version.clone(),
+        value: Vec::new(),
+        ttl: one.ttl,
+    });
+    Update {
+        complete: update.complete,
+        version: update.version.clone(),
+        nonce: update.nonce.clone(),
+        control_plane: None,
+        added: added.collect(),
+        removed: update.removed.clone(),
+        refreshed: update.refreshed.clone(),
+    }
+}
+
+/// Whether nothing changes but the time that resources have left.
+fn is_heartbeat(update: &Update) -> bool {
+    !update.refreshed.is_empty() && update.added.is_empty() && update.removed.is_empty()
+}

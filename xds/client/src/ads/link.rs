@@ -1,0 +1,89 @@
+//! The stream as the driver sees it: not there, to be opened again, or open.
+
+use futures_util::stream::{BoxStream, once};
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tonic::Status;
+use tonic::client::GrpcService;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::codegen::{Body as HttpBody, StdError};
+use tonic::metadata::MetadataMap;
+
+use super::Connection;
+use super::machine::{Request, Response};
+use crate::grpc;
+
+pub(super) enum Link<Q, A> {
+    /// Nothing is asked for.
+    Idle,
+    /// The last stream was lost; the next may be opened then.
+    Waiting(Instant),
+    Open {
+        requests: UnboundedSender<Q>,
+        responses: BoxStream<'static, Result<A, Status>>,
+    },
+}
+
+/// What happened to the link.
+pub(super) enum Happened<A> {
+    Response(A),
+    /// Why the stream ended.
+    Lost(String),
+    MayOpen,
+}
+
+impl<Q: Request, A: Response> Link<Q, A> {
+    /// Opens a stream. Requests may be sent at once, before the control plane answers.
+    pub(super) fn open<T>(
+        service: T,
+        method: PathAndQuery,
+        metadata: MetadataMap,
+        connection: watch::Sender<Connection>,
+    ) -> Self
+    where
+        T: GrpcService<tonic::body::Body> + Send + 'static,
+        T::Future: Send,
+        T::ResponseBody: HttpBody + Send + 'static,
+        <T::ResponseBody as HttpBody>::Error: Into<StdError>,
+    {
+        let (requests, queue) = unbounded_channel();
+        let opened = async move {
+            let responses = grpc::open(service, method, metadata, queue).await?;
+            connection.send_modify(|state| state.connected = true);
+            Ok::<_, Status>(responses)
+        };
+        Self::Open {
+            requests,
+            responses: once(opened).try_flatten().boxed(),
+        }
+    }
+
+    /// Sends requests. Without a stream they have nowhere to go, and the next one asks anew.
+    pub(super) fn send(&self, all: impl IntoIterator<Item = Q>) {
+        if let Self::Open { requests, .. } = self {
+            for request in all {
+                let _ = requests.send(request);
+            }
+        }
+    }
+
+    /// Waits for the next event. Dropping the future loses nothing.
+    pub(super) async fn next(&mut self) -> Happened<A> {
+        match self {
+            Self::Idle => std::future::pending().await,
+            Self::Waiting(until) => {
+                sleep_until(*until).await;
+                Happened::MayOpen
+            }
+            Self::Open { responses, .. } => match responses.next().await {
+                Some(Ok(response)) => Happened::Response(response),
+                Some(Err(status)) => {
+                    Happened::Lost(format!("{:?}: {}", status.code(), status.message()))
+                }
+                None => Happened::Lost("the control plane ended the stream".to_owned()),
+            },
+        }
+    }
+}
