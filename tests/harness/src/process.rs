@@ -3,16 +3,20 @@
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::wait;
+
+/// How long the pipes of a child that ended may stay open.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
 /// A running child: its output is collected, and dropping the guard kills it.
 pub struct Process {
     name: String,
     child: Child,
     output: Arc<Mutex<Vec<u8>>>,
+    collectors: Vec<JoinHandle<()>>,
 }
 
 impl Process {
@@ -28,16 +32,18 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {name} ({command:?}): {error}"));
         let output = Arc::new(Mutex::new(Vec::new()));
+        let mut collectors = Vec::new();
         if let Some(pipe) = child.stdout.take() {
-            collect(pipe, Arc::clone(&output));
+            collectors.push(collect(pipe, Arc::clone(&output)));
         }
         if let Some(pipe) = child.stderr.take() {
-            collect(pipe, Arc::clone(&output));
+            collectors.push(collect(pipe, Arc::clone(&output)));
         }
         Self {
             name: name.to_owned(),
             child,
             output,
+            collectors,
         }
     }
 
@@ -54,6 +60,16 @@ impl Process {
     /// Its exit status, if it ended.
     pub fn exited(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
+    }
+
+    /// After its end: all that it printed, which may be a moment behind its exit.
+    pub async fn last_output(&self) -> String {
+        // A child of its own may live on and hold the pipes: not for ever.
+        wait::until(LAST_OUTPUT, || {
+            self.collectors.iter().all(JoinHandle::is_finished)
+        })
+        .await;
+        self.output()
     }
 
     /// Waits for its end; `None` when `limit` passed first.
@@ -116,7 +132,7 @@ impl Drop for Process {
     }
 }
 
-fn collect(mut pipe: impl Read + Send + 'static, output: Arc<Mutex<Vec<u8>>>) {
+fn collect(mut pipe: impl Read + Send + 'static, output: Arc<Mutex<Vec<u8>>>) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(read) = pipe.read(&mut buffer) {
@@ -125,5 +141,5 @@ fn collect(mut pipe: impl Read + Send + 'static, output: Arc<Mutex<Vec<u8>>>) {
             }
             output.lock().unwrap().extend_from_slice(&buffer[..read]);
         }
-    });
+    })
 }

@@ -150,9 +150,8 @@ impl Proxy {
                 });
             }
             if let Some(status) = process.exited() {
-                // The threads that collect the output may be a moment behind the exit.
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                return Err(format!("{name} ended ({status}):\n{}", process.output()));
+                let output = process.last_output().await;
+                return Err(format!("{name} ended ({status}):\n{output}"));
             }
             if tokio::time::Instant::now() >= deadline {
                 return Err(format!(

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "tests panic")]
 
 mod attacks;
+mod balance;
 mod documents;
 mod doors;
 mod layering;

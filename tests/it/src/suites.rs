@@ -155,11 +155,10 @@ async fn run(command: &mut Command) -> String {
     command.stdin(Stdio::null());
     let mut process = Process::spawn("suite", command);
     let ended = process.wait(Duration::from_secs(240)).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(
         ended.is_some(),
         "the suite did not end:\n{}",
         process.output()
     );
-    process.output()
+    process.last_output().await
 }

@@ -1,7 +1,7 @@
 //! One mesh, two doors: an intercepted request and `InvokeService` meet the same routes, faults,
 //! retries and outliers, and leave the same traces.
 
-mod backend;
+pub mod backend;
 mod calls;
 mod facts;
 mod mesh;

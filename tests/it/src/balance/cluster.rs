@@ -1,0 +1,101 @@
+//! One listener, one route, one cluster `c`, in one process with one worker.
+
+use tandem_harness::client::h1;
+use tandem_harness::{Kind, Proxy, ports, wait};
+
+/// The process and its listener.
+pub struct Cluster {
+    tandem: Proxy,
+    /// The listener's port.
+    pub port: u16,
+}
+
+impl Cluster {
+    /// `fields` are the cluster's own, one a line; the endpoints are ports with their weights.
+    pub async fn start(fields: &str, endpoints: &[(u16, u32)]) -> Self {
+        let [port, admin] = [ports::free(), ports::free()];
+        let indent = |text: &str| text.trim().replace('\n', "\n    ");
+        let endpoints: String = endpoints
+            .iter()
+            .map(|(port, weight)| {
+                ENDPOINT
+                    .replace("PORT", &port.to_string())
+                    .replace("WEIGHT", &weight.to_string())
+            })
+            .collect();
+        let bootstrap = BOOTSTRAP
+            .replace("LISTENER_PORT", &port.to_string())
+            .replace("ADMIN_PORT", &admin.to_string())
+            .replace("FIELDS", &indent(fields))
+            .replace("ENDPOINTS", &endpoints);
+        let tandem = Proxy::start(Kind::Tandem, &bootstrap, admin).await.unwrap();
+        Self { tandem, port }
+    }
+
+    /// Makes `count` requests, one after the other.
+    pub async fn call(&self, count: usize) {
+        for _ in 0..count {
+            h1::get(self.port, "/").await.unwrap();
+        }
+    }
+
+    /// A statistic of the cluster; 0 if nothing was counted yet.
+    pub async fn stat(&self, name: &str) -> u64 {
+        let page = self.tandem.admin("/stats").await;
+        let name = format!("cluster.c.{name}: ");
+        page.lines()
+            .find_map(|line| line.strip_prefix(&name)?.parse().ok())
+            .unwrap_or(0)
+    }
+
+    /// Waits until a statistic has this value.
+    pub async fn until_stat(&self, name: &str, value: u64) {
+        let reached =
+            wait::until_async(wait::PATIENCE, || async { self.stat(name).await == value });
+        assert!(
+            reached.await,
+            "{name}: expected {value}, got {}",
+            self.stat(name).await
+        );
+    }
+}
+
+const ENDPOINT: &str = "
+        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: PORT } } }
+          load_balancing_weight: WEIGHT";
+
+const BOOTSTRAP: &str = r#"
+admin: { address: { socket_address: { address: 127.0.0.1, port_value: ADMIN_PORT } } }
+static_resources:
+  listeners:
+  - name: main
+    address: { socket_address: { address: 127.0.0.1, port_value: LISTENER_PORT } }
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: main
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              include_request_attempt_count: true
+              routes:
+              - match: { prefix: /retried }
+                route: { cluster: c, retry_policy: { retry_on: 5xx, num_retries: 1, retry_back_off: { base_interval: 0.001s } } }
+              - match: { prefix: / }
+                route: { cluster: c }
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+  clusters:
+  - name: c
+    type: STATIC
+    connect_timeout: 1s
+    FIELDS
+    load_assignment:
+      cluster_name: c
+      endpoints:
+      - lb_endpoints:ENDPOINTS
+"#;
