@@ -13,6 +13,7 @@ mod demo;
 mod drain;
 mod logging;
 mod process;
+mod rotate;
 mod runtime;
 mod shutdown;
 mod worker;

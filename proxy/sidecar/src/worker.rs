@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use tandem_core::directory::{Directory, Entry};
 use tandem_core::drain::Watch;
 use tandem_model::listener::{Listener, NetworkFilter};
+use tandem_stack::access_log::Sinks;
 use tandem_stack::{Deps, hcm, listener};
 use tokio::sync::oneshot;
 
@@ -20,7 +21,8 @@ pub(crate) struct Bound {
 }
 
 /// Starts a worker. `deps` is called on the new thread, within its runtime, so that whatever
-/// is per worker is made there. The receiver resolves when the worker has drained.
+/// is per worker is made there. The receiver resolves when the worker has drained,
+/// or has cut off what it still served.
 pub(crate) fn spawn(
     index: usize,
     bound: Vec<Bound>,
@@ -40,13 +42,15 @@ pub(crate) fn spawn(
                     return;
                 }
             };
-            runtime.block_on(serve(bound, deps));
+            let logs = runtime.block_on(serve(bound, deps));
+            // Connections that outlasted the drain are tasks of the runtime: they end with it.
+            logs.end_worker(runtime);
             let _ = done.send(());
         })?;
     Ok(ended)
 }
 
-async fn serve(bound: Vec<Bound>, deps: impl FnOnce(Directory) -> Deps) {
+async fn serve(bound: Vec<Bound>, deps: impl FnOnce(Directory) -> Deps) -> Sinks {
     let directory = Directory::default();
     let deps = deps(directory.clone());
     let mut entries = Vec::new();
@@ -83,5 +87,5 @@ async fn serve(bound: Vec<Bound>, deps: impl FnOnce(Directory) -> Deps) {
         _ = join_all(running) => {}
         () = logs.keep_flushing() => {}
     }
-    logs.flush_worker();
+    logs
 }

@@ -8,6 +8,7 @@ mod attacks;
 mod balance;
 mod documents;
 mod doors;
+mod endings;
 mod layering;
 mod layotto;
 mod lifecycle;

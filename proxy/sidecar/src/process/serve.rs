@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use tandem_core::drain::Phase;
 use tandem_core::stats;
 use tandem_model::{Address, Listener};
@@ -23,9 +22,13 @@ use crate::cli::run::RunOptions;
 use crate::config::Loaded;
 use crate::drain::Drains;
 use crate::logging::LevelHandle;
+use crate::rotate;
 use crate::runtime::Runtimes;
 use crate::shutdown::{Quit, Signals};
 use crate::worker::{self, Bound};
+
+/// How long workers may take to cut off what outlasted the drain.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How to serve.
 pub(crate) struct Settings {
@@ -88,6 +91,7 @@ impl Started {
             settings.log_flush_interval,
             settings.log_flush_bytes,
         );
+        rotate::on_signal(logs.clone()).map_err(Error::system("cannot take over SIGUSR1"))?;
         let runtimes = Runtimes::start(&bootstrap, settings.default_data_dir.as_deref()).await?;
         let mut addresses = Vec::new();
         let mut per_worker: Vec<Vec<Bound>> =
@@ -194,7 +198,7 @@ impl Started {
             self.drains.all(Phase::Draining);
             // A subscription's stream ends only when it is told to: nothing else would end it.
             self.runtimes.close();
-            join_all(self.workers.drain(..)).await;
+            all_ended(&mut self.workers).await;
         };
         tokio::select! {
             () = finish => tracing::info!("drained"),
@@ -204,6 +208,8 @@ impl Started {
             _ = signals.next() => tracing::warn!("ending at once on a second signal"),
         }
         self.drains.all(Phase::Closing);
+        // What they cut off is logged; a worker that is stuck keeps nobody from ending.
+        let _ = tokio::time::timeout(LAST_WORDS, all_ended(&mut self.workers)).await;
         drop(app);
         drop(self.runtimes);
         self.logs.flush();
@@ -230,6 +236,14 @@ impl Started {
             env.push(("TANDEM_OUTBOUND_PORT", outbound));
         }
         env
+    }
+}
+
+/// Resolves when every worker is gone. Dropped before, it can be asked again.
+async fn all_ended(workers: &mut Vec<oneshot::Receiver<()>>) {
+    while let Some(worker) = workers.last_mut() {
+        let _ = worker.await;
+        workers.pop();
     }
 }
 

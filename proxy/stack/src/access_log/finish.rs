@@ -13,7 +13,7 @@ use tandem_core::format::Context;
 use tandem_core::stats::GaugeGuard;
 use tandem_core::{Body, BodyError, Response, ResponseFlags};
 
-use super::Logs;
+use super::{Logs, sinks};
 use crate::hcm::Stats;
 
 /// Where the requests of one connection manager are logged and counted.
@@ -70,8 +70,13 @@ impl Finish {
 }
 
 impl Finish {
-    /// How the client left: with its connection, or by a reset of the stream alone.
+    /// How the client left: with its connection, or by a reset of the stream alone; or that it
+    /// was us who closed its connection, at the end of a drain.
     fn cut_off(&self) -> (ResponseFlags, &'static str) {
+        if sinks::worker_is_ending() {
+            let flags = ResponseFlags::DOWNSTREAM_CONNECTION_TERMINATION;
+            return (flags, "downstream_local_disconnect");
+        }
         let has_streams = self.info.protocol == Protocol::Http2;
         if has_streams && !self.info.connection.ended.load(Relaxed) {
             (ResponseFlags::DOWNSTREAM_REMOTE_RESET, "http2.remote_reset")

@@ -3,7 +3,7 @@
 //! A worker never waits for a disk and takes no lock: it appends to a buffer of its own and
 //! hands the whole buffer over when it is full or old enough.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -36,11 +36,18 @@ enum Message {
 
 thread_local! {
     static BUFFERS: RefCell<Vec<Buffer>> = const { RefCell::new(Vec::new()) };
+    static ENDING: Cell<bool> = const { Cell::new(false) };
 }
 
 struct Buffer {
     lines: Vec<u8>,
     since: Option<Instant>,
+}
+
+/// Whether this worker is ending: a request that is dropped now was cut off by us, not by its
+/// client.
+pub(super) fn worker_is_ending() -> bool {
+    ENDING.get()
 }
 
 impl Sinks {
@@ -97,6 +104,14 @@ impl Sinks {
                 self.hand_over(sink, buffer);
             }
         });
+    }
+
+    /// Ends what still runs on this worker, by dropping it, and hands over the lines that this
+    /// makes: a request that was cut off is logged like any other.
+    pub fn end_worker<T>(&self, running: T) {
+        ENDING.set(true);
+        drop(running);
+        self.flush_worker();
     }
 
     /// Hands this worker's lines over again and again; runs as long as the worker.

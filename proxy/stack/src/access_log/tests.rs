@@ -165,3 +165,25 @@ async fn rotated_files_are_opened_anew() {
     let _ = rig.call().await;
     assert_eq!(rig.lines().lines().count(), 1);
 }
+
+/// What a worker cuts off at the end of a drain is logged, and not as the client's doing.
+#[test]
+fn requests_cut_off_with_their_worker_are_logged() {
+    // On a thread of its own, since a worker ends once.
+    let worker = std::thread::spawn(|| {
+        let rig = Rig::new(|| {
+            with_header(Body::new(StreamBody::new(futures_util::stream::pending::<
+                Result<_, Error>,
+            >())))
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let response = runtime.block_on(rig.call()).unwrap();
+        runtime.spawn(response.into_body().collect());
+        runtime.block_on(tokio::task::yield_now());
+        rig.sinks.end_worker(runtime);
+        assert_eq!(rig.lines(), "200 DC 0 1\n");
+    });
+    worker.join().unwrap();
+}
