@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tandem_api_contract::pubsub::{Handler, Message, Subscribe, Verdict};
 use tandem_api_proto::layotto::app_callback_server::{AppCallback, AppCallbackServer};
 use tandem_api_proto::layotto::{
     ListTopicSubscriptionsResponse, PublishEventRequest, TopicEventRequest, TopicEventResponse,
@@ -13,13 +15,14 @@ use tokio::task::JoinHandle;
 use tonic::{Request, Response, Status};
 use tower::ServiceExt as _;
 
+use crate::Process;
 use crate::testing::{filter, process, rpc};
 
-/// An application that wants topic `t` and answers with the statuses it was given, then with
-/// success.
+/// An application that wants topic `t` and answers each event with the statuses it was given for
+/// its data, the last first, then with success.
 #[derive(Clone, Default)]
 struct App {
-    answers: Arc<Mutex<Vec<Result<i32, Status>>>>,
+    answers: Arc<Mutex<BTreeMap<Vec<u8>, Vec<Result<i32, Status>>>>>,
     events: Arc<Mutex<Vec<TopicEventRequest>>>,
     lists: Arc<Mutex<u32>>,
 }
@@ -50,9 +53,13 @@ impl AppCallback for App {
         &self,
         request: Request<TopicEventRequest>,
     ) -> Result<Response<TopicEventResponse>, Status> {
-        self.events.lock().unwrap().push(request.into_inner());
-        let answer = self.answers.lock().unwrap().pop().unwrap_or(Ok(0));
-        answer.map(|status| Response::new(TopicEventResponse { status }))
+        let event = request.into_inner();
+        let mut answers = self.answers.lock().unwrap();
+        let answer = answers.get_mut(&event.data[..]).and_then(Vec::pop);
+        self.events.lock().unwrap().push(event);
+        answer
+            .unwrap_or(Ok(0))
+            .map(|status| Response::new(TopicEventResponse { status }))
     }
 }
 
@@ -74,8 +81,14 @@ impl App {
         })
     }
 
-    async fn until_events(&self, count: usize) {
-        until(|| self.events.lock().unwrap().len() >= count).await;
+    /// How often an event was delivered.
+    fn deliveries(&self, data: &str) -> usize {
+        let events = self.events.lock().unwrap();
+        events.iter().filter(|event| event.data == data).count()
+    }
+
+    async fn until_delivered(&self, data: &str, times: usize) {
+        until(|| self.deliveries(data) >= times).await;
     }
 }
 
@@ -87,6 +100,27 @@ async fn until(condition: impl Fn() -> bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("waited for too long");
+}
+
+/// Handles nothing.
+struct Nobody;
+
+#[async_trait::async_trait]
+impl Handler for Nobody {
+    async fn handle(&self, _: Message) -> Verdict {
+        Verdict::Retry
+    }
+}
+
+/// Makes the application's group known, so that it gets what is published before it subscribes.
+async fn keep_events(process: &Process) {
+    let clients = process.components().clients();
+    let subscribe = Subscribe {
+        topic: "t".into(),
+        ..Subscribe::default()
+    };
+    let broker = clients.pubsub.get("pubsub").unwrap();
+    drop(broker.subscribe(subscribe, Arc::new(Nobody)).await.unwrap());
 }
 
 async fn publish(service: &HttpService, data: &'static str) {
@@ -105,18 +139,19 @@ async fn publish(service: &HttpService, data: &'static str) {
 async fn an_application_may_come_late_and_come_back() {
     let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = reserved.local_addr().unwrap();
-    drop(reserved);
     let process = process(Some(address.port())).await;
     let service = filter(&process);
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    keep_events(&process).await;
+    // It tried in vain.
+    drop(reserved.accept().await.unwrap());
+    drop(reserved);
 
     for round in 1..=2 {
         let app = App::default();
         let running = app.listen(TcpListener::bind(address).await.unwrap()).await;
         until(|| *app.lists.lock().unwrap() == 1).await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
         publish(&service, "hi").await;
-        app.until_events(1).await;
+        app.until_delivered("hi", 1).await;
         let event = app.events.lock().unwrap()[0].clone();
         assert_eq!(
             (event.topic.as_str(), event.data),
@@ -135,20 +170,23 @@ async fn the_applications_answer_decides_over_redelivery() {
     let process = process(Some(listener.local_addr().unwrap().port())).await;
     let service = filter(&process);
     let app = App::default();
+    let cases = [
+        ("dropped", vec![Ok(2)], 1),
+        ("unimplemented", vec![Err(Status::unimplemented("x"))], 1),
+        ("failed", vec![Err(Status::internal("x"))], 2),
+        // The last: when it comes for the third time, whatever was to come again has come.
+        ("again", vec![Ok(1), Ok(1)], 3),
+    ];
+    keep_events(&process).await;
     let _running = app.listen(listener).await;
-    until(|| *app.lists.lock().unwrap() == 1).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    for (answer, deliveries) in [
-        (Ok(1), 2),
-        (Err(Status::internal("x")), 2),
-        (Ok(2), 1),
-        (Err(Status::unimplemented("x")), 1),
-    ] {
-        app.events.lock().unwrap().clear();
-        app.answers.lock().unwrap().push(answer.clone());
-        publish(&service, "x").await;
-        app.until_events(deliveries).await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(app.events.lock().unwrap().len(), deliveries, "{answer:?}");
+    for (data, answers, _) in &cases {
+        let key = data.as_bytes().to_vec();
+        app.answers.lock().unwrap().insert(key, answers.clone());
+        publish(&service, data).await;
+        app.until_delivered(data, 1).await;
+    }
+    app.until_delivered("again", 3).await;
+    for (data, _, deliveries) in cases {
+        assert_eq!(app.deliveries(data), deliveries, "{data}");
     }
 }
