@@ -22,7 +22,7 @@ pub(crate) struct ProxyOptions {
     /// Default the number of workers to the cores the process may use (always so here).
     #[arg(long)]
     pub(crate) cpuset_threads: bool,
-    /// trace, debug, info, warning (or warn), error, critical, off.
+    /// trace (as debug in release builds), debug, info, warning (or warn), error, critical, off.
     #[arg(short = 'l', long, default_value = "info", value_parser = parse_level, value_name = "LEVEL")]
     pub(crate) log_level: String,
     /// Levels of single components: `upstream:debug,config:trace`.

@@ -49,7 +49,7 @@ pub(crate) struct RunOptions {
     /// Worker threads; default: the cores the process may use.
     #[arg(long, value_name = "N")]
     pub(crate) concurrency: Option<usize>,
-    /// trace, debug, info, warn, error or off.
+    /// trace (as debug in release builds), debug, info, warn, error or off.
     #[arg(short = 'l', long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log_level: String,
     /// Seconds that a drain may take after SIGTERM.

@@ -108,7 +108,7 @@ static_resources:
                 match: { prefix: / }
                 response_headers_to_add: [{ header: { key: x-version, value: "%UPSTREAM_CLUSTER%" } }]
                 route:
-                  retry_policy: { retry_on: "5xx", num_retries: 6, retry_back_off: { base_interval: 0.001s, max_interval: 0.002s } }
+                  retry_policy: { retry_on: "5xx", num_retries: 10, retry_back_off: { base_interval: 0.001s, max_interval: 0.002s } }
                   weighted_clusters:
                     clusters: [{ name: v1, weight: FIRST }, { name: v2, weight: SECOND }]
           http_filters:
