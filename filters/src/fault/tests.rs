@@ -123,7 +123,7 @@ async fn only_the_named_cluster_is_hit() {
             local: None,
             listener: "l".into(),
             filter_chain: "".into(),
-            tls: false,
+            tls: None,
             wire_received: 0.into(),
             wire_sent: 0.into(),
             ended: false.into(),

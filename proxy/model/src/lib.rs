@@ -22,6 +22,7 @@ pub mod percent;
 pub mod retry;
 pub mod route;
 pub mod tcp_proxy;
+pub mod tls;
 
 pub use address::Address;
 pub use bootstrap::Bootstrap;

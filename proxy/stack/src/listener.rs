@@ -75,7 +75,7 @@ pub async fn run(
             local: stream.local_addr().ok(),
             listener: Arc::clone(&listener.name),
             filter_chain: Arc::clone(&listener.filter_chain.name),
-            tls: false,
+            tls: None,
             wire_received: AtomicU64::new(0),
             wire_sent: AtomicU64::new(0),
             ended: AtomicBool::new(false),

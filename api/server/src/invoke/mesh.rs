@@ -27,7 +27,7 @@ impl Mesh {
             local: None,
             listener: listener.clone().unwrap_or_default(),
             filter_chain: Arc::default(),
-            tls: false,
+            tls: None,
             wire_received: AtomicU64::new(0),
             wire_sent: AtomicU64::new(0),
             ended: AtomicBool::new(false),

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
+use super::TlsFacts;
+
 /// What is known of a downstream connection; shared by all its requests.
 #[derive(Debug)]
 pub struct ConnectionInfo {
@@ -17,14 +19,21 @@ pub struct ConnectionInfo {
     pub listener: Arc<str>,
     /// The filter chain's name.
     pub filter_chain: Arc<str>,
-    /// Whether it came encrypted.
-    pub tls: bool,
+    /// What its handshake showed, if it came encrypted.
+    pub tls: Option<Arc<TlsFacts>>,
     /// Bytes read from the socket.
     pub wire_received: AtomicU64,
     /// Bytes written to the socket.
     pub wire_sent: AtomicU64,
     /// Whether it has ended: what is then unfinished was cut off, not reset by the client.
     pub ended: AtomicBool,
+}
+
+impl ConnectionInfo {
+    /// Whether it came encrypted.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
 }
 
 /// The HTTP version of one side.

@@ -6,7 +6,9 @@
 mod chosen;
 mod conn;
 mod stream;
+mod tls;
 
 pub use chosen::{LocalAnswer, Rejected};
 pub use conn::{ConnectionInfo, Protocol};
 pub use stream::{CaptureSpec, Captured, Latest, StreamInfo, UpstreamFacts};
+pub use tls::{Certificate, TlsFacts};

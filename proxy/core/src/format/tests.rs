@@ -15,7 +15,7 @@ fn info() -> StreamInfo {
         local: "10.0.0.2:80".parse().ok(),
         listener: "in".into(),
         filter_chain: "".into(),
-        tls: false,
+        tls: None,
         wire_received: 0.into(),
         wire_sent: 0.into(),
         ended: false.into(),

@@ -289,7 +289,7 @@ fn forwarded(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &St
     let scheme = match manager.scheme.as_deref() {
         Some("https") => "https",
         Some(_) => "http",
-        None if info.connection.tls => "https",
+        None if info.connection.is_tls() => "https",
         None => "http",
     };
     let scheme = HeaderValue::from_static(scheme);

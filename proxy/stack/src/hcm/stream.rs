@@ -35,7 +35,7 @@ impl StreamLayer {
             local: None,
             listener: Arc::clone(&settings.listener),
             filter_chain: "".into(),
-            tls: false,
+            tls: None,
             wire_received: AtomicU64::new(0),
             wire_sent: AtomicU64::new(0),
             ended: AtomicBool::new(false),

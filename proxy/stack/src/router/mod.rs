@@ -119,7 +119,11 @@ impl Inner {
             method: request.method(),
             path_and_query: authority::path_and_query(request),
             authority: authority::get(request),
-            scheme: if info.connection.tls { "https" } else { "http" },
+            scheme: if info.connection.is_tls() {
+                "https"
+            } else {
+                "http"
+            },
             headers: request.headers(),
             is_grpc: info.is_grpc,
             random,

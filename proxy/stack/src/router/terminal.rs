@@ -38,7 +38,11 @@ pub(super) fn build(place: &Place<'_>) -> HttpService {
             answer(edits, move |request, info| {
                 stats.rq_total.inc();
                 stats.rq_redirect.inc();
-                let scheme = if info.connection.tls { "https" } else { "http" };
+                let scheme = if info.connection.is_tls() {
+                    "https"
+                } else {
+                    "http"
+                };
                 let scheme = match request.uri().scheme_str() {
                     Some(scheme) => scheme,
                     // HTTP/1 says none: what a proxy in front said counts.

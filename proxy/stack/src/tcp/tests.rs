@@ -86,7 +86,7 @@ async fn rig(upstream: SocketAddr, target: TcpCluster, attempts: u32) -> Rig {
         local: None,
         listener: "l".into(),
         filter_chain: "".into(),
-        tls: false,
+        tls: None,
         wire_received: AtomicU64::new(0),
         wire_sent: AtomicU64::new(0),
         ended: AtomicBool::new(false),

@@ -80,7 +80,7 @@ fn info() -> StreamInfo {
         local: None,
         listener: "".into(),
         filter_chain: "".into(),
-        tls: false,
+        tls: None,
         wire_received: Default::default(),
         wire_sent: Default::default(),
         ended: false.into(),

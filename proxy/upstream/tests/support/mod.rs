@@ -159,7 +159,7 @@ impl Rig {
             local: None,
             listener: "l".into(),
             filter_chain: "".into(),
-            tls: false,
+            tls: None,
             wire_received: Default::default(),
             wire_sent: Default::default(),
             ended: false.into(),

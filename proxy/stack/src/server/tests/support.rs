@@ -102,7 +102,7 @@ pub(crate) fn connection() -> Arc<ConnectionInfo> {
         local: None,
         listener: "l".into(),
         filter_chain: "".into(),
-        tls: false,
+        tls: None,
         wire_received: AtomicU64::new(0),
         wire_sent: AtomicU64::new(0),
         ended: AtomicBool::new(false),
