@@ -6,44 +6,30 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use tandem_core::stats::Registry;
-use tandem_model::cluster::{
-    Discovery, Endpoint, EndpointHealth, LbPolicy, LoadAssignment, LocalityEndpoints, Thresholds,
-    UpstreamHttp,
-};
-use tandem_model::{Address, Cluster, Percent};
+use tandem_model::cluster::{Endpoint, LbPolicy, LoadAssignment, LocalityEndpoints};
+use tandem_model::{Address, Cluster};
 use tandem_upstream::ClusterManager;
 
 /// A static cluster; every host has one more weight than the one before if `weighted`.
 fn cluster(lb_policy: &LbPolicy, hosts: u16, weighted: bool) -> Arc<Cluster> {
+    let endpoint = Endpoint::new(Address::Socket(SocketAddr::from(([127, 0, 0, 1], 1))));
     let endpoints = (0..hosts).map(|number| Endpoint {
         address: Address::Socket(SocketAddr::from(([127, 0, 0, 1], 10_000 + number))),
-        hostname: "".into(),
         weight: if weighted { 1 + u32::from(number) } else { 1 },
-        health: EndpointHealth::Healthy,
+        ..endpoint.clone()
     });
     let locality = LocalityEndpoints {
-        locality: tandem_model::bootstrap::Locality::default(),
-        priority: 0,
-        weight: None,
         endpoints: endpoints.collect(),
+        ..LocalityEndpoints::default()
     };
     Arc::new(Cluster {
-        name: "bench".into(),
-        stat_name: "bench".into(),
-        discovery: Discovery::Static,
         load_assignment: LoadAssignment {
             localities: vec![locality],
             overprovisioning_factor: 140,
         },
         connect_timeout: Duration::from_secs(1),
         lb_policy: lb_policy.clone(),
-        healthy_panic_threshold: Percent::from_f64(50.0),
-        circuit_breakers: Thresholds::default(),
-        circuit_breakers_high: Thresholds::default(),
-        outlier_detection: None,
-        http: UpstreamHttp::default(),
-        per_connection_buffer_limit_bytes: 1 << 20,
-        tcp_keepalive: None,
+        ..Cluster::new("bench")
     })
 }
 

@@ -1,11 +1,17 @@
 //! Clusters: groups of endpoints and how to choose among them (`config.cluster.v3.Cluster`).
 
+mod connection;
+mod discovery;
+mod endpoint;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bootstrap::Locality;
-use crate::hcm::Http2Options;
-use crate::{Address, Percent};
+use crate::Percent;
+
+pub use connection::{Bind, TcpKeepalive, UpstreamHttp, UpstreamProtocol};
+pub use discovery::{Discovery, Dns, DnsLookupFamily, FailureRefresh, OriginalDst};
+pub use endpoint::{Endpoint, EndpointHealth, LoadAssignment, LocalityEndpoints};
 
 /// One cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +28,8 @@ pub struct Cluster {
     pub connect_timeout: Duration,
     /// How an endpoint is chosen.
     pub lb_policy: LbPolicy,
+    /// Whether the weights of localities count (`locality_weighted_lb_config`).
+    pub locality_weighted: bool,
     /// Below this share of healthy hosts health is ignored; default 50 %.
     pub healthy_panic_threshold: Percent,
     /// Limits of the DEFAULT priority.
@@ -36,87 +44,36 @@ pub struct Cluster {
     pub per_connection_buffer_limit_bytes: u32,
     /// TCP keep-alive of upstream connections; `None`: off.
     pub tcp_keepalive: Option<TcpKeepalive>,
+    /// The address that connections come from; `None`: the system chooses.
+    pub bind: Option<Arc<Bind>>,
+    /// Close the connections to a host that outlier detection ejects or the control plane calls
+    /// unhealthy (`close_connections_on_host_health_failure`).
+    pub close_connections_on_host_health_failure: bool,
 }
 
-/// `Cluster.type`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Discovery {
-    /// Fixed IP addresses.
-    Static,
-    /// All addresses that the names resolve to, refreshed.
-    StrictDns {
-        /// Refresh interval; default 5 s.
-        refresh_rate: Duration,
-        /// Use the record's TTL as the interval.
-        respect_dns_ttl: bool,
-        /// Which address families to use.
-        lookup_family: DnsLookupFamily,
-    },
-}
-
-/// `dns_lookup_family`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum DnsLookupFamily {
-    /// IPv6, then IPv4 if there is none (default).
-    #[default]
-    Auto,
-    /// IPv4 only.
-    V4Only,
-    /// IPv6 only.
-    V6Only,
-    /// IPv4, then IPv6 if there is none.
-    V4Preferred,
-    /// Both.
-    All,
-}
-
-/// The endpoints of a cluster (`config.endpoint.v3.ClusterLoadAssignment`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LoadAssignment {
-    /// Groups in configuration order.
-    pub localities: Vec<LocalityEndpoints>,
-    /// Overprovisioning factor in percent; default 140.
-    pub overprovisioning_factor: u32,
-}
-
-/// Endpoints of one locality and priority.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LocalityEndpoints {
-    /// Where they are.
-    pub locality: Locality,
-    /// 0 is the highest.
-    pub priority: u32,
-    /// Weight of the locality; `None`: not set.
-    pub weight: Option<u32>,
-    /// The endpoints.
-    pub endpoints: Vec<Endpoint>,
-}
-
-/// One endpoint (`config.endpoint.v3.LbEndpoint`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Endpoint {
-    /// Where it is.
-    pub address: Address,
-    /// Its host name, for `auto_host_rewrite`; may be empty.
-    pub hostname: Arc<str>,
-    /// Load-balancing weight; default 1.
-    pub weight: u32,
-    /// What the control plane says of its health.
-    pub health: EndpointHealth,
-}
-
-/// `health_status`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum EndpointHealth {
-    /// Usable.
-    #[default]
-    Healthy,
-    /// Not usable.
-    Unhealthy,
-    /// Usable only when nothing healthy is left.
-    Degraded,
-    /// Not usable for new requests.
-    Draining,
+impl Cluster {
+    /// A STATIC cluster without endpoints, and with Envoy's defaults.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        let name = name.into();
+        Self {
+            stat_name: Arc::clone(&name),
+            name,
+            discovery: Discovery::Static,
+            load_assignment: LoadAssignment::default(),
+            connect_timeout: Duration::from_secs(5),
+            lb_policy: LbPolicy::RoundRobin,
+            locality_weighted: false,
+            healthy_panic_threshold: Percent::from_f64(50.0),
+            circuit_breakers: Thresholds::default(),
+            circuit_breakers_high: Thresholds::default(),
+            outlier_detection: None,
+            http: UpstreamHttp::default(),
+            per_connection_buffer_limit_bytes: 1024 * 1024,
+            tcp_keepalive: None,
+            bind: None,
+            close_connections_on_host_health_failure: false,
+        }
+    }
 }
 
 /// `lb_policy`.
@@ -131,6 +88,8 @@ pub enum LbPolicy {
     },
     /// Any, by weight.
     Random,
+    /// The cluster says which: where an intercepted connection was going.
+    ClusterProvided,
 }
 
 /// Circuit-breaker limits of one priority (`config.cluster.v3.CircuitBreakers.Thresholds`).
@@ -200,62 +159,4 @@ pub struct OutlierDetection {
     pub max_ejection_time_jitter: Duration,
     /// Most hosts ejected, in percent; default 10. One host may always be ejected.
     pub max_ejection_percent: u32,
-}
-
-/// How HTTP is spoken upstream (`extensions.upstreams.http.v3.HttpProtocolOptions`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpstreamHttp {
-    /// Which version.
-    pub protocol: UpstreamProtocol,
-    /// Idle time of a pooled connection; default 1 h, `None`: no limit.
-    pub idle_timeout: Option<Duration>,
-    /// Longest life of a connection; `None`: no limit.
-    pub max_connection_duration: Option<Duration>,
-    /// Longest life of a stream; `None`: no limit.
-    pub max_stream_duration: Option<Duration>,
-    /// Most requests per connection; 0: no limit.
-    pub max_requests_per_connection: u32,
-    /// Most response headers; default 100.
-    pub max_headers_count: u32,
-    /// Largest response header section in KiB; default 60 for HTTP/1 and HTTP/2.
-    pub max_response_headers_kb: u32,
-    /// HTTP/2 settings.
-    pub http2: Http2Options,
-}
-
-impl Default for UpstreamHttp {
-    fn default() -> Self {
-        Self {
-            protocol: UpstreamProtocol::Http1,
-            idle_timeout: Some(Duration::from_secs(3600)),
-            max_connection_duration: None,
-            max_stream_duration: None,
-            max_requests_per_connection: 0,
-            max_headers_count: 100,
-            max_response_headers_kb: 60,
-            http2: Http2Options::default(),
-        }
-    }
-}
-
-/// The HTTP version spoken upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum UpstreamProtocol {
-    /// HTTP/1.1.
-    Http1,
-    /// HTTP/2 with prior knowledge.
-    Http2,
-    /// What the downstream request came in.
-    Downstream,
-}
-
-/// TCP keep-alive; unset values are the system's.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TcpKeepalive {
-    /// Probes before the connection counts as dead.
-    pub probes: Option<u32>,
-    /// Idle time before the first probe.
-    pub time: Option<Duration>,
-    /// Time between probes.
-    pub interval: Option<Duration>,
 }

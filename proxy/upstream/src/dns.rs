@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::LookupIpStrategy;
 use tandem_model::Address;
-use tandem_model::cluster::{Discovery, DnsLookupFamily, LoadAssignment};
+use tandem_model::cluster::{DnsLookupFamily, LoadAssignment};
 use tokio::sync::watch;
 
 use crate::cluster::{Resolved, SharedCluster, addresses};
@@ -115,12 +115,7 @@ pub(crate) async fn run(
     cluster: Arc<SharedCluster>,
     first: watch::Sender<bool>,
 ) {
-    let Discovery::StrictDns {
-        refresh_rate,
-        respect_dns_ttl,
-        lookup_family,
-    } = cluster.config.discovery
-    else {
+    let Some(dns) = cluster.config.discovery.dns() else {
         return;
     };
     let assignment = &cluster.config.load_assignment;
@@ -128,11 +123,11 @@ pub(crate) async fn run(
     // The last good answer for each.
     let mut known: Vec<Vec<Resolved>> = vec![Vec::new(); names.len()];
     loop {
-        let mut wait = refresh_rate.max(Duration::from_millis(1));
+        let mut wait = dns.refresh_rate.max(Duration::from_millis(1));
         let mut shortest_ttl = Duration::MAX;
         let lookups = names.iter().map(|name| {
             cluster.stats.update_attempt.inc();
-            resolver.lookup(&name.host, lookup_family)
+            resolver.lookup(&name.host, dns.lookup_family)
         });
         let answers = futures_util::future::join_all(lookups).await;
         for ((name, answer), known) in names.iter().zip(answers).zip(&mut known) {
@@ -156,7 +151,7 @@ pub(crate) async fn run(
         all.extend(known.iter().flatten().cloned());
         cluster.set_hosts(assignment, &all);
         first.send_replace(true);
-        if respect_dns_ttl && shortest_ttl < Duration::MAX {
+        if dns.respect_ttl && shortest_ttl < Duration::MAX {
             wait = shortest_ttl.max(Duration::from_secs(1));
         }
         tokio::time::sleep(wait).await;

@@ -7,7 +7,6 @@ use ahash::HashMap;
 use arc_swap::ArcSwap;
 use tandem_core::stats::Registry;
 use tandem_model::Cluster;
-use tandem_model::cluster::Discovery;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -102,7 +101,7 @@ impl ClusterManager {
 
     fn start(&self, cluster: &Arc<SharedCluster>) -> Tasks {
         let mut tasks = Tasks::default();
-        if let Discovery::StrictDns { .. } = cluster.config.discovery {
+        if cluster.config.discovery.dns().is_some() {
             let (first, resolved) = watch::channel(false);
             let task = dns::run(self.resolver.clone(), Arc::clone(cluster), first);
             tasks.running.push(self.control.spawn(task).abort_handle());

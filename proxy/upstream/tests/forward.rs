@@ -586,11 +586,7 @@ async fn an_update_keeps_unchanged_clusters() {
 async fn names_are_resolved() {
     let (addr, _) = server(false, |_| async { Response::new(Body::empty()) }).await;
     let mut config = cluster(&[addr]);
-    config.discovery = Discovery::StrictDns {
-        refresh_rate: Duration::from_secs(5),
-        respect_dns_ttl: false,
-        lookup_family: DnsLookupFamily::Auto,
-    };
+    config.discovery = Discovery::StrictDns(Dns::default());
     config.load_assignment.localities[0].endpoints[0].address = tandem_model::Address::Name {
         host: "localhost".into(),
         port: addr.port(),

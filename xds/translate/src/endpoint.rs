@@ -66,6 +66,7 @@ fn endpoint(cx: &Cx<'_>, proto: &proto::LbEndpoint, names: bool) -> Option<Endpo
             HealthStatus::Degraded => EndpointHealth::Degraded,
             HealthStatus::Draining => EndpointHealth::Draining,
         },
+        transport_socket_match: Arc::default(),
     })
 }
 

@@ -7,7 +7,7 @@ use tandem_core::filter::BuildFilter;
 use tandem_core::stats::Registry;
 use tandem_model::access_log::AccessLog;
 use tandem_model::cluster::*;
-use tandem_model::{Address, Cluster, Percent};
+use tandem_model::{Address, Cluster};
 use tandem_upstream::ClusterManager;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -16,34 +16,15 @@ use super::*;
 use crate::access_log::Sinks;
 
 fn cluster(name: &str, addr: SocketAddr) -> Arc<Cluster> {
-    let endpoint = Endpoint {
-        address: Address::Socket(addr),
-        hostname: "".into(),
-        weight: 1,
-        health: EndpointHealth::Healthy,
-    };
     Arc::new(Cluster {
-        name: name.into(),
-        stat_name: name.into(),
-        discovery: Discovery::Static,
         load_assignment: LoadAssignment {
             localities: vec![LocalityEndpoints {
-                locality: Default::default(),
-                priority: 0,
-                weight: None,
-                endpoints: vec![endpoint],
+                endpoints: vec![Endpoint::new(Address::Socket(addr))],
+                ..Default::default()
             }],
             overprovisioning_factor: 140,
         },
-        connect_timeout: Duration::from_secs(5),
-        lb_policy: LbPolicy::RoundRobin,
-        healthy_panic_threshold: Percent::from_f64(50.0),
-        circuit_breakers: Thresholds::default(),
-        circuit_breakers_high: Thresholds::default(),
-        outlier_detection: None,
-        http: UpstreamHttp::default(),
-        per_connection_buffer_limit_bytes: 1024 * 1024,
-        tcp_keepalive: None,
+        ..Cluster::new(name)
     })
 }
 

@@ -24,6 +24,8 @@ pub(crate) fn pick(policy: &LbPolicy, set: &HostSet, cursor: &AtomicUsize) -> Op
             least_request::pick(tier, &set.hosts, *choice_count)
         }
         LbPolicy::Random => random::pick(tier),
+        // Its hosts are made by the request, not chosen.
+        LbPolicy::ClusterProvided => None,
     }?;
     Some(index as usize)
 }

@@ -21,7 +21,7 @@ use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
 use tandem_core::stats::Registry;
 use tandem_core::{Body, HttpService};
 use tandem_model::cluster::*;
-use tandem_model::{Address, Cluster, Percent};
+use tandem_model::{Address, Cluster};
 use tandem_upstream::{ClusterManager, RoutePolicy, forward};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -86,34 +86,16 @@ async fn play(mut stream: TcpStream, answer: Option<&'static str>) {
 
 /// A cluster named `c` of these addresses, with Envoy's defaults.
 pub(crate) fn cluster(addresses: &[SocketAddr]) -> Cluster {
-    let endpoint = |addr: &SocketAddr| Endpoint {
-        address: Address::Socket(*addr),
-        hostname: "".into(),
-        weight: 1,
-        health: EndpointHealth::Healthy,
-    };
+    let endpoint = |addr: &SocketAddr| Endpoint::new(Address::Socket(*addr));
     Cluster {
-        name: "c".into(),
-        stat_name: "c".into(),
-        discovery: Discovery::Static,
         load_assignment: LoadAssignment {
             localities: vec![LocalityEndpoints {
-                locality: Default::default(),
-                priority: 0,
-                weight: None,
                 endpoints: addresses.iter().map(endpoint).collect(),
+                ..Default::default()
             }],
             overprovisioning_factor: 140,
         },
-        connect_timeout: Duration::from_secs(5),
-        lb_policy: LbPolicy::RoundRobin,
-        healthy_panic_threshold: Percent::from_f64(50.0),
-        circuit_breakers: Thresholds::default(),
-        circuit_breakers_high: Thresholds::default(),
-        outlier_detection: None,
-        http: UpstreamHttp::default(),
-        per_connection_buffer_limit_bytes: 1024 * 1024,
-        tcp_keepalive: None,
+        ..Cluster::new("c")
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use envoy_types::pb::envoy::config::cluster::v3::{self as v3, cluster as proto};
 use tandem_model::Cluster;
-use tandem_model::cluster::{Discovery, DnsLookupFamily, LbPolicy, TcpKeepalive};
+use tandem_model::cluster::{Discovery, Dns, DnsLookupFamily, LbPolicy, TcpKeepalive};
 
 use crate::cx::Cx;
 use crate::{endpoint, value};
@@ -19,7 +19,7 @@ use crate::{endpoint, value};
 )]
 pub(crate) fn cluster(cx: &Cx<'_>, proto: &v3::Cluster) -> Cluster {
     let discovery = discovery(cx, proto);
-    let names = matches!(discovery, Discovery::StrictDns { .. });
+    let names = discovery.dns().is_some();
     let assignment = proto.load_assignment.as_ref();
     let common = proto.common_lb_config.as_ref();
     let keepalive = proto.upstream_connection_options.as_ref();
@@ -41,6 +41,7 @@ pub(crate) fn cluster(cx: &Cx<'_>, proto: &v3::Cluster) -> Cluster {
         connect_timeout: value::duration(cx, "connect_timeout", proto.connect_timeout.as_ref())
             .unwrap_or(Duration::from_secs(5)),
         lb_policy: lb_policy(cx, proto),
+        locality_weighted: false,
         healthy_panic_threshold: value::percent(
             common.and_then(|common| common.healthy_panic_threshold.as_ref()),
             50.0,
@@ -66,6 +67,8 @@ pub(crate) fn cluster(cx: &Cx<'_>, proto: &v3::Cluster) -> Cluster {
                     interval: proto.keepalive_interval.map(|v| seconds(v.value)),
                 }
             }),
+        bind: None,
+        close_connections_on_host_health_failure: false,
     }
 }
 
@@ -86,10 +89,10 @@ fn discovery(cx: &Cx<'_>, proto: &v3::Cluster) -> Discovery {
     if !strict {
         return Discovery::Static;
     }
-    Discovery::StrictDns {
+    Discovery::StrictDns(Dns {
         refresh_rate: value::duration(cx, "dns_refresh_rate", proto.dns_refresh_rate.as_ref())
             .unwrap_or(Duration::from_secs(5)),
-        respect_dns_ttl: proto.respect_dns_ttl,
+        respect_ttl: proto.respect_dns_ttl,
         lookup_family: match proto.dns_lookup_family() {
             Family::Auto => DnsLookupFamily::Auto,
             Family::V4Only => DnsLookupFamily::V4Only,
@@ -97,7 +100,8 @@ fn discovery(cx: &Cx<'_>, proto: &v3::Cluster) -> Discovery {
             Family::V4Preferred => DnsLookupFamily::V4Preferred,
             Family::All => DnsLookupFamily::All,
         },
-    }
+        ..Dns::default()
+    })
 }
 
 fn lb_policy(cx: &Cx<'_>, proto: &v3::Cluster) -> LbPolicy {

@@ -1,0 +1,107 @@
+//! How a cluster's endpoints are found.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+
+/// `Cluster.type`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Discovery {
+    /// Fixed IP addresses.
+    Static,
+    /// All addresses that the names resolve to, refreshed.
+    StrictDns(Dns),
+    /// One host: the first address that the name resolves to when a connection is made.
+    LogicalDns(Dns),
+    /// A control plane says it.
+    Eds {
+        /// The name of the assignment to ask for: `service_name`, else the cluster's own name.
+        service_name: Arc<str>,
+    },
+    /// Where the downstream connection was going before it was intercepted.
+    OriginalDst(OriginalDst),
+}
+
+impl Discovery {
+    /// The DNS settings, if names are resolved.
+    pub fn dns(&self) -> Option<&Dns> {
+        match self {
+            Self::StrictDns(dns) | Self::LogicalDns(dns) => Some(dns),
+            Self::Static | Self::Eds { .. } | Self::OriginalDst(_) => None,
+        }
+    }
+}
+
+/// How names are resolved.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Dns {
+    /// Refresh interval; default 5 s.
+    pub refresh_rate: Duration,
+    /// Refresh interval after a failure; `None`: `refresh_rate`.
+    pub failure_refresh_rate: Option<FailureRefresh>,
+    /// Use the record's TTL as the interval.
+    pub respect_ttl: bool,
+    /// Random addition to each interval; default 0.
+    pub jitter: Duration,
+    /// Which address families to use.
+    pub lookup_family: DnsLookupFamily,
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self {
+            refresh_rate: Duration::from_secs(5),
+            failure_refresh_rate: None,
+            respect_ttl: false,
+            jitter: Duration::ZERO,
+            lookup_family: DnsLookupFamily::Auto,
+        }
+    }
+}
+
+/// `dns_failure_refresh_rate`: exponential back-off with full jitter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FailureRefresh {
+    /// The first interval.
+    pub base: Duration,
+    /// The longest; default ten times `base`.
+    pub max: Duration,
+}
+
+/// `dns_lookup_family`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DnsLookupFamily {
+    /// IPv6, then IPv4 if there is none (default).
+    #[default]
+    Auto,
+    /// IPv4 only.
+    V4Only,
+    /// IPv6 only.
+    V6Only,
+    /// IPv4, then IPv6 if there is none.
+    V4Preferred,
+    /// Both.
+    All,
+}
+
+/// `original_dst_lb_config` and what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OriginalDst {
+    /// A header that may name another address (`use_http_header`); `None`: no header may.
+    pub http_header: Option<HeaderName>,
+    /// Another port than the original one.
+    pub port_override: Option<u16>,
+    /// How long a host stays that nobody uses; default 5 s.
+    pub cleanup_interval: Duration,
+}
+
+impl Default for OriginalDst {
+    fn default() -> Self {
+        Self {
+            http_header: None,
+            port_override: None,
+            cleanup_interval: Duration::from_secs(5),
+        }
+    }
+}
