@@ -39,6 +39,8 @@ pub enum Kind {
     RequestTimeout,
     /// The timeout of the last try passed.
     PerTryTimeout,
+    /// Nothing came of the last try for too long.
+    PerTryIdleTimeout,
     /// Nothing moved on the stream for too long.
     StreamIdleTimeout,
     /// The client did not send the whole request in time.
@@ -226,6 +228,7 @@ impl fmt::Display for Error {
             Kind::UpstreamReset(_) => "the upstream reset the stream",
             Kind::RequestTimeout => "request timed out",
             Kind::PerTryTimeout => "try timed out",
+            Kind::PerTryIdleTimeout => "try was silent for too long",
             Kind::StreamIdleTimeout => "stream was idle too long",
             Kind::DownstreamRequestTimeout => "request was not received in time",
             Kind::MaxStreamDuration => "stream lived too long",

@@ -57,6 +57,12 @@ fn by_kind(error: &Error) -> Option<LocalReply> {
             "upstream_per_try_timeout",
         )
         .flags(F::UPSTREAM_REQUEST_TIMEOUT),
+        Kind::PerTryIdleTimeout => LocalReply::new(
+            S::GATEWAY_TIMEOUT,
+            "upstream request timeout",
+            "upstream_per_try_idle_timeout",
+        )
+        .flags(F::UPSTREAM_REQUEST_TIMEOUT),
         Kind::StreamIdleTimeout => {
             LocalReply::new(S::REQUEST_TIMEOUT, "stream timeout", "stream_idle_timeout")
                 .flags(F::STREAM_IDLE_TIMEOUT)
@@ -147,6 +153,19 @@ pub fn respond(reply: LocalReply, is_grpc: bool, is_head: bool) -> Response {
         *response.body_mut() = Body::from(reply.body);
     }
     response
+}
+
+/// Why an answer broke off that had begun: `%RESPONSE_CODE_DETAILS%`.
+pub fn late_details(error: &Error, reply: &LocalReply) -> Cow<'static, str> {
+    match error.kind() {
+        Kind::UpstreamReset(_) => {
+            let details = reply
+                .details
+                .replacen("before_response", "after_response", 1);
+            Cow::Owned(details)
+        }
+        _ => reply.details.clone(),
+    }
 }
 
 /// The gRPC trailers for a response body that broke after its headers were sent, so that a

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Waker};
 
 use http::request::Parts;
@@ -36,22 +37,29 @@ pub(crate) enum AnswerBody {
 
 impl Answer {
     /// The response to pass on; `alarm` watches over the rest of it.
-    pub(crate) fn into_response(self, alarm: Option<Alarm>) -> http::Response<Body> {
+    pub(crate) fn into_response(self, mut alarm: Option<Alarm>) -> http::Response<Body> {
         let body = match self.body {
             AnswerBody::Complete(body) => body,
-            AnswerBody::Arriving(body) => body.within(alarm),
+            AnswerBody::Arriving(body) => {
+                if let Some(alarm) = &mut alarm {
+                    alarm.answered();
+                }
+                body.within(alarm)
+            }
         };
         http::Response::from_parts(self.head, body)
     }
 }
 
-/// Sends the request to the pool's host; the head is taken out of its slot when it is written.
+/// Sends the request to the pool's host; the head is taken out of its slot when it is written,
+/// and `connected` is set when there is a connection for it.
 pub(crate) async fn send(
     pool: &Arc<HostPool>,
     head: &mut Option<Parts>,
     upload: &Upload,
     high_priority: bool,
     info: &StreamInfo,
+    connected: Option<&AtomicBool>,
 ) -> Result<Answer, Error> {
     let wants_http2 = match pool.cluster.config.http.protocol {
         UpstreamProtocol::Http1 => false,
@@ -59,9 +67,9 @@ pub(crate) async fn send(
         UpstreamProtocol::Downstream => info.protocol == Protocol::Http2,
     };
     let result = if wants_http2 {
-        over_http2(pool, head, upload, high_priority, info).await
+        over_http2(pool, head, upload, high_priority, info, connected).await
     } else {
-        over_http1(pool, head, upload, high_priority, info).await
+        over_http1(pool, head, upload, high_priority, info, connected).await
     };
     match &result {
         Ok(answer) => outlier::answered(&pool.cluster, &pool.host, answer.head.status),
@@ -99,6 +107,7 @@ async fn over_http1(
     upload: &Upload,
     high_priority: bool,
     info: &StreamInfo,
+    connected: Option<&AtomicBool>,
 ) -> Result<Answer, Error> {
     let body = upload.outgoing();
     let mut head = head.take().ok_or_else(misbuilt)?;
@@ -113,6 +122,9 @@ async fn over_http1(
             None => (Box::pin(pool.wait_http1(high_priority)).await?, true),
         };
         info.upstream.store(Some(Arc::clone(&connection.facts)));
+        if let Some(connected) = connected {
+            connected.store(true, Relaxed);
+        }
         let mut active = match counted.take() {
             Some(active) => active,
             None => match Active::begin(pool, high_priority) {
@@ -192,6 +204,7 @@ async fn over_http2(
     upload: &Upload,
     high_priority: bool,
     info: &StreamInfo,
+    connected: Option<&AtomicBool>,
 ) -> Result<Answer, Error> {
     if let Some(head) = head {
         convert::to_http2(head)?;
@@ -201,6 +214,9 @@ async fn over_http2(
         None => Box::pin(pool.wait_http2(high_priority)).await?,
     };
     info.upstream.store(Some(Arc::clone(slot.facts())));
+    if let Some(connected) = connected {
+        connected.store(true, Relaxed);
+    }
     let mut active = Active::begin(pool, high_priority)?;
     let mut sender = slot.sender();
     let broken = |mut active: Active, error: h2::Error, sent: bool| {

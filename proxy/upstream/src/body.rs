@@ -2,15 +2,18 @@
 //! and obeys the limits that go on until the response is complete.
 
 use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
+use tandem_core::error::Kind;
 use tandem_core::{Body, Error};
 use tokio::task::AbortHandle;
 
 use crate::active::Active;
+use crate::outlier;
 use crate::pool::{http1, http2};
 use crate::timeout::Alarm;
 
@@ -176,6 +179,24 @@ impl ResponseBody {
         }
     }
 
+    /// Counts a limit that passed in the middle of the answer.
+    fn timed_out(&self, kind: &Kind) {
+        let pool = &self.active.pool;
+        let stats = &pool.cluster.stats;
+        match kind {
+            // Headers came in time: that does not speak against the host.
+            Kind::RequestTimeout => {
+                stats.upstream_rq_timeout.inc();
+                pool.host.state.timeouts.fetch_add(1, Relaxed);
+            }
+            Kind::PerTryIdleTimeout => {
+                stats.upstream_rq_per_try_idle_timeout.inc();
+                outlier::timed_out(&pool.cluster, &pool.host);
+            }
+            _ => {}
+        }
+    }
+
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if self.done {
             return Poll::Ready(None);
@@ -194,6 +215,7 @@ impl ResponseBody {
                     && let Poll::Ready(error) = alarm.poll(cx)
                 {
                     self.done = true;
+                    self.timed_out(error.kind());
                     return Poll::Ready(Some(Err(error)));
                 }
             }
@@ -229,7 +251,14 @@ impl http_body::Body for ResponseBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        self.get_mut().poll_next(cx)
+        let this = self.get_mut();
+        let polled = this.poll_next(cx);
+        if polled.is_ready()
+            && let Some(alarm) = &mut this.alarm
+        {
+            alarm.moved();
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -14,7 +14,6 @@ use tower::service_fn;
 
 use crate::attempt::{self, Answer};
 use crate::cluster::SharedCluster;
-use crate::pool::HostPool;
 use crate::retry::Retry;
 use crate::timeout::{self, Alarm, Limits};
 use crate::upload::Upload;
@@ -116,7 +115,7 @@ async fn run(forward: Arc<Forward>, request: Request) -> Result<Response, Error>
 
 /// What the request and its route say of the reply that a failure becomes.
 fn for_client(mut error: Error, policy: &RoutePolicy, limits: &Limits, info: &StreamInfo) -> Error {
-    if limits.no_content && matches!(error.kind(), Kind::RequestTimeout | Kind::PerTryTimeout) {
+    if limits.no_content && is_timeout(error.kind()) {
         let reply = LocalReply::new(StatusCode::NO_CONTENT, "", "response_timeout")
             .flags(ResponseFlags::UPSTREAM_REQUEST_TIMEOUT);
         error = Error::reply(reply);
@@ -127,6 +126,13 @@ fn for_client(mut error: Error, policy: &RoutePolicy, limits: &Limits, info: &St
         error = error.with_reply_headers(count);
     }
     error
+}
+
+fn is_timeout(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::RequestTimeout | Kind::PerTryTimeout | Kind::PerTryIdleTimeout
+    )
 }
 
 /// Counts what the client gets: an answer, or what a failure will be turned into.
@@ -193,6 +199,9 @@ impl Tries<'_> {
             }
             // The refused answer goes back to its connection, or closes it, before the wait.
             drop(outcome);
+            if let Some(alarm) = alarm {
+                alarm.end_try();
+            }
             // Boxed, as all that is rare: every request's future has room for it.
             timeout::within(alarm, Box::pin(tokio::time::sleep(wait))).await?;
         }
@@ -227,34 +236,29 @@ impl Tries<'_> {
             }
         }
         let high_priority = self.policy.high_priority;
-        let send = attempt::send(&pool, slot, self.upload, high_priority, self.info);
+        let limited = alarm.as_mut().and_then(Alarm::begin_try);
+        let connected = limited.as_deref();
+        let send = attempt::send(
+            &pool,
+            slot,
+            self.upload,
+            high_priority,
+            self.info,
+            connected,
+        );
         let send = pin!(send);
-        let outcome = match self.limits.per_try.or(self.limits.per_try_idle) {
-            None => timeout::within(alarm, send).await,
-            Some(limit) => {
-                let send = Box::pin(tokio::time::timeout(limit, send));
-                match timeout::within(alarm, send).await {
-                    Ok(Ok(outcome)) => Ok(outcome),
-                    Ok(Err(_elapsed)) => Ok(Err(self.try_timed_out(&pool))),
-                    Err(rung) => Err(rung),
-                }
-            }
+        let rung = match timeout::within(alarm, send).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(rung) => rung,
         };
-        if outcome.is_err() {
-            outlier::timed_out(&self.cluster.shared, &pool.host);
-        }
-        outcome
-    }
-
-    fn try_timed_out(&self, pool: &HostPool) -> Error {
-        let stats = &self.cluster.shared.stats;
-        if self.limits.per_try.is_some() {
-            stats.upstream_rq_per_try_timeout.inc();
-        } else {
-            stats.upstream_rq_per_try_idle_timeout.inc();
-        }
         outlier::timed_out(&self.cluster.shared, &pool.host);
-        Error::new(Kind::PerTryTimeout)
+        let stats = &self.cluster.shared.stats;
+        match rung.kind() {
+            Kind::PerTryTimeout => stats.upstream_rq_per_try_timeout.inc(),
+            Kind::PerTryIdleTimeout => stats.upstream_rq_per_try_idle_timeout.inc(),
+            _ => return Err(rung),
+        }
+        Ok(Err(rung))
     }
 }
 

@@ -1,19 +1,15 @@
 //! How long a request may take: the route's limit, the caller's headers, the stream's life.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+mod alarm;
+mod each_try;
+
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use tandem_core::error::{Kind, LocalReply};
-use tandem_core::ext::StreamInfo;
-use tandem_core::{Error, ResponseFlags, grpc};
-use tokio::time::{Instant, Sleep};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tandem_core::grpc;
 
 use crate::RoutePolicy;
-use crate::upload::{Stream, Upload};
+pub(crate) use alarm::{Alarm, within};
 
 const RQ_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-timeout-ms");
 const PER_TRY: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-per-try-timeout-ms");
@@ -28,9 +24,9 @@ pub(crate) const EXPECTED: HeaderName = HeaderName::from_static("x-envoy-expecte
 pub(crate) struct Limits {
     /// From the end of the request to the end of the response.
     pub(crate) route: Option<Duration>,
-    /// Each try.
+    /// Each try, until its answer begins.
     pub(crate) per_try: Option<Duration>,
-    /// Silence within a try.
+    /// Silence within a try, to the end of its answer.
     pub(crate) per_try_idle: Option<Duration>,
     /// From the start of the stream.
     pub(crate) stream: Option<Duration>,
@@ -156,115 +152,6 @@ fn take_millis(headers: &mut HeaderMap, name: &HeaderName) -> Option<Duration> {
     let value = millis(headers, name);
     headers.remove(name);
     value
-}
-
-/// Rings when the first of a request's limits has passed.
-pub(crate) struct Alarm {
-    sleep: Option<Pin<Box<Sleep>>>,
-    first: Limit,
-    route: Option<Duration>,
-    /// The limits that run from the start.
-    fixed: [(Option<Instant>, Limit); 2],
-    /// The route's limit begins when this has ended.
-    upload: Option<Arc<Stream>>,
-}
-
-/// What has passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Limit {
-    Route,
-    Stream,
-    UpstreamStream,
-}
-
-impl Alarm {
-    /// `None` if nothing limits the request.
-    pub(crate) fn new(
-        limits: &Limits,
-        upload: &Upload,
-        info: &StreamInfo,
-        upstream_stream: Option<Duration>,
-    ) -> Option<Self> {
-        let upstream_stream = positive(upstream_stream);
-        if limits.route.is_none() && limits.stream.is_none() && upstream_stream.is_none() {
-            return None;
-        }
-        let stream = limits.stream.map(|l| Instant::from_std(info.start) + l);
-        let upstream = upstream_stream.map(|limit| Instant::now() + limit);
-        let mut alarm = Self {
-            sleep: None,
-            first: Limit::Route,
-            route: limits.route,
-            fixed: [(stream, Limit::Stream), (upstream, Limit::UpstreamStream)],
-            upload: upload.unfinished().cloned(),
-        };
-        if let Some(at) = alarm.set()
-            && alarm.upload.is_none()
-        {
-            info.mark_ends_by(at.into_std().saturating_duration_since(info.start));
-        }
-        Some(alarm)
-    }
-
-    /// Sets the timer to the first limit.
-    fn set(&mut self) -> Option<Instant> {
-        let route = match (&self.upload, self.route) {
-            (None, Some(route)) => Some(Instant::now() + route),
-            _ => None,
-        };
-        let [stream, upstream] = self.fixed;
-        let first = [(route, Limit::Route), stream, upstream]
-            .into_iter()
-            .filter_map(|(at, limit)| Some((at?, limit)))
-            .min_by_key(|(at, _)| *at);
-        let (at, limit) = first?;
-        self.first = limit;
-        self.sleep = Some(Box::pin(tokio::time::sleep_until(at)));
-        Some(at)
-    }
-
-    /// The error to fail with, once a limit has passed.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        if let Some(upload) = &self.upload {
-            upload.wake_at_end(cx);
-            if upload.has_ended() {
-                self.upload = None;
-                self.set();
-            }
-        }
-        let Some(sleep) = &mut self.sleep else {
-            return Poll::Pending;
-        };
-        sleep.as_mut().poll(cx).map(|()| match self.first {
-            Limit::Route => Error::new(Kind::RequestTimeout),
-            Limit::Stream => Error::new(Kind::MaxStreamDuration),
-            Limit::UpstreamStream => Error::reply(
-                LocalReply::new(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "upstream max stream duration reached",
-                    "upstream_max_stream_duration_reached",
-                )
-                .flags(ResponseFlags::UPSTREAM_MAX_STREAM_DURATION_REACHED),
-            ),
-        })
-    }
-}
-
-/// Polls `future` until it is done or the alarm rings.
-pub(crate) async fn within<F: Future + Unpin>(
-    alarm: &mut Option<Alarm>,
-    mut future: F,
-) -> Result<F::Output, Error> {
-    std::future::poll_fn(|cx| {
-        if let Poll::Ready(output) = Pin::new(&mut future).poll(cx) {
-            return Poll::Ready(Ok(output));
-        }
-        match alarm {
-            Some(alarm) => alarm.poll(cx).map(Err),
-            None => Poll::Pending,
-        }
-    })
-    .await
 }
 
 #[cfg(test)]

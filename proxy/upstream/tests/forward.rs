@@ -455,6 +455,38 @@ async fn a_slow_try_is_given_up() {
     assert_eq!(rig.stat("upstream_rq_per_try_timeout"), 1);
 }
 
+/// A try of which nothing more comes is given up: for another before its answer has begun, and
+/// for good in the middle of it.
+#[tokio::test]
+async fn a_silent_try_is_given_up() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (addr, _) = server(false, move |_| {
+        let first = calls.fetch_add(1, SeqCst) == 0;
+        async move {
+            if first {
+                std::future::pending::<()>().await;
+            }
+            let (send, body) = channel();
+            send.send(Bytes::from_static(b"half")).unwrap();
+            // The other half never comes.
+            std::mem::forget(send);
+            Response::new(body)
+        }
+    })
+    .await;
+    let mut policy = retry("reset", 1);
+    let mut inner = (**policy.retry.as_ref().unwrap()).clone();
+    inner.per_try_idle_timeout = Some(Duration::from_millis(40));
+    policy.retry = Some(Arc::new(inner));
+    let rig = Rig::new(cluster(&[addr]), policy);
+    let response = rig.send(get("/")).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(rig.stat("upstream_rq_per_try_idle_timeout"), 1);
+    let error = response.into_body().collect().await.unwrap_err();
+    assert!(matches!(error.kind(), Kind::PerTryIdleTimeout), "{error}");
+    assert_eq!(rig.stat("upstream_rq_per_try_idle_timeout"), 2);
+}
+
 /// Beyond `max_connections` requests wait for a connection, in order; beyond that they fail.
 #[tokio::test]
 async fn requests_wait_for_a_connection() {

@@ -62,7 +62,14 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
                 .response
                 .map_or(0, |(status, _)| u64::from(status.as_u16())),
         ),
-        O::ResponseCodeDetails => text(out, info.details.get()?),
+        O::ResponseCodeDetails => match info.details.get() {
+            Some(details) => text(out, details),
+            // What nobody here had to say anything about is the upstream's own answer.
+            None => {
+                let came = context.response.is_some() && info.response_duration().is_some();
+                came.then(|| text(out, "via_upstream"))?
+            }
+        },
         O::ConnectionTerminationDetails => None,
         O::ResponseFlags => {
             let _ = write!(out, "{}", info.flags());

@@ -33,6 +33,7 @@ fn all() -> Vec<(Error, u16, u32, &'static str)> {
         (reset(ResetReason::Protocol), 502, 14, "UPE"),
         (Error::new(Kind::RequestTimeout), 504, 14, "UT"),
         (Error::new(Kind::PerTryTimeout), 504, 14, "UT"),
+        (Error::new(Kind::PerTryIdleTimeout), 504, 14, "UT"),
         (Error::new(Kind::StreamIdleTimeout), 408, 2, "SI"),
         (Error::new(Kind::DownstreamRequestTimeout), 408, 2, "-"),
         (Error::new(Kind::MaxStreamDuration), 408, 4, "-"),

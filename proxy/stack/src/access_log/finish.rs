@@ -144,6 +144,8 @@ impl http_body::Body for Followed {
                 // The upstream broke off: the client sees a broken body, and did not leave.
                 if let Some(reply) = tandem_core::rescue::reply(error) {
                     self.finish.info.add_flags(reply.flags);
+                    let details = tandem_core::rescue::late_details(error, &reply);
+                    self.finish.info.set_details(details);
                     self.finish.complete = true;
                 }
             }

@@ -76,9 +76,11 @@ impl Finally for Reply {
                     && !response.body().is_end_stream()
                     && !response.headers().contains_key(CONTENT_LENGTH) =>
             {
+                let info = self.info;
                 return Ok(response.map(|body| {
                     Body::new(Rescued {
                         body,
+                        info,
                         failed: false,
                     })
                 }));
@@ -120,6 +122,7 @@ fn blame(reply: &mut LocalReply, error: &Error, info: &StreamInfo) {
 /// A gRPC response body whose late failure becomes trailers.
 struct Rescued {
     body: Body,
+    info: Option<Arc<StreamInfo>>,
     failed: bool,
 }
 
@@ -137,6 +140,10 @@ impl http_body::Body for Rescued {
         match Pin::new(&mut self.body).poll_frame(task) {
             Poll::Ready(Some(Err(error))) => {
                 self.failed = true;
+                if let (Some(info), Some(reply)) = (&self.info, rescue::reply(&error)) {
+                    info.add_flags(reply.flags);
+                    info.set_details(rescue::late_details(&error, &reply));
+                }
                 Poll::Ready(Some(Ok(Frame::trailers(rescue::late_trailers(&error)))))
             }
             other => other,

@@ -1,4 +1,4 @@
-//! A socket that notes whether its peer said anything, and is read to the end even when nothing
+//! A socket that notes whether its peer was cut short, and is read to the end even when nothing
 //! can be written any more: who refuses a request early may close before all of it came, and what
 //! was said before that is still there to read.
 
@@ -11,7 +11,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Sets `heard` with the first byte read.
+/// Sets `heard` by what is read: whether the peer has begun to
+/// say something and has not finished it.
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) stream: TcpStream,
@@ -48,7 +49,9 @@ impl AsyncRead for Watched {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
-            self.heard.store(true, Relaxed);
+            // The end of a head, if nothing has answered the request by it, is an interim one's.
+            let said_all = buf.filled()[before..].ends_with(b"\r\n\r\n");
+            self.heard.store(!said_all, Relaxed);
         } else if let (Poll::Ready(Ok(())), Some(error)) = (&polled, &self.deaf) {
             let error = io::Error::new(error.kind(), error.to_string());
             return Poll::Ready(Err(error));

@@ -58,7 +58,7 @@ pub(super) fn failure(on: RetryOn, error: &Error) -> bool {
             any.union(RetryOn::CONNECT_FAILURE)
                 .union(RetryOn::RESET_BEFORE_REQUEST),
         ),
-        Kind::PerTryTimeout => on.intersects(any),
+        Kind::PerTryTimeout | Kind::PerTryIdleTimeout => on.intersects(any),
         Kind::UpstreamReset(reset) => {
             on.intersects(any)
                 || (reset.reason == ResetReason::RemoteRefused

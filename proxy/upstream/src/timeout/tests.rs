@@ -1,9 +1,14 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
 
-use tandem_core::Body;
-use tandem_core::ext::{ConnectionInfo, Protocol};
+use tandem_core::error::Kind;
+use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
+use tandem_core::{Body, Error};
+use tokio::time::Instant;
 
 use super::*;
+use crate::upload::Upload;
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     let pairs = pairs.iter().map(|(name, value)| {
@@ -142,4 +147,81 @@ async fn the_first_limit_rings() {
     let mut alarm = Alarm::new(&limits, &Upload::Empty, &info(), millis(10));
     let rung = within(&mut alarm, std::future::pending::<()>()).await;
     assert!(matches!(rung.unwrap_err().kind(), Kind::Reply(_)));
+}
+
+fn tries(per_try: Option<Duration>, silence: Option<Duration>) -> Option<Alarm> {
+    let limits = Limits {
+        route: millis(1000),
+        per_try,
+        per_try_idle: silence,
+        stream: None,
+        no_content: false,
+    };
+    Alarm::new(&limits, &Upload::Empty, &info(), None)
+}
+
+async fn rings(alarm: &mut Option<Alarm>) -> (u128, Kind) {
+    let began = Instant::now();
+    let rung = within(alarm, std::future::pending::<()>()).await;
+    (
+        began.elapsed().as_millis(),
+        rung.unwrap_err().kind().clone(),
+    )
+}
+
+async fn looked_at(alarm: &mut Option<Alarm>) {
+    let once = std::future::poll_fn(|cx| Poll::Ready(alarm.as_mut().unwrap().poll(cx)));
+    assert!(once.await.is_pending());
+}
+
+/// A try's limits begin with its connection, end with it, and begin again with the next.
+#[tokio::test(start_paused = true)]
+async fn each_try_has_its_own_limits() {
+    let mut alarm = tries(millis(100), millis(30));
+    for _ in 0..2 {
+        let connected = alarm.as_mut().unwrap().begin_try().unwrap();
+        let connecting = Box::pin(tokio::time::sleep(Duration::from_millis(200)));
+        assert!(within(&mut alarm, connecting).await.is_ok());
+        connected.store(true, Relaxed);
+        let (after, kind) = rings(&mut alarm).await;
+        assert!(matches!(kind, Kind::PerTryIdleTimeout), "{kind:?}");
+        assert_eq!(after, 30);
+        alarm.as_mut().unwrap().end_try();
+        let waiting = Box::pin(tokio::time::sleep(Duration::from_millis(150)));
+        assert!(within(&mut alarm, waiting).await.is_ok());
+    }
+    let (after, kind) = rings(&mut alarm).await;
+    assert!(matches!(kind, Kind::RequestTimeout), "{kind:?}");
+    assert_eq!(after, 1000 - 2 * (200 + 30 + 150));
+}
+
+/// An answer that has begun may take longer than its try, but not be silent for too long.
+#[tokio::test(start_paused = true)]
+async fn silence_counts_to_the_end_of_the_answer() {
+    let mut alarm = tries(millis(50), millis(30));
+    let connected = alarm.as_mut().unwrap().begin_try().unwrap();
+    connected.store(true, Relaxed);
+    looked_at(&mut alarm).await;
+    alarm.as_mut().unwrap().answered();
+    for _ in 0..5 {
+        let moving = Box::pin(tokio::time::sleep(Duration::from_millis(25)));
+        assert!(within(&mut alarm, moving).await.is_ok());
+        alarm.as_mut().unwrap().moved();
+    }
+    let (after, kind) = rings(&mut alarm).await;
+    assert!(matches!(kind, Kind::PerTryIdleTimeout), "{kind:?}");
+    assert_eq!(after, 30);
+}
+
+/// Without a limit of silence nothing of a try's limits is left once it is answered.
+#[tokio::test(start_paused = true)]
+async fn an_answer_ends_the_limit_of_its_try() {
+    let mut alarm = tries(millis(50), None);
+    let connected = alarm.as_mut().unwrap().begin_try().unwrap();
+    connected.store(true, Relaxed);
+    looked_at(&mut alarm).await;
+    alarm.as_mut().unwrap().answered();
+    let (after, kind) = rings(&mut alarm).await;
+    assert!(matches!(kind, Kind::RequestTimeout), "{kind:?}");
+    assert_eq!(after, 1000);
 }

@@ -67,6 +67,14 @@ fn bodies(path: &str) -> Vec<Case> {
         at("early hints").script("200 interim=103"),
         at("two interim answers").script("200 interim=102 interim=103"),
         at("100 unasked").script("200 interim=100"),
+        at("a processing answer").script("200 interim=102"),
+        at("interim answers of all kinds").script("200 interim=100 interim=102 interim=103"),
+        at("the same interim answer often").script("200 interim=103 interim=103 interim=103"),
+        at("an interim answer to a slow answer").script("200 interim=103 delay=100"),
+        at("an interim answer, then a failure").script("503 interim=103 text=no"),
+        at("an interim answer, then nothing").script("200 interim=103 break=before"),
+        up("an interim answer to a POST", b"hello").script("200 interim=103 echo"),
+        head("an interim answer").script("200 interim=103"),
         up("expect", b"hello")
             .h1_expect()
             .script("200 interim=100 echo"),

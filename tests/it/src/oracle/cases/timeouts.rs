@@ -12,6 +12,11 @@ const ROUTES: &str = r#"
 - {match: {prefix: /grpc-any}, route: {cluster: up_h2, timeout: 0s, max_stream_duration: {grpc_timeout_header_max: 0s}}}
 - {match: {prefix: /grpc-offset}, route: {cluster: up_h2, timeout: 0s, max_stream_duration: {grpc_timeout_header_max: 1s, grpc_timeout_header_offset: 0.1s}}}
 - {match: {prefix: /grpc-both}, route: {cluster: up_h2, timeout: 0s, max_stream_duration: {max_stream_duration: 0.2s, grpc_timeout_header_max: 1s}}}
+- {match: {prefix: /silent}, route: {cluster: up, timeout: 3s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_idle_timeout: 0.2s}}}
+- {match: {prefix: /h2-silent}, route: {cluster: up_h2, timeout: 3s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_idle_timeout: 0.2s}}}
+- {match: {prefix: /try}, route: {cluster: up, timeout: 3s, retry_policy: {retry_on: reset, num_retries: 0, per_try_timeout: 0.2s}}}
+- {match: {prefix: /both-silent}, route: {cluster: up, timeout: 3s, retry_policy: {retry_on: reset, num_retries: 0, per_try_timeout: 0.6s, per_try_idle_timeout: 0.2s}}}
+- {match: {prefix: /both-try}, route: {cluster: up, timeout: 3s, retry_policy: {retry_on: reset, num_retries: 0, per_try_timeout: 0.2s, per_try_idle_timeout: 0.6s}}}
 - {match: {prefix: /}, route: {cluster: up}}
 "#;
 
@@ -137,6 +142,62 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// Limits of one try: of its whole time until the answer begins, and of silence all along.
+fn tries() -> Vec<Case> {
+    let at = |name: &str, path: &str| get(name, "any.test", path);
+    let slowly = |name: &str, path: &str| {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: any.test\r\nContent-Length: 4\r\n");
+        raw(name, format!("{head}x-script: 200 delay=50\r\n\r\nab")).then(450, "cd")
+    };
+    let mut all = vec![
+        at("a slow try's answer goes on beyond its limit", "/try")
+            .script("200 body=2000 pause=400"),
+        slowly("a try begins when the request is whole", "/try"),
+        slowly("silence begins when the request is whole", "/silent"),
+        at("silent within a longer try", "/both-silent")
+            .script("200 delay=1500")
+            .took(150..=500),
+        at("a try shorter than silence", "/both-try")
+            .script("200 delay=1500")
+            .took(150..=500),
+        at("silent in the body of a longer try", "/both-silent")
+            .script("200 body=2000 pause=1500")
+            .took(150..=1400),
+    ];
+    for path in ["/silent", "/h2-silent"] {
+        let named = |name: &str| at(&format!("{path}: {name}"), path);
+        all.extend([
+            named("silent before the answer, then not")
+                .script("200 delay=1500|200")
+                .took(150..=700),
+            named("silent before every answer")
+                .script("200 delay=1500")
+                .took(350..=1200),
+            named("silent in the body")
+                .script("200 body=2000 pause=1500")
+                .took(150..=1400),
+            named("silent in chunks")
+                .script("200 body=2000 chunked pause=1500")
+                .took(150..=1400),
+            named("silent, but not so long").script("200 body=2000 delay=120 pause=120"),
+        ]);
+    }
+    for (name, script) in [
+        ("before the answer", "200 delay=1500"),
+        (
+            "in the body",
+            "200 body=2000 pause=1500 header=content-type:application/grpc trailer=grpc-status:0",
+        ),
+    ] {
+        all.push(
+            grpc(&format!("gRPC, silent {name}"), "any.test", "/h2-silent")
+                .script(script)
+                .took(150..=1400),
+        );
+    }
+    all
+}
+
 #[tokio::test]
 async fn timeouts() {
     let with = |name, hcm: &str| listener(name).hcm(hcm).route_list(ROUTES);
@@ -149,5 +210,10 @@ async fn timeouts() {
             "stream-max",
             "common_http_protocol_options: {max_stream_duration: 0.3s}",
         ));
-    check("timeouts", bootstrap, cases()).await;
+    check(
+        "timeouts",
+        bootstrap,
+        cases().into_iter().chain(tries()).collect(),
+    )
+    .await;
 }
