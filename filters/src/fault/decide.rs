@@ -71,8 +71,8 @@ pub(super) fn decide(
 }
 
 fn applies(config: &Fault, request: &Request) -> bool {
+    let info = request.extensions().get::<Arc<StreamInfo>>();
     if !config.upstream_cluster.is_empty() {
-        let info = request.extensions().get::<Arc<StreamInfo>>();
         let chosen = info.and_then(|info| info.cluster.get());
         if chosen != Some(&config.upstream_cluster) {
             return false;
@@ -99,7 +99,8 @@ fn applies(config: &Fault, request: &Request) -> bool {
         method: request.method(),
         path_and_query: authority::path_and_query(request),
         authority: authority::get(request),
-        scheme: "http",
+        uri_scheme: request.uri().scheme_str(),
+        encrypted: info.is_some_and(|info| info.connection.is_tls()),
         headers: request.headers(),
         is_grpc: grpc::is_grpc(request.headers()),
         random: 0,

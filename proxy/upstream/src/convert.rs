@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use tandem_core::Error;
 use tandem_core::error::LocalReply;
 use tandem_core::headers::has_connection_fields;
+use tandem_model::scheme::{self, X_FORWARDED_PROTO};
 
 use crate::upload::Outgoing;
 
@@ -84,7 +85,14 @@ pub(crate) fn to_http2(head: &mut Parts) -> Result<(), Error> {
             let host = host.ok_or_else(bad_host)?;
             parts.authority = Some(Authority::try_from(host.as_bytes()).map_err(|_| bad_host())?);
         }
-        parts.scheme.get_or_insert(Scheme::HTTP);
+        if parts.scheme.is_none() {
+            // What the client spoke, not what is spoken to the upstream, as Envoy has it.
+            let forwarded = head.headers.get(X_FORWARDED_PROTO);
+            parts.scheme = Some(match scheme::forwarded(forwarded, false) {
+                "https" => Scheme::HTTPS,
+                _ => Scheme::HTTP,
+            });
+        }
         parts
             .path_and_query
             .get_or_insert(PathAndQuery::from_static("/"));

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Uri};
 use tandem_model::format::{
     DurationSpec, DurationUnit, GrpcStatusFormat, HeaderArg, HeaderKey, Operator, TimePoint,
 };
+use tandem_model::scheme::{self, X_FORWARDED_PROTO};
 
 use super::{Context, time};
 use crate::ext::{Captured, Protocol};
@@ -160,19 +161,36 @@ fn request_header(context: &Context<'_>, key: &HeaderKey, out: Out<'_>) -> Optio
     match key {
         HeaderKey::Method => put(out, method.as_str()),
         HeaderKey::Path => put(out, uri.path_and_query()?.as_str()),
-        HeaderKey::Scheme => put(out, uri.scheme_str().unwrap_or("http")),
+        HeaderKey::Scheme => {
+            let encrypted = context.info.connection.is_tls();
+            let scheme = match (&context.request, captured) {
+                (Some(live), _) => scheme::of(uri.scheme_str(), live.headers, encrypted),
+                (None, Some(captured)) => uri.scheme_str().unwrap_or_else(|| {
+                    scheme::forwarded(kept(context, captured, &X_FORWARDED_PROTO), encrypted)
+                }),
+                (None, None) => return None,
+            };
+            put(out, scheme)
+        }
         HeaderKey::Authority => authority(context, captured, uri, out),
         HeaderKey::Status => None,
         HeaderKey::Name(name) => match (&context.request, captured) {
             (Some(live), _) => value(live.headers, name, out),
-            (None, Some(captured)) => {
-                let spec = context.info.capture.as_ref()?;
-                let index = spec.headers.iter().position(|wanted| wanted == name)?;
-                bytes(captured.headers.get(index)?.as_ref()?, out)
-            }
+            (None, Some(captured)) => bytes(kept(context, captured, name)?, out),
             (None, None) => None,
         },
     }
+}
+
+/// A header that was kept for the log.
+fn kept<'a>(
+    context: &Context<'_>,
+    captured: &'a Captured,
+    name: &http::HeaderName,
+) -> Option<&'a HeaderValue> {
+    let spec = context.info.capture.as_ref()?;
+    let index = spec.headers.iter().position(|wanted| wanted == name)?;
+    captured.headers.get(index)?.as_ref()
 }
 
 /// Where it went: the name of the endpoint, if a route put that in place of the client's.

@@ -3,6 +3,7 @@
 use http::{HeaderMap, Method};
 
 use crate::headers::{HeaderMatcher, HeaderValueMatch, MatchedHeader, QueryParameterMatcher};
+use crate::scheme;
 
 /// The parts of a request that routes match on. All are borrowed; nothing is parsed twice.
 #[derive(Clone, Copy, Debug)]
@@ -13,8 +14,10 @@ pub struct RequestView<'a> {
     pub path_and_query: &'a str,
     /// The authority, with its port if it has one.
     pub authority: &'a str,
-    /// `http` or `https`.
-    pub scheme: &'a str,
+    /// The scheme that the URI names: HTTP/1 names none.
+    pub uri_scheme: Option<&'a str>,
+    /// Whether the client's connection is encrypted: what the scheme goes by at last.
+    pub encrypted: bool,
     /// The headers.
     pub headers: &'a HeaderMap,
     /// Whether it is a gRPC request.
@@ -28,6 +31,11 @@ impl<'a> RequestView<'a> {
     pub fn path(&self) -> &'a str {
         let end = memchr::memchr2(b'?', b'#', self.path_and_query.as_bytes());
         &self.path_and_query[..end.unwrap_or(self.path_and_query.len())]
+    }
+
+    /// `http` or `https`. Few ask, so that it is looked up only for them.
+    pub fn scheme(&self) -> &'a str {
+        scheme::of(self.uri_scheme, self.headers, self.encrypted)
     }
 
     /// The query without the `?`; empty if there is none.
@@ -62,7 +70,7 @@ impl HeaderMatcher {
             MatchedHeader::Method => self.decide(Some(request.method.as_str())),
             MatchedHeader::Path => self.decide(Some(request.path_and_query)),
             MatchedHeader::Authority => self.decide(Some(request.authority)),
-            MatchedHeader::Scheme => self.decide(Some(request.scheme)),
+            MatchedHeader::Scheme => self.decide(Some(request.scheme())),
         }
     }
 

@@ -17,6 +17,7 @@ use tandem_core::ext::CaptureSpec;
 use tandem_core::format::{self, Context};
 use tandem_model::access_log::{AccessLog as Config, LogFormat};
 use tandem_model::format::{Format, HeaderArg, HeaderKey, Operator};
+use tandem_model::scheme::X_FORWARDED_PROTO;
 
 /// Access logs ready to be written to.
 #[derive(Clone, Debug)]
@@ -96,9 +97,13 @@ fn formats(configs: &[Arc<Config>]) -> Vec<&Format> {
 
 fn names(arg: &HeaderArg, into: &mut Vec<http::HeaderName>) {
     for key in std::iter::once(&arg.main).chain(&arg.alternative) {
-        if let HeaderKey::Name(name) = key
-            && !into.contains(name)
-        {
+        let name = match key {
+            HeaderKey::Name(name) => name,
+            // HTTP/1 says it nowhere else.
+            HeaderKey::Scheme => &X_FORWARDED_PROTO,
+            _ => continue,
+        };
+        if !into.contains(name) {
             into.push(name.clone());
         }
     }

@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod client;
+mod forwarded;
 mod prepare;
 pub(crate) mod request;
 mod rescue;

@@ -5,12 +5,10 @@
 //! `maybeNormalizePath`, RFC 9110 §7.6.1 for hop-by-hop headers.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
-use std::net::IpAddr;
 
 use http::header::{CONNECTION, HOST, LOCATION, TE, TRANSFER_ENCODING, UPGRADE, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
-use tandem_core::error::LocalReply;
+use tandem_core::error::{Kind, LocalReply};
 use tandem_core::ext::StreamInfo;
 use tandem_core::headers::has_connection_fields;
 use tandem_core::{Error, Request, ResponseFlags, authority};
@@ -18,15 +16,12 @@ use tandem_model::HttpConnectionManager;
 use tandem_model::hcm::{EscapedSlashes, StripPort, UnderscoresAction};
 use tandem_model::matching::{path, strip_port};
 
-use super::Settings;
-use super::client::X_FORWARDED_FOR;
+use super::{Settings, forwarded};
 
 pub(crate) const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 pub(crate) const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_CLIENT_CERT: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
-const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_ENVOY_INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal");
 const X_ENVOY_EXTERNAL_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
 
@@ -70,16 +65,24 @@ pub(crate) fn prepare(
     hop_by_hop(request);
     // A client's certificate is what this proxy saw of it, not what the client says.
     request.headers_mut().remove(X_FORWARDED_CLIENT_CERT);
-    forwarded(request.headers_mut(), manager, info);
+    if let Some(scheme) = &manager.scheme {
+        forwarded::set_scheme(request, scheme)?;
+    }
+    let reached = forwarded::add(request.headers_mut(), manager, info);
     trust(request.headers_mut(), settings, info);
     request_id(request.headers_mut(), manager, info);
     if let Some(via) = &manager.via {
         append_to_list(request.headers_mut(), VIA, via);
     }
-    Ok(())
+    // Who says nothing of how it was reached is sent nowhere: Envoy finds no route for it.
+    if reached {
+        Ok(())
+    } else {
+        Err(Error::new(Kind::NoRoute))
+    }
 }
 
-fn bad(details: &'static str) -> Error {
+pub(super) fn bad(details: &'static str) -> Error {
     Error::reply(
         LocalReply::new(StatusCode::BAD_REQUEST, "", details)
             .flags(ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR),
@@ -282,66 +285,6 @@ fn connection_fields(headers: &mut HeaderMap) {
     headers.remove(TRANSFER_ENCODING);
     headers.remove(KEEP_ALIVE);
     headers.remove(PROXY_CONNECTION);
-}
-
-fn forwarded(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &StreamInfo) {
-    join_forwarded_for(headers);
-    let scheme = match manager.scheme.as_deref() {
-        Some("https") => "https",
-        Some(_) => "http",
-        None if info.connection.is_tls() => "https",
-        None => "http",
-    };
-    let scheme = HeaderValue::from_static(scheme);
-    if manager.use_remote_address {
-        if !manager.skip_xff_append
-            && let Some(peer) = info.connection.remote
-        {
-            append_forwarded_for(headers, peer.ip());
-        }
-        if manager.xff_num_trusted_hops == 0 {
-            headers.insert(X_FORWARDED_PROTO, scheme);
-        } else {
-            headers.entry(X_FORWARDED_PROTO).or_insert(scheme);
-        }
-    } else {
-        headers.entry(X_FORWARDED_PROTO).or_insert(scheme);
-    }
-    if manager.append_x_forwarded_port
-        && let Some(local) = info.connection.local
-    {
-        headers
-            .entry(X_FORWARDED_PORT)
-            .or_insert(HeaderValue::from(local.port()));
-    }
-}
-
-/// Several fields of addresses are one list; whoever reads only the first would be misled.
-fn join_forwarded_for(headers: &mut HeaderMap) {
-    let mut values = headers.get_all(X_FORWARDED_FOR).iter();
-    if values.next().is_none() || values.next().is_none() {
-        return;
-    }
-    let values: Vec<_> = headers.get_all(X_FORWARDED_FOR).iter().collect();
-    let joined: Vec<_> = values.iter().map(|value| value.as_bytes()).collect();
-    if let Ok(joined) = HeaderValue::from_bytes(&joined.join(&b","[..])) {
-        headers.insert(X_FORWARDED_FOR, joined);
-    }
-}
-
-fn append_forwarded_for(headers: &mut HeaderMap, peer: IpAddr) {
-    let mut text = String::with_capacity(48);
-    for value in headers.get_all(X_FORWARDED_FOR) {
-        let value = value.to_str().unwrap_or_default();
-        if !value.is_empty() {
-            text.push_str(value);
-            text.push(',');
-        }
-    }
-    let _ = write!(text, "{peer}");
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        headers.insert(X_FORWARDED_FOR, value);
-    }
 }
 
 fn trust(headers: &mut HeaderMap, settings: &Settings, info: &StreamInfo) {

@@ -21,7 +21,7 @@ use tandem_core::stats::Scope;
 use tandem_core::{BoxFuture, Error, HttpService, Request, Response, authority};
 use tandem_model::matching::{Found, RequestView, RouteTable};
 use tandem_model::route::{Action, ClusterSpecifier, RequireTls, RouteAction, VirtualHost};
-use tandem_model::{HttpConnectionManager, Listener};
+use tandem_model::{HttpConnectionManager, Listener, scheme};
 use tower::Service;
 
 use crate::Deps;
@@ -119,11 +119,8 @@ impl Inner {
             method: request.method(),
             path_and_query: authority::path_and_query(request),
             authority: authority::get(request),
-            scheme: if info.connection.is_tls() {
-                "https"
-            } else {
-                "http"
-            },
+            uri_scheme: request.uri().scheme_str(),
+            encrypted: info.connection.is_tls(),
             headers: request.headers(),
             is_grpc: info.is_grpc,
             random,
@@ -229,9 +226,11 @@ fn require_tls(host: &VirtualHost, view: &RequestView<'_>, info: &StreamInfo) ->
         RequireTls::ExternalOnly => !info.internal,
         RequireTls::All => true,
     };
-    let proto = view.headers.get(request::X_FORWARDED_PROTO);
-    let secure = proto.is_some_and(|proto| proto == "https");
-    if !wanted || secure {
+    let secure = || {
+        let proto = view.headers.get(scheme::X_FORWARDED_PROTO);
+        proto.is_some_and(|proto| proto == "https")
+    };
+    if !wanted || secure() {
         return None;
     }
     let location = format!("https://{}{}", view.authority, view.path_and_query);

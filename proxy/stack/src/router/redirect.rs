@@ -1,8 +1,10 @@
 //! Where a redirect leads.
 
+use http::HeaderValue;
 use tandem_core::{Request, authority};
 use tandem_model::matching::strip_port;
 use tandem_model::route::{Redirect, RedirectPath, Route};
+use tandem_model::scheme::X_FORWARDED_PROTO;
 
 /// The `location` of a redirect, built as Envoy builds it.
 pub(super) fn location(
@@ -17,11 +19,17 @@ pub(super) fn location(
     match redirect.port {
         Some(port) => host = format!("{}:{port}", strip_port(&host)),
         None => {
-            // A default port means nothing once the scheme has changed.
-            let default = if scheme == "https" { ":443" } else { ":80" };
-            if redirect.scheme.is_some()
-                && redirect.host.is_none()
-                && new_scheme != scheme
+            // A default port means nothing once the scheme has changed. Which it was is what a
+            // proxy in front spoke, even if the request has a scheme of its own.
+            let spoken = request.headers().get(X_FORWARDED_PROTO);
+            let spoken = spoken.map_or(scheme.as_bytes(), HeaderValue::as_bytes);
+            let default = if spoken.eq_ignore_ascii_case(b"https") {
+                ":443"
+            } else {
+                ":80"
+            };
+            if redirect.host.is_none()
+                && new_scheme.as_bytes() != spoken
                 && let Some(stripped) = host.strip_suffix(default)
             {
                 host = stripped.to_owned();

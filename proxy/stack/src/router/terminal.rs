@@ -9,6 +9,7 @@ use tandem_core::ext::StreamInfo;
 use tandem_core::{BoxFuture, Error, HttpService, Request, Response};
 use tandem_model::HttpConnectionManager;
 use tandem_model::route::{Action, DirectResponse, Route, VirtualHost, WeightedCluster};
+use tandem_model::scheme;
 use tandem_upstream::Clusters;
 use tower::service_fn;
 
@@ -38,16 +39,11 @@ pub(super) fn build(place: &Place<'_>) -> HttpService {
             answer(edits, move |request, info| {
                 stats.rq_total.inc();
                 stats.rq_redirect.inc();
-                let scheme = if info.connection.is_tls() {
-                    "https"
-                } else {
-                    "http"
-                };
-                let scheme = match request.uri().scheme_str() {
-                    Some(scheme) => scheme,
-                    // HTTP/1 says none: what a proxy in front said counts.
-                    None => forwarded_proto(request).unwrap_or(scheme),
-                };
+                let scheme = scheme::of(
+                    request.uri().scheme_str(),
+                    request.headers(),
+                    info.connection.is_tls(),
+                );
                 let location = redirect::location(&config, &route, request, scheme);
                 let reply = LocalReply::new(config.status, "", "direct_response");
                 match HeaderValue::from_str(&location) {
@@ -86,12 +82,4 @@ fn answer(
             Box::pin(std::future::ready(Err(error)))
         },
     ))
-}
-
-fn forwarded_proto(request: &Request) -> Option<&str> {
-    request
-        .headers()
-        .get(crate::hcm::request::X_FORWARDED_PROTO)?
-        .to_str()
-        .ok()
 }

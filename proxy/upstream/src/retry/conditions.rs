@@ -6,6 +6,7 @@ use tandem_core::error::{Kind, ResetReason};
 use tandem_core::{Error, grpc};
 use tandem_model::headers::{HeaderMatcher, HeaderValueMatch, MatchedHeader};
 use tandem_model::retry::RetryOn;
+use tandem_model::scheme;
 
 use super::Retry;
 
@@ -81,7 +82,10 @@ pub(super) fn request_matches(matcher: &HeaderMatcher, head: &Parts) -> bool {
             let host = host.and_then(|host| host.to_str().ok());
             decide(matcher, head.uri.authority().map(|a| a.as_str()).or(host))
         }
-        MatchedHeader::Scheme => decide(matcher, head.uri.scheme_str()),
+        MatchedHeader::Scheme => {
+            let scheme = scheme::of(head.uri.scheme_str(), &head.headers, false);
+            decide(matcher, Some(scheme))
+        }
     }
 }
 

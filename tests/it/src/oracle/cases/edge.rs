@@ -106,6 +106,16 @@ fn cases() -> Vec<Case> {
         }
         all.push(get(&format!("{listener}, nothing claimed"), "any.test", "/x").on(listener));
         all.push(get(&format!("{listener}, to HTTP/2"), "any.test", "/h2").on(listener));
+        for protos in [vec!["https"], vec!["HTTPS"], vec!["https", "http"]] {
+            let name = format!("{listener}, to HTTP/2, x-forwarded-proto {protos:?}");
+            all.push(
+                (protos.iter())
+                    .fold(get(&name, "any.test", "/h2"), |case, proto| {
+                        case.h("x-forwarded-proto", proto)
+                    })
+                    .on(listener),
+            );
+        }
         all.push(
             get(
                 &format!("{listener}, x-forwarded-for twice"),
@@ -147,6 +157,14 @@ fn cases() -> Vec<Case> {
                 .h("x-request-id", "mine")
                 .on(listener),
         );
+        for value in ["http", "https", ""] {
+            let name = format!("{listener}, to HTTP/2, x-forwarded-proto: {value:?}");
+            all.push(
+                get(&name, "any.test", "/h2")
+                    .h("x-forwarded-proto", value)
+                    .on(listener),
+            );
+        }
         all.push(get(&format!("{listener}, a local reply"), "any.test", "/dead").on(listener));
         all.push(
             get(

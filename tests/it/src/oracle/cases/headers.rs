@@ -170,6 +170,9 @@ fn cases() -> Vec<Case> {
         at("operators with a header given twice", "/operators")
             .h("x-given", "one")
             .h("x-given", "two"),
+        at("operators behind https", "/operators").h("x-forwarded-proto", "https"),
+        at("operators behind HTTPS", "/operators").h("x-forwarded-proto", "HTTPS"),
+        at("operators behind gopher", "/operators").h("x-forwarded-proto", "gopher"),
         post("operators for POST", "any.test", "/operators", b"body").h("x-given", "given"),
         at("the server of the upstream", "/operators")
             .script("200 header=server:mine header=date:Sat,+01+Jan+2000+00:00:00+GMT"),
@@ -191,7 +194,9 @@ fn cases() -> Vec<Case> {
 
 #[tokio::test]
 async fn headers() {
-    let first = listener("main").routes(&most_specific_last());
+    let first = listener("main")
+        .routes(&most_specific_last())
+        .log("scheme: \"%REQ(:SCHEME)%\"");
     let wins = format!(
         "most_specific_header_mutations_wins: true\n{}",
         most_specific_last()

@@ -228,6 +228,7 @@ fn cases() -> Vec<Case> {
         any("another method", "/method"),
         any("the authority", "/authority"),
         any("the scheme", "/scheme"),
+        any("the scheme behind https", "/scheme").h("x-forwarded-proto", "https"),
         any("the path with its query", "/path-header?x=1"),
         any("the path without", "/path-header?y=1"),
         any("host by its old name", "/host"),

@@ -57,6 +57,19 @@ const REDIRECTS: &[(&str, &str)] = &[
     ("empty", "path_redirect: ''"),
 ];
 
+/// What proxies in front may have spoken.
+const PROTOS: &[&[&str]] = &[
+    &["https"],
+    &["http"],
+    &["HTTPS"],
+    &["gopher"],
+    &["javascript"],
+    &["https,http"],
+    &["https", "http"],
+    &["http", "https"],
+    &[""],
+];
+
 const TLS: &str = r#"
 virtual_hosts:
 - name: all
@@ -131,6 +144,19 @@ fn cases() -> Vec<Case> {
                 .on("tls"),
             );
         }
+    }
+    for protos in PROTOS {
+        let claimed = |case: Case| {
+            protos
+                .iter()
+                .fold(case, |case, proto| case.h("x-forwarded-proto", proto))
+        };
+        for path in ["host", "path", "https", "https-443", "port-80"] {
+            let name = format!("redirect {path} behind {protos:?}");
+            all.push(claimed(get(&name, "any.test:443", &format!("/{path}/x"))));
+        }
+        let name = format!("tls required behind {protos:?}");
+        all.push(claimed(get(&name, "all.test", "/p")).on("tls"));
     }
     all.push(
         send("tls required of POST", "POST", "all.test", "/p")
