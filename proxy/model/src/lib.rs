@@ -11,7 +11,6 @@
 pub mod access_log;
 pub mod address;
 pub mod bootstrap;
-pub mod cidr;
 pub mod cluster;
 pub mod filter;
 pub mod format;

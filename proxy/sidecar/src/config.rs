@@ -103,8 +103,7 @@ fn has_runtime(bootstrap: &Bootstrap) -> bool {
     bootstrap
         .listeners
         .iter()
-        .flat_map(|listener| listener.chains())
-        .any(|chain| match &chain.filter {
+        .any(|listener| match &listener.filter_chain.filter {
             NetworkFilter::Http(manager) => manager
                 .http_filters
                 .iter()

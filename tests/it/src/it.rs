@@ -15,4 +15,3 @@ mod lifecycle;
 mod oracle;
 mod runtime;
 mod suites;
-mod validate;

@@ -14,17 +14,21 @@
 //! - A version counts as held only when the consumer accepted it.
 //! - A response that cannot be read is still answered: it is rejected with the error's text.
 //!
-//! It does **not** choose between control planes or detect one that is silent (that is the
-//! transport's keep-alive), drive a type's own service, speak REST, watch files, limit the rate of
-//! requests or decode resources beyond their name.
+//! [`connect::Channel`] is a transport that needs nothing else of the process; any other `tower`
+//! service of HTTP/2 does as well.
+//!
+//! It does **not** choose between control planes, drive a type's own service, speak REST, watch
+//! files, limit the rate of requests or decode resources beyond their name.
 
 mod ads;
 mod backoff;
+pub mod connect;
 mod delta;
 mod grpc;
 mod lifetimes;
 mod method;
 mod names;
+pub mod node;
 mod sotw;
 mod status;
 #[cfg(test)]
@@ -37,6 +41,7 @@ pub use delta::Delta;
 pub use grpc::Stream;
 pub use lifetimes::Lifetimes;
 pub use method::Variant;
+pub use node::Node;
 pub use sotw::Sotw;
 pub use update::{Malformed, Resource, Update};
 

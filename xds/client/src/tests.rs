@@ -3,6 +3,8 @@
 mod delta;
 mod grpc;
 mod lifetimes;
+mod node;
+pub(crate) mod served;
 mod sotw;
 
 use std::time::Duration;

@@ -81,8 +81,14 @@ fn grpc_timeout_limits_the_stream() {
 fn info() -> StreamInfo {
     let connection = ConnectionInfo {
         id: 1,
+        remote: None,
+        local: None,
         listener: "".into(),
-        ..Default::default()
+        filter_chain: "".into(),
+        tls: None,
+        wire_received: Default::default(),
+        wire_sent: Default::default(),
+        ended: false.into(),
     };
     StreamInfo::new(Arc::new(connection), Protocol::Http11, 1)
 }

@@ -73,11 +73,16 @@ impl std::error::Error for Taken {}
 
 impl Ads {
     /// A stream that introduces itself as `node`, with `metadata` as the gRPC call's.
-    pub fn new(variant: Variant, node: Node, metadata: MetadataMap, backoff: Backoff) -> Self {
+    pub fn new(
+        variant: Variant,
+        node: impl Into<Node>,
+        metadata: MetadataMap,
+        backoff: Backoff,
+    ) -> Self {
         let (commands, inbox) = unbounded_channel();
         Self {
             variant,
-            node,
+            node: node.into(),
             metadata,
             backoff,
             types: Vec::new(),

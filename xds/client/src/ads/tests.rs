@@ -5,6 +5,7 @@ mod faults;
 mod plane;
 mod sotw;
 mod time;
+mod wire;
 
 use std::time::Duration;
 

@@ -16,6 +16,7 @@ use crate::wire::{
 };
 
 type Responses<A> = Pin<Box<dyn Items<Item = Result<A, Status>> + Send>>;
+pub(super) type Server = server::AggregatedDiscoveryServiceServer<Service>;
 type Sotw = Side<DiscoveryRequest, DiscoveryResponse>;
 type Delta = Side<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
 
@@ -61,7 +62,7 @@ impl<Q, A> Side<Q, A> {
 }
 
 #[derive(Clone)]
-struct Service {
+pub(super) struct Service {
     sotw: UnboundedSender<Sotw>,
     delta: UnboundedSender<Delta>,
     /// Whether it sends not even headers.
@@ -114,6 +115,13 @@ pub(super) fn stall(ads: super::Ads) -> Plane {
 }
 
 fn run(ads: super::Ads, stalls: bool) -> Plane {
+    let (service, plane) = service(stalls);
+    tokio::spawn(ads.run(service));
+    plane
+}
+
+/// A control plane and the streams that reach it.
+pub(super) fn service(stalls: bool) -> (Server, Plane) {
     let (sotw, sotw_queue) = unbounded_channel();
     let (delta, delta_queue) = unbounded_channel();
     let service = Service {
@@ -121,11 +129,11 @@ fn run(ads: super::Ads, stalls: bool) -> Plane {
         delta,
         stalls,
     };
-    tokio::spawn(ads.run(server::AggregatedDiscoveryServiceServer::new(service)));
-    Plane {
+    let plane = Plane {
         sotw: sotw_queue,
         delta: delta_queue,
-    }
+    };
+    (Server::new(service), plane)
 }
 
 /// A resource that has a name and nothing else.
