@@ -119,14 +119,8 @@ async fn only_the_named_cluster_is_hit() {
         let mut request = request(&[]);
         let connection = ConnectionInfo {
             id: 1,
-            remote: None,
-            local: None,
             listener: "l".into(),
-            filter_chain: "".into(),
-            tls: None,
-            wire_received: 0.into(),
-            wire_sent: 0.into(),
-            ended: false.into(),
+            ..Default::default()
         };
         let info = StreamInfo::new(connection.into(), Protocol::Http11, 1);
         let _ = info.cluster.set(cluster.into());

@@ -11,6 +11,7 @@
 pub mod access_log;
 pub mod address;
 pub mod bootstrap;
+pub mod cidr;
 pub mod cluster;
 pub mod filter;
 pub mod format;

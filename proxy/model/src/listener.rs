@@ -1,10 +1,18 @@
 //! Listeners and the filter chains they hand connections to (`config.listener.v3`).
 
-use std::sync::Arc;
+mod filter_chain;
+mod listener_filter;
 
+pub use filter_chain::{
+    ConnectionFilter, FilterChain, FilterChainMatch, NetworkFilter, ServerName, SourceType,
+};
+pub use listener_filter::{ListenerFilter, ListenerFilterKind, PortPredicate, TlsInspector};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Address;
 use crate::access_log::AccessLog;
-use crate::tcp_proxy::TcpProxy;
-use crate::{Address, HttpConnectionManager};
 
 /// One listener (`config.listener.v3.Listener`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,11 +23,29 @@ pub struct Listener {
     pub stat_prefix: Arc<str>,
     /// Where it listens.
     pub address: Address,
+    /// Where it listens as well (`additional_addresses`).
+    pub additional_addresses: Vec<Address>,
     /// Which of the two doors it is.
     pub traffic_direction: TrafficDirection,
-    /// The chain for every accepted connection. Matching among several chains needs transport
-    /// facts and comes with interception; until then there is exactly one.
-    pub filter_chain: FilterChain,
+    /// Whether it has sockets of its own; without, it only gets what another listener hands
+    /// over by the original destination. Default true.
+    pub bind_to_port: bool,
+    /// Hand a redirected connection to the listener of its original destination.
+    pub use_original_dst: bool,
+    /// Take connections to any address (`IP_TRANSPARENT`, for TPROXY).
+    pub transparent: bool,
+    /// Bind to an address that the system does not have yet (`IP_FREEBIND`).
+    pub freebind: bool,
+    /// What looks at a connection before its chain is chosen, in order.
+    pub listener_filters: Vec<ListenerFilter>,
+    /// How long they may take; default 15 s, `None`: for ever.
+    pub listener_filters_timeout: Option<Duration>,
+    /// After that time go on with what is known, instead of closing.
+    pub continue_on_listener_filters_timeout: bool,
+    /// The chains. No two have the same matching rules.
+    pub filter_chains: Vec<Arc<FilterChain>>,
+    /// The chain of connections that match none; `None`: they are closed.
+    pub default_filter_chain: Option<Arc<FilterChain>>,
     /// Soft limit of buffered bytes per connection, in bytes; default 1 MiB.
     pub per_connection_buffer_limit_bytes: u32,
     /// `listen(2)` backlog.
@@ -28,6 +54,18 @@ pub struct Listener {
     pub enable_reuse_port: bool,
     /// Logs of connections that no filter chain logs.
     pub access_logs: Vec<Arc<AccessLog>>,
+}
+
+impl Listener {
+    /// All its chains, the default one last.
+    pub fn chains(&self) -> impl Iterator<Item = &Arc<FilterChain>> {
+        self.filter_chains.iter().chain(&self.default_filter_chain)
+    }
+
+    /// All its addresses, the main one first.
+    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
+        std::iter::once(&self.address).chain(&self.additional_addresses)
+    }
 }
 
 /// On which side of the application a listener stands.
@@ -40,22 +78,4 @@ pub enum TrafficDirection {
     Inbound,
     /// From the application.
     Outbound,
-}
-
-/// What a connection goes through (`config.listener.v3.FilterChain`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilterChain {
-    /// Its name, for logs; may be empty.
-    pub name: Arc<str>,
-    /// The terminal network filter.
-    pub filter: NetworkFilter,
-}
-
-/// The terminal network filters that exist.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NetworkFilter {
-    /// `envoy.filters.network.http_connection_manager`.
-    Http(Arc<HttpConnectionManager>),
-    /// `envoy.filters.network.tcp_proxy`.
-    Tcp(Arc<TcpProxy>),
 }

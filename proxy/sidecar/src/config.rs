@@ -103,7 +103,8 @@ fn has_runtime(bootstrap: &Bootstrap) -> bool {
     bootstrap
         .listeners
         .iter()
-        .any(|listener| match &listener.filter_chain.filter {
+        .flat_map(|listener| listener.chains())
+        .any(|chain| match &chain.filter {
             NetworkFilter::Http(manager) => manager
                 .http_filters
                 .iter()

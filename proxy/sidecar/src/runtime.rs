@@ -110,8 +110,8 @@ fn configured(bootstrap: &Bootstrap) -> Vec<Arc<Runtime>> {
             found.push(Arc::clone(runtime));
         }
     };
-    for listener in &bootstrap.listeners {
-        let NetworkFilter::Http(manager) = &listener.filter_chain.filter else {
+    for chain in bootstrap.listeners.iter().flat_map(|l| l.chains()) {
+        let NetworkFilter::Http(manager) = &chain.filter else {
             continue;
         };
         manager

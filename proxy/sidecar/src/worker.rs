@@ -61,8 +61,8 @@ async fn serve(bound: Vec<Bound>, deps: impl FnOnce(Directory) -> Deps) -> Sinks
         drain,
     } in bound
     {
-        let service = match &listener.filter_chain.filter {
-            NetworkFilter::Http(manager) => {
+        let service = match listener.chains().next().map(|chain| &chain.filter) {
+            Some(NetworkFilter::Http(manager)) => {
                 let service = hcm::build(manager, &listener, &deps);
                 entries.push(Entry {
                     listener: Arc::clone(&listener.name),
@@ -71,7 +71,7 @@ async fn serve(bound: Vec<Bound>, deps: impl FnOnce(Directory) -> Deps) -> Sinks
                 });
                 Some(service)
             }
-            NetworkFilter::Tcp(_) => None,
+            Some(NetworkFilter::Tcp(_)) | None => None,
         };
         running.push(listener::run(
             socket,

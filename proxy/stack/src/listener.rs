@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use tandem_core::HttpService;
@@ -40,7 +40,11 @@ pub async fn run(
     mut drain: Watch,
 ) {
     let draining = Arc::new(Draining::default());
-    let target = match (&listener.filter_chain.filter, service) {
+    let Some(chain) = listener.chains().next() else {
+        tracing::error!(listener = %listener.name, "a listener needs a filter chain");
+        return;
+    };
+    let target = match (&chain.filter, service) {
         (NetworkFilter::Http(manager), Some(service)) => Target::Http(Arc::new(Server::new(
             Arc::clone(manager),
             service,
@@ -74,11 +78,8 @@ pub async fn run(
             remote: Some(peer),
             local: stream.local_addr().ok(),
             listener: Arc::clone(&listener.name),
-            filter_chain: Arc::clone(&listener.filter_chain.name),
-            tls: None,
-            wire_received: AtomicU64::new(0),
-            wire_sent: AtomicU64::new(0),
-            ended: AtomicBool::new(false),
+            filter_chain: Arc::clone(&chain.name),
+            ..Default::default()
         });
         tokio::spawn(serve(
             target.clone(),

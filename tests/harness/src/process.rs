@@ -102,11 +102,19 @@ impl Process {
 
     /// Sends a signal by name, such as `TERM`, `STOP` or `CONT`.
     pub fn signal(&self, signal: &str) {
-        let id = self.id().to_string();
+        self.kill_program(signal, &self.id().to_string());
+    }
+
+    /// Sends a signal to all processes of its group, as a terminal does; it must lead one.
+    pub fn signal_group(&self, signal: &str) {
+        self.kill_program(signal, &format!("-{}", self.id()));
+    }
+
+    fn kill_program(&self, signal: &str, to: &str) {
         // The `kill` program: sending a signal by libc would need `unsafe`.
         let _ = Command::new("kill")
             .arg(format!("-{signal}"))
-            .arg(id)
+            .args(["--", to])
             .status();
     }
 

@@ -15,3 +15,4 @@ mod lifecycle;
 mod oracle;
 mod runtime;
 mod suites;
+mod validate;

@@ -1,10 +1,13 @@
 //! Listeners and filter chains.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3::TrafficDirection as Direction;
 use envoy_types::pb::envoy::config::listener::v3::{self as proto, filter::ConfigType};
-use tandem_model::listener::{FilterChain, Listener, NetworkFilter, TrafficDirection};
+use tandem_model::listener::{
+    FilterChain, FilterChainMatch, Listener, NetworkFilter, TrafficDirection,
+};
 
 use crate::cx::Cx;
 use crate::route::Scope;
@@ -46,7 +49,16 @@ pub(crate) fn listener(
             Direction::Inbound => TrafficDirection::Inbound,
             Direction::Outbound => TrafficDirection::Outbound,
         },
-        filter_chain: filter_chain?,
+        additional_addresses: Vec::new(),
+        bind_to_port: true,
+        use_original_dst: false,
+        transparent: false,
+        freebind: false,
+        listener_filters: Vec::new(),
+        listener_filters_timeout: Some(Duration::from_secs(15)),
+        continue_on_listener_filters_timeout: false,
+        filter_chains: vec![Arc::new(filter_chain?)],
+        default_filter_chain: None,
         per_connection_buffer_limit_bytes: value::u32_or(
             proto.per_connection_buffer_limit_bytes.as_ref(),
             1024 * 1024,
@@ -70,6 +82,9 @@ fn filter_chain(cx: &Cx<'_>, proto: &proto::FilterChain, scope: &Scope<'_>) -> O
     let filter = network_filter(&filters.index(0), filter, scope)?;
     Some(FilterChain {
         name: proto.name.as_str().into(),
+        matches: FilterChainMatch::default(),
+        transport_socket_connect_timeout: None,
+        network_filters: Vec::new(),
         filter,
     })
 }

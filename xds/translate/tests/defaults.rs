@@ -52,7 +52,7 @@ fn unset_fields_have_the_defaults_of_envoy() {
         ("127.0.0.1:8000", "127.0.0.1_8000")
     );
     assert!(listener.enable_reuse_port);
-    let NetworkFilter::Http(manager) = &listener.filter_chain.filter else {
+    let NetworkFilter::Http(manager) = &listener.filter_chains[0].filter else {
         panic!("HTTP")
     };
     assert_eq!(manager.server_name, "envoy");

@@ -1,7 +1,6 @@
 //! The door into the mesh: this worker's outbound service.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use http::Extensions;
 use tandem_core::HttpService;
@@ -22,15 +21,8 @@ impl Mesh {
     /// Through the named listener's routes, or those of the only outbound one.
     pub(crate) fn new(directory: Directory, listener: Option<Arc<str>>) -> Self {
         let nowhere = Arc::new(ConnectionInfo {
-            id: 0,
-            remote: None,
-            local: None,
             listener: listener.clone().unwrap_or_default(),
-            filter_chain: Arc::default(),
-            tls: None,
-            wire_received: AtomicU64::new(0),
-            wire_sent: AtomicU64::new(0),
-            ended: AtomicBool::new(false),
+            ..Default::default()
         });
         Self {
             directory,

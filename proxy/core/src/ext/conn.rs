@@ -7,14 +7,23 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use super::TlsFacts;
 
 /// What is known of a downstream connection; shared by all its requests.
-#[derive(Debug)]
+///
+/// It has a default, with nothing known, for what stands in for a connection.
+#[derive(Debug, Default)]
 pub struct ConnectionInfo {
     /// Unique in the process.
     pub id: u64,
     /// The peer's address; `None` on a Unix socket.
     pub remote: Option<SocketAddr>,
-    /// Where it connected to.
+    /// Where it connected to: of a redirected connection that is where it was going.
     pub local: Option<SocketAddr>,
+    /// Where a redirected connection was going, if the kernel was asked and knew.
+    pub original_destination: Option<SocketAddr>,
+    /// The server name that the client asked for (SNI), in lower case.
+    pub server_name: Option<Arc<str>>,
+    /// The application protocols that the client offered (ALPN), or the one that was found by
+    /// looking at its first bytes.
+    pub application_protocols: Vec<Arc<str>>,
     /// The listener's name.
     pub listener: Arc<str>,
     /// The filter chain's name.

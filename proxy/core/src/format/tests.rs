@@ -14,11 +14,7 @@ fn info() -> StreamInfo {
         remote: "10.0.0.1:1234".parse().ok(),
         local: "10.0.0.2:80".parse().ok(),
         listener: "in".into(),
-        filter_chain: "".into(),
-        tls: None,
-        wire_received: 0.into(),
-        wire_sent: 0.into(),
-        ended: false.into(),
+        ..Default::default()
     });
     let mut info = StreamInfo::new(connection, Protocol::Http11, 1);
     info.start_time = UNIX_EPOCH + Duration::from_millis(1_769_903_999_123);

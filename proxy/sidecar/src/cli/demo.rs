@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 /// Options of `tandem demo`.
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
-    /// Run all steps once and exit: 0 only if every step did what it should.
+    /// Run all steps once and exit, instead of going on until Ctrl-C.
     #[arg(long)]
     pub(crate) once: bool,
     #[command(subcommand)]

@@ -29,6 +29,10 @@ pub(crate) enum Command {
     /// Check an Envoy v3 bootstrap and say everything that is wrong with it, without starting.
     Validate(ValidateOptions),
     /// Show what Tandem does: two sample services, each behind its own sidecar, in one go.
+    ///
+    /// Exits 0 if every step did what it should and 1 if one did not, with --once by itself,
+    /// else at Ctrl-C. Ended by a signal before all steps are taken, it exits 128 plus the
+    /// signal's number: 130 at Ctrl-C.
     Demo(demo::DemoOptions),
 }
 

@@ -3,10 +3,11 @@
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
+use tokio::signal::unix::SignalKind;
 
 use crate::child::{exit_code, terminate};
 use crate::cli::demo::Ports;
@@ -29,11 +30,13 @@ impl Drop for Folder {
 
 /// Runs both sidecars until the shop ends or somebody ends the demo.
 pub(super) async fn run(once: bool) -> Result<ExitCode, Error> {
+    // Before there is anything that a signal could leave behind.
+    let mut signals =
+        Signals::with_terminal().map_err(Error::system("cannot take over signals"))?;
     let folder = Folder(std::env::temp_dir().join(format!("tandem-demo-{}", std::process::id())));
     std::fs::create_dir_all(&folder.0).map_err(|error| Error::write(&folder.0, error))?;
     let ports = free_ports().map_err(Error::system("cannot find free ports"))?;
     let me = std::env::current_exe().map_err(Error::system("cannot find this program's file"))?;
-    let mut signals = Signals::new().map_err(Error::system("cannot take over signals"))?;
 
     let mut stock = sidecar(
         &me,
@@ -57,7 +60,10 @@ pub(super) async fn run(once: bool) -> Result<ExitCode, Error> {
     ])
     .spawn()
     .map_err(Error::system("cannot start the stock's sidecar"))?;
-    ready(ports.stock, &mut stock).await?;
+    if let Err(error) = ready(ports.stock, &mut stock).await {
+        end(stock).await;
+        return Err(error);
+    }
 
     let mut command = sidecar(
         &me,
@@ -80,14 +86,26 @@ pub(super) async fn run(once: bool) -> Result<ExitCode, Error> {
         .spawn()
         .map_err(Error::system("cannot start the shop's sidecar"))?;
 
-    let code = tokio::select! {
-        status = shop.wait() => status.map_or(1, exit_code),
-        status = stock.wait() => status.map_or(1, exit_code).max(1),
-        _ = signals.next() => 0,
+    let ended = tokio::select! {
+        status = shop.wait() => Ok(status.map_or(1, exit_code)),
+        status = stock.wait() => Ok(status.map_or(1, exit_code).max(1)),
+        signal = signals.next() => Err(signal),
     };
-    end(shop).await;
+    let steps = end(shop).await;
     end(stock).await;
-    Ok(ExitCode::from(code))
+    Ok(ExitCode::from(match ended {
+        Ok(code) => code,
+        Err(signal) => after(signal, steps),
+    }))
+}
+
+/// The demo's exit code when a signal ended it: what the shop's steps came to, if it took them
+/// all.
+fn after(signal: SignalKind, steps: u8) -> u8 {
+    match steps {
+        0 | 1 => steps,
+        _ => u8::try_from(128 + signal.as_raw_value()).unwrap_or(1),
+    }
 }
 
 fn sidecar(
@@ -119,6 +137,9 @@ fn sidecar(
     for (option, port) in given {
         command.args([(*option).to_owned(), port.to_string()]);
     }
+    // What ends the demo is for the demo: a sidecar that hears Ctrl-C too, and then is asked to
+    // end, would take that for impatience.
+    command.process_group(0).stdin(Stdio::null());
     command.kill_on_drop(true);
     Ok(command)
 }
@@ -142,14 +163,15 @@ async fn ready(port: u16, sidecar: &mut Child) -> Result<(), Error> {
     }
 }
 
-/// Ends a sidecar the polite way, so that it ends its application.
-async fn end(mut sidecar: Child) {
+/// Ends a sidecar the polite way, so that it ends its application, whose exit code it has.
+async fn end(mut sidecar: Child) -> u8 {
     terminate(&sidecar);
-    if tokio::time::timeout(Duration::from_secs(5), sidecar.wait())
-        .await
-        .is_err()
-    {
-        let _ = sidecar.kill().await;
+    match tokio::time::timeout(Duration::from_secs(5), sidecar.wait()).await {
+        Ok(status) => status.map_or(1, exit_code),
+        Err(_) => {
+            let _ = sidecar.kill().await;
+            1
+        }
     }
 }
 

@@ -35,8 +35,9 @@ pub(super) async fn run(ports: Ports, once: bool) -> Result<ExitCode, Error> {
     if once {
         return Ok(code);
     }
-    show_addresses(&ports);
+    // First of all: who reads the addresses may end the demo at once.
     let mut signals = Signals::new().map_err(Error::system("cannot take over signals"))?;
+    show_addresses(&ports);
     signals.next().await;
     Ok(code)
 }

@@ -1,7 +1,7 @@
 //! The first layer: every request gets its record.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use tandem_core::ext::{CaptureSpec, ConnectionInfo, Protocol, StreamInfo};
@@ -30,15 +30,8 @@ impl StreamLayer {
     /// Records begin with the connection's facts.
     pub(crate) fn new(settings: Arc<Settings>, capture: Arc<CaptureSpec>) -> Self {
         let nowhere = Arc::new(ConnectionInfo {
-            id: 0,
-            remote: None,
-            local: None,
             listener: Arc::clone(&settings.listener),
-            filter_chain: "".into(),
-            tls: None,
-            wire_received: AtomicU64::new(0),
-            wire_sent: AtomicU64::new(0),
-            ended: AtomicBool::new(false),
+            ..Default::default()
         });
         Self(Arc::new(Shared {
             settings,

@@ -1,5 +1,4 @@
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use tandem_core::directory::Directory;
@@ -63,14 +62,8 @@ async fn rig(upstream: SocketAddr, target: TcpCluster, attempts: u32) -> Rig {
     let (stream, _) = listener.accept().await.unwrap();
     let connection = Arc::new(ConnectionInfo {
         id: 1,
-        remote: None,
-        local: None,
         listener: "l".into(),
-        filter_chain: "".into(),
-        tls: None,
-        wire_received: AtomicU64::new(0),
-        wire_sent: AtomicU64::new(0),
-        ended: AtomicBool::new(false),
+        ..Default::default()
     });
     let proxy = TcpProxy::new(&Arc::new(config), &deps);
     let served = tokio::spawn(async move { proxy.serve(stream, connection).await });

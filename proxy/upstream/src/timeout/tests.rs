@@ -81,14 +81,8 @@ fn grpc_timeout_limits_the_stream() {
 fn info() -> StreamInfo {
     let connection = ConnectionInfo {
         id: 1,
-        remote: None,
-        local: None,
         listener: "".into(),
-        filter_chain: "".into(),
-        tls: None,
-        wire_received: Default::default(),
-        wire_sent: Default::default(),
-        ended: false.into(),
+        ..Default::default()
     };
     StreamInfo::new(Arc::new(connection), Protocol::Http11, 1)
 }

@@ -137,14 +137,8 @@ impl Rig {
     ) -> Result<Response<Body>, tandem_core::Error> {
         let connection = ConnectionInfo {
             id: 1,
-            remote: None,
-            local: None,
             listener: "l".into(),
-            filter_chain: "".into(),
-            tls: None,
-            wire_received: Default::default(),
-            wire_sent: Default::default(),
-            ended: false.into(),
+            ..Default::default()
         };
         let mut info = StreamInfo::new(Arc::new(connection), self.protocol, 1);
         info.is_grpc = tandem_core::grpc::is_grpc(request.headers());

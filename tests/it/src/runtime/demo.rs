@@ -1,5 +1,6 @@
 //! `tandem demo`: every step does what it should, and nothing is left behind.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -13,7 +14,8 @@ fn demo(folder: &Path, arguments: &[&str]) -> Process {
         .arg("demo")
         .args(arguments)
         .current_dir(folder)
-        .env("TMPDIR", folder);
+        .env("TMPDIR", folder)
+        .process_group(0);
     Process::spawn("tandem demo", &mut command)
 }
 
@@ -63,14 +65,47 @@ async fn once_runs_through_and_leaves_nothing() {
     assert_empty(folder.path());
 }
 
+/// Ctrl-C is how the demo is meant to end: it exits as its steps deserve, whoever is told.
 #[tokio::test]
-async fn an_interrupt_ends_everything() {
-    let folder = TempDir::new().unwrap();
-    let mut demo = demo(folder.path(), &[]);
-    demo.wait_for_output("curl").await;
-    demo.signal("INT");
-    let status = demo.wait(wait::PATIENCE).await.expect("it ends");
-    assert!(status.code().is_some(), "{status}\n{}", demo.output());
-    assert_eq!(processes_of(folder.path()), Vec::<String>::new());
-    assert_empty(folder.path());
+async fn a_signal_ends_everything() {
+    for signal in ["INT", "TERM", "HUP", "QUIT"] {
+        for terminal in [false, true] {
+            let folder = TempDir::new().unwrap();
+            let mut demo = demo(folder.path(), &[]);
+            demo.wait_for_output("Ctrl-C ends everything").await;
+            if terminal {
+                demo.signal_group(signal);
+            } else {
+                demo.signal(signal);
+            }
+            let status = demo.wait(wait::PATIENCE).await.expect("it ends");
+            let said = demo.last_output().await;
+            assert_eq!(
+                status.code(),
+                Some(0),
+                "{signal} {terminal} {status}\n{said}"
+            );
+            assert!(said.ends_with("Ctrl-C ends everything.\n"), "{said}");
+            assert_eq!(processes_of(folder.path()), Vec::<String>::new());
+            assert_empty(folder.path());
+        }
+    }
+}
+
+/// Ended before its steps are taken, the demo does not say that they are.
+#[tokio::test]
+async fn an_early_signal_is_told_by_the_exit_code() {
+    for (signal, expected) in [("INT", 130), ("TERM", 143)] {
+        let folder = TempDir::new().unwrap();
+        let mut demo = demo(folder.path(), &[]);
+        let own = folder.path().join(format!("tandem-demo-{}", demo.id()));
+        let begun = wait::until(wait::PATIENCE, || own.join("stock.yaml").exists()).await;
+        assert!(begun, "{}", demo.output());
+        demo.signal_group(signal);
+        let status = demo.wait(wait::PATIENCE).await.expect("it ends");
+        let said = demo.last_output().await;
+        assert_eq!(status.code(), Some(expected), "{signal} {status}\n{said}");
+        assert_eq!(processes_of(folder.path()), Vec::<String>::new());
+        assert_empty(folder.path());
+    }
 }

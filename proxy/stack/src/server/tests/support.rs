@@ -1,6 +1,6 @@
 //! A server over an in-memory stream, and what its service saw.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -98,14 +98,8 @@ pub(super) fn serve_with(
 pub(crate) fn connection() -> Arc<ConnectionInfo> {
     Arc::new(ConnectionInfo {
         id: 1,
-        remote: None,
-        local: None,
         listener: "l".into(),
-        filter_chain: "".into(),
-        tls: None,
-        wire_received: AtomicU64::new(0),
-        wire_sent: AtomicU64::new(0),
-        ended: AtomicBool::new(false),
+        ..Default::default()
     })
 }
 

@@ -1,0 +1,89 @@
+//! `tandem validate`: what it says of bootstraps that are wrong, to people and to scripts.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tandem_harness::Kind;
+
+/// Bootstraps that begin with what is wrong with them: a line `#! path: reason` for each.
+fn bad() -> Vec<PathBuf> {
+    let folder = tandem_harness::proxy::workspace().join("xds/translate/tests/bad");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+fn validate(file: &Path) -> Output {
+    Command::new(Kind::Tandem.binary())
+        .args(["validate", "-c"])
+        .arg(file.file_name().unwrap())
+        .current_dir(file.parent().unwrap())
+        .output()
+        .unwrap()
+}
+
+/// The problem without its place, if the place is within the file.
+fn without_place<'a>(line: &'a str, name: &str, lines: usize) -> Option<&'a str> {
+    let (problem, place) = line.strip_suffix(')')?.rsplit_once(" (")?;
+    let place = place.strip_prefix(name)?.strip_prefix(':')?;
+    let (row, column) = place.split_once(':')?;
+    let (row, column): (usize, usize) = (row.parse().ok()?, column.parse().ok()?);
+    ((1..=lines).contains(&row) && column > 0).then_some(problem)
+}
+
+/// A line for each problem with its place, all on standard error, and the exit status 1.
+#[test]
+fn every_problem_has_a_line() {
+    let mut wrong = Vec::new();
+    for file in bad() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let expected: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("#! "))
+            .collect();
+        let output = validate(&file);
+        let said = String::from_utf8(output.stderr).unwrap();
+        let mut found = said.lines();
+        let first = found.next();
+        let problems: Option<Vec<_>> = found
+            .map(|line| without_place(line, &name, text.lines().count()))
+            .collect();
+        if output.status.code() != Some(1)
+            || !output.stdout.is_empty()
+            || first != Some("tandem: the configuration is refused:")
+            || problems.as_deref() != Some(&expected)
+        {
+            wrong.push(format!("{name}: {}\n{said}", output.status));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Who asks only whether it is good needs no more than the exit status.
+#[test]
+fn a_good_one_is_told_so() {
+    let folder = tandem_harness::proxy::workspace().join("xds/translate/tests/good");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let file = entry.unwrap().path();
+        let output = validate(&file);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{}: {said}", file.display());
+        assert_eq!(output.stdout, b"configuration OK\n", "{}", file.display());
+        assert!(said.is_empty(), "{}: {said}", file.display());
+    }
+}
+
+/// A file that cannot be read is a line too, and says which.
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let output = validate(Path::new("/tmp/no-such-bootstrap.yaml"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("no-such-bootstrap.yaml"), "{said}");
+}
