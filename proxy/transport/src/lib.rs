@@ -1,4 +1,4 @@
-//! Bytes: listening sockets, accepting, dialling, which protocol a connection speaks, HTTP/1
+//! Bytes: listening sockets, accepting, dialling, TLS, which protocol a connection speaks, HTTP/1
 //! framing, and copying between sockets.
 //!
 //! It knows no routes, no clusters and no filters. Nothing here decides what a request means;
@@ -14,3 +14,4 @@ pub mod listen;
 pub mod relay;
 pub mod rewind;
 pub mod scratch;
+pub mod tls;

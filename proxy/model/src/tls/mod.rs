@@ -12,7 +12,6 @@ pub use validation::{
 };
 
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What both sides share (`CommonTlsContext`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,8 +44,6 @@ pub struct DownstreamTls {
     pub disable_stateless_session_resumption: bool,
     /// Refuse to resume sessions by their id (TLS 1.2).
     pub disable_stateful_session_resumption: bool,
-    /// How long a session can be resumed; default 12 hours.
-    pub session_timeout: Option<Duration>,
     /// Choose cipher suites in the client's order of preference; default: the server's.
     pub prefer_client_ciphers: bool,
 }

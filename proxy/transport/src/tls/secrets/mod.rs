@@ -1,0 +1,320 @@
+//! The secrets of the process, by name, and those that contexts hold themselves.
+//!
+//! A secret is replaced as a whole. Contexts notice by one number, the generation, that they
+//! look at with each handshake: so the next handshake uses the new certificate, and no
+//! connection is cut.
+
+mod files;
+mod slot;
+
+pub(super) use slot::Slot;
+
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ahash::HashMap;
+use tandem_model::tls::{
+    CommonTls, DataSource, SdsSecret, Secret, SecretKind, SecretRef, SecretSource, TlsCertificate,
+    Validation, ValidationRef,
+};
+use tokio::sync::watch;
+
+use self::files::Stamp;
+use super::Error;
+use super::load::{self, Identity};
+use super::verify::Trust;
+
+/// All secrets of the process; clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    named: Mutex<Named>,
+    /// Slots that were filled from files, with what the files looked like.
+    watched: Mutex<Vec<Watched>>,
+    generation: AtomicU64,
+    changed: watch::Sender<u64>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            named: Mutex::default(),
+            watched: Mutex::default(),
+            generation: AtomicU64::new(1),
+            changed: watch::Sender::new(1),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Named {
+    certificates: HashMap<SdsSecret, Arc<Slot<Identity>>>,
+    validations: HashMap<SdsSecret, Arc<Slot<Validation>>>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    target: Target,
+    stamp: Stamp,
+}
+
+/// What is read anew when its files change.
+#[derive(Debug)]
+enum Target {
+    Certificate(std::sync::Weak<Slot<Identity>>, Arc<TlsCertificate>),
+    Validation(std::sync::Weak<Slot<Validation>>, Arc<Validation>),
+}
+
+impl Secrets {
+    /// Publishes a secret that `source` delivered. What uses it is not told: the next handshake
+    /// takes it.
+    ///
+    /// # Errors
+    /// It cannot be used; the one before stays.
+    pub fn publish(&self, source: &SecretSource, secret: &Secret) -> Result<(), Error> {
+        let key = SdsSecret {
+            name: Arc::clone(&secret.name),
+            source: source.clone(),
+        };
+        match &secret.kind {
+            SecretKind::Certificate(config) => {
+                let slot = slot(&mut self.named().certificates, &key);
+                self.fill_certificate(&slot, config)?;
+            }
+            SecretKind::Validation(config) => {
+                let slot = slot(&mut self.named().validations, &key);
+                self.fill_validation(&slot, config)?;
+            }
+        }
+        self.bump();
+        Ok(())
+    }
+
+    /// Whether all that a context needs has come.
+    pub fn is_ready(&self, context: &CommonTls) -> bool {
+        let mut named = self.named();
+        let certificates = context.certificates.iter().all(|wanted| match wanted {
+            SecretRef::Inline(_) => true,
+            SecretRef::Sds(secret) => slot(&mut named.certificates, secret).get().is_some(),
+        });
+        certificates
+            && match &context.validation {
+                Some(ValidationRef::Sds(secret) | ValidationRef::Combined { secret, .. }) => {
+                    slot(&mut named.validations, secret).get().is_some()
+                }
+                _ => true,
+            }
+    }
+
+    /// Resolves when all that a context needs has come: at once, if it needs nothing.
+    pub async fn ready(&self, context: &CommonTls) {
+        let mut changed = self.changes();
+        while !self.is_ready(context) {
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Checks a context and reads what it holds itself.
+    ///
+    /// # Errors
+    /// A secret in the configuration or in one of its files cannot be used.
+    pub fn check(&self, context: &CommonTls) -> Result<(), Error> {
+        for (i, wanted) in context.certificates.iter().enumerate() {
+            if let SecretRef::Inline(config) = wanted {
+                let named = |error| Error::new(format!("tls_certificates[{i}].{error}"));
+                Identity::load(config).map_err(named)?;
+            }
+        }
+        let rules = match &context.validation {
+            Some(ValidationRef::Inline(rules)) => rules,
+            Some(ValidationRef::Combined { default, .. }) => default,
+            _ => return Ok(()),
+        };
+        let named = |error| Error::new(format!("validation_context.{error}"));
+        let rules = load::with_contents(rules).map_err(named)?;
+        Trust::load(Arc::new(rules)).map(|_| ()).map_err(named)
+    }
+
+    /// Looks after the files that secrets came from, until it is dropped: what is new there is
+    /// read and used; what cannot be used (half written, the key before its certificate) is
+    /// looked at again, and the one before stays.
+    pub async fn watch_files(&self) {
+        loop {
+            tokio::time::sleep(files::INTERVAL).await;
+            if self.reload() {
+                self.bump();
+            }
+        }
+    }
+
+    /// Tells of every change of any secret.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changed.subscribe()
+    }
+
+    /// Grows with every change of any secret.
+    pub(super) fn generation(&self) -> u64 {
+        self.0.generation.load(Ordering::Acquire)
+    }
+
+    /// Where a certificate is to be found, now and later.
+    pub(super) fn certificate(
+        &self,
+        wanted: &SecretRef<TlsCertificate>,
+    ) -> Result<Arc<Slot<Identity>>, Error> {
+        match wanted {
+            SecretRef::Sds(secret) => Ok(slot(&mut self.named().certificates, secret)),
+            SecretRef::Inline(config) => {
+                let slot = Arc::default();
+                self.fill_certificate(&slot, config)?;
+                Ok(slot)
+            }
+        }
+    }
+
+    /// Where a secret with rules is to be found, now and later.
+    pub(super) fn validation(&self, secret: &SdsSecret) -> Arc<Slot<Validation>> {
+        slot(&mut self.named().validations, secret)
+    }
+
+    /// Rules that a context holds itself.
+    pub(super) fn own_validation(
+        &self,
+        rules: &Arc<Validation>,
+    ) -> Result<Arc<Slot<Validation>>, Error> {
+        let slot = Arc::default();
+        self.fill_validation(&slot, rules)?;
+        Ok(slot)
+    }
+
+    fn fill_certificate(
+        &self,
+        slot: &Arc<Slot<Identity>>,
+        config: &Arc<TlsCertificate>,
+    ) -> Result<(), Error> {
+        let stamp = Stamp::of([Some(&config.chain), Some(&config.key)]);
+        slot.set(Identity::load(config)?);
+        let target = Target::Certificate(Arc::downgrade(slot), Arc::clone(config));
+        self.watch(target, stamp);
+        Ok(())
+    }
+
+    fn fill_validation(
+        &self,
+        slot: &Arc<Slot<Validation>>,
+        config: &Arc<Validation>,
+    ) -> Result<(), Error> {
+        let stamp = Stamp::of([config.trusted_ca.as_ref(), config.crl.as_ref()]);
+        let rules = load::with_contents(config)?;
+        // Now rather than at the next handshake, so that whoever sent it is told.
+        Trust::load(Arc::new(rules.clone()))?;
+        slot.set(rules);
+        let target = Target::Validation(Arc::downgrade(slot), Arc::clone(config));
+        self.watch(target, stamp);
+        Ok(())
+    }
+
+    /// Remembers the files of a slot in place of those that it was filled from before.
+    fn watch(&self, target: Target, stamp: Stamp) {
+        let mut watched = self.watched();
+        watched.retain(|other| other.target.is_alive() && !other.target.is_same(&target));
+        if !stamp.is_empty() {
+            watched.push(Watched { target, stamp });
+        }
+    }
+
+    /// Reads what has changed; whether anything of it could be used.
+    fn reload(&self) -> bool {
+        let mut any = false;
+        let mut watched = self.watched();
+        watched.retain(|one| one.target.is_alive());
+        for one in watched.iter_mut() {
+            let now = one.target.stamp();
+            if now == one.stamp {
+                continue;
+            }
+            match one.target.reload() {
+                Ok(()) => {
+                    one.stamp = now;
+                    any = true;
+                }
+                Err(error) => tracing::debug!(%error, "new files are not usable yet"),
+            }
+        }
+        any
+    }
+
+    fn bump(&self) {
+        let next = self.0.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        self.0.changed.send_replace(next);
+    }
+
+    fn named(&self) -> MutexGuard<'_, Named> {
+        self.0.named.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Vec<Watched>> {
+        let watched = self.0.watched.lock();
+        watched.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn slot<K: Clone + Eq + Hash, T>(slots: &mut HashMap<K, Arc<Slot<T>>>, key: &K) -> Arc<Slot<T>> {
+    match slots.get(key) {
+        Some(slot) => Arc::clone(slot),
+        None => Arc::clone(slots.entry(key.clone()).or_default()),
+    }
+}
+
+impl Target {
+    fn is_alive(&self) -> bool {
+        match self {
+            Self::Certificate(slot, _) => slot.strong_count() > 0,
+            Self::Validation(slot, _) => slot.strong_count() > 0,
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Certificate(a, _), Self::Certificate(b, _)) => a.ptr_eq(b),
+            (Self::Validation(a, _), Self::Validation(b, _)) => a.ptr_eq(b),
+            _ => false,
+        }
+    }
+
+    fn stamp(&self) -> Stamp {
+        match self {
+            Self::Certificate(_, config) => Stamp::of([Some(&config.chain), Some(&config.key)]),
+            Self::Validation(_, config) => {
+                Stamp::of([config.trusted_ca.as_ref(), config.crl.as_ref()])
+            }
+        }
+    }
+
+    fn reload(&self) -> Result<(), Error> {
+        match self {
+            Self::Certificate(slot, config) => {
+                let identity = Identity::load(config)?;
+                if let Some(slot) = slot.upgrade() {
+                    slot.set(identity);
+                }
+            }
+            Self::Validation(slot, config) => {
+                let rules = load::with_contents(config)?;
+                Trust::load(Arc::new(rules.clone()))?;
+                if let Some(slot) = slot.upgrade() {
+                    slot.set(rules);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names of files, for [`Stamp::of`].
+type Sources<'a> = [Option<&'a DataSource>; 2];

@@ -1,0 +1,94 @@
+//! What a context is made from, which may change while it is used.
+
+use std::sync::Arc;
+
+use tandem_model::tls::{CommonTls, TlsCertificate, TrustVerification, Validation, ValidationRef};
+
+use super::Error;
+use super::load::Identity;
+use super::secrets::{Secrets, Slot};
+use super::verify::Trust;
+
+/// Where a context's secrets are.
+#[derive(Debug)]
+pub(super) struct Sources {
+    certificates: Vec<Arc<Slot<Identity>>>,
+    /// Rules, the later over the earlier.
+    rules: Vec<Arc<Slot<Validation>>>,
+}
+
+/// The secrets at one time.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pub(super) identities: Vec<Arc<Identity>>,
+    rules: Vec<Arc<Validation>>,
+}
+
+impl Sources {
+    pub(super) fn new(secrets: &Secrets, context: &CommonTls) -> Result<Self, Error> {
+        let certificate =
+            |wanted: &tandem_model::tls::SecretRef<TlsCertificate>| secrets.certificate(wanted);
+        let certificates = context.certificates.iter().map(certificate);
+        let rules = match &context.validation {
+            None => Vec::new(),
+            Some(ValidationRef::Inline(rules)) => vec![secrets.own_validation(rules)?],
+            Some(ValidationRef::Sds(secret)) => vec![secrets.validation(secret)],
+            Some(ValidationRef::Combined { default, secret }) => {
+                vec![secrets.own_validation(default)?, secrets.validation(secret)]
+            }
+        };
+        Ok(Self {
+            certificates: certificates.collect::<Result<_, _>>()?,
+            rules,
+        })
+    }
+
+    /// All secrets, if all have come.
+    pub(super) fn gather(&self) -> Option<Gathered> {
+        let identities = self.certificates.iter().map(|slot| slot.get());
+        let rules = self.rules.iter().map(|slot| slot.get());
+        Some(Gathered {
+            identities: identities.collect::<Option<_>>()?,
+            rules: rules.collect::<Option<_>>()?,
+        })
+    }
+}
+
+impl Gathered {
+    /// Whether nothing has been replaced.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        fn same<T>(a: &[Arc<T>], b: &[Arc<T>]) -> bool {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
+        }
+        same(&self.identities, &other.identities) && same(&self.rules, &other.rules)
+    }
+
+    /// What peers are judged by; `None` if there are no rules.
+    pub(super) fn trust(&self) -> Result<Option<Trust>, Error> {
+        match self.rules.as_slice() {
+            [] => Ok(None),
+            [rules] => Trust::load(Arc::clone(rules)).map(Some),
+            [first, rest @ ..] => {
+                let merged = rest.iter().fold((**first).clone(), |a, b| merge(a, b));
+                Trust::load(Arc::new(merged)).map(Some)
+            }
+        }
+    }
+}
+
+/// As protobuf merges messages: what the later one sets wins, lists are joined.
+fn merge(earlier: Validation, later: &Validation) -> Validation {
+    let mut merged = earlier;
+    merged.trusted_ca = later.trusted_ca.clone().or(merged.trusted_ca);
+    merged.crl = later.crl.clone().or(merged.crl);
+    merged.sans.extend(later.sans.iter().cloned());
+    merged.hash_pins.extend(&later.hash_pins);
+    merged.spki_pins.extend(&later.spki_pins);
+    merged.allow_expired |= later.allow_expired;
+    merged.only_verify_leaf_crl |= later.only_verify_leaf_crl;
+    merged.max_verify_depth = later.max_verify_depth.or(merged.max_verify_depth);
+    if later.trust != TrustVerification::default() {
+        merged.trust = later.trust;
+    }
+    merged
+}
