@@ -18,6 +18,7 @@ pub mod grpc;
 pub mod headers;
 pub mod live;
 pub mod rescue;
+pub mod routes;
 pub mod service;
 pub mod stats;
 

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
+/// A borrowed published value.
+pub type Current<T> = Guard<Arc<T>>;
+
 /// A published value; clones see the same one. Reading takes no lock.
 #[derive(Debug)]
 pub struct Live<T>(Arc<ArcSwap<T>>);
@@ -15,7 +18,7 @@ impl<T> Live<T> {
     }
 
     /// The value now, borrowed cheaply; do not hold it across an await.
-    pub fn load(&self) -> Guard<Arc<T>> {
+    pub fn load(&self) -> Current<T> {
         self.0.load()
     }
 

@@ -36,6 +36,14 @@ impl HttpService {
         Self(Arc::new(Erase(service)))
     }
 
+    /// A service that only chooses which other one takes a request: no future of its own.
+    pub fn choosing<F>(choose: F) -> Self
+    where
+        F: Fn(Request) -> BoxFuture<Result<Response, Error>> + Send + Sync + 'static,
+    {
+        Self(Arc::new(Choose(choose)))
+    }
+
     /// Calls it without the need for `&mut`.
     pub fn dispatch(&self, request: Request) -> BoxFuture<Result<Response, Error>> {
         self.0.call(request)
@@ -69,6 +77,17 @@ impl fmt::Debug for HttpService {
 
 trait Erased: Send + Sync {
     fn call(&self, request: Request) -> BoxFuture<Result<Response, Error>>;
+}
+
+struct Choose<F>(F);
+
+impl<F> Erased for Choose<F>
+where
+    F: Fn(Request) -> BoxFuture<Result<Response, Error>> + Send + Sync,
+{
+    fn call(&self, request: Request) -> BoxFuture<Result<Response, Error>> {
+        (self.0)(request)
+    }
 }
 
 struct Erase<S>(S);

@@ -7,8 +7,18 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use crate::access_log::AccessLog;
+use crate::config_source::Subscribed;
 use crate::filter::HttpFilter;
 use crate::route::RouteConfiguration;
+
+/// Where a connection manager's routes come from (`route_specifier`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteSource {
+    /// `route_config`.
+    Inline(Arc<RouteConfiguration>),
+    /// `rds`: it comes by itself and may be replaced.
+    Rds(Subscribed),
+}
 
 /// Settings of one connection manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +28,7 @@ pub struct HttpConnectionManager {
     /// How the protocol of a connection is found.
     pub codec: CodecType,
     /// Which route a request takes.
-    pub route_config: Arc<RouteConfiguration>,
+    pub routes: RouteSource,
     /// Filters before the router, in order. The router itself is `router`.
     pub http_filters: Vec<Arc<HttpFilter>>,
     /// The settings of the router filter.

@@ -13,6 +13,7 @@ pub mod address;
 pub mod bootstrap;
 pub mod cidr;
 pub mod cluster;
+pub mod config_source;
 pub mod filter;
 pub mod format;
 pub mod hcm;

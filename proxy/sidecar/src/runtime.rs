@@ -8,11 +8,13 @@ use std::sync::Arc;
 use tandem_api_contract::declaration::Context;
 use tandem_api_server::Process;
 use tandem_core::directory::Directory;
+use tandem_core::routes::RouteTables;
 use tandem_core::stats::Registry;
 use tandem_filters::RuntimeFactory;
 use tandem_model::Bootstrap;
 use tandem_model::filter::runtime::Runtime;
 use tandem_model::filter::{FilterConfig, PerRouteConfig};
+use tandem_model::hcm::RouteSource;
 use tandem_model::listener::NetworkFilter;
 use tandem_stack::{Deps, access_log};
 use tandem_upstream::Clusters;
@@ -82,6 +84,7 @@ impl Runtimes {
         clusters: Clusters,
         stats: Registry,
         directory: Directory,
+        routes: RouteTables,
         logs: access_log::Sinks,
     ) -> Deps {
         let runtimes = self.clone();
@@ -98,6 +101,7 @@ impl Runtimes {
             stats,
             filters,
             directory,
+            routes,
             logs,
         }
     }
@@ -118,7 +122,9 @@ fn configured(bootstrap: &Bootstrap) -> Vec<Arc<Runtime>> {
             .http_filters
             .iter()
             .for_each(|filter| add(&filter.config));
-        let routes = &manager.route_config;
+        let RouteSource::Inline(routes) = &manager.routes else {
+            continue;
+        };
         let levels = std::iter::once(&routes.filters)
             .chain(routes.virtual_hosts.iter().map(|host| &host.filters))
             .chain(

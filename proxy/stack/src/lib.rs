@@ -14,6 +14,7 @@ mod tcp;
 
 use tandem_core::directory::Directory;
 use tandem_core::filter::BuildFilter;
+use tandem_core::routes::RouteTables;
 use tandem_core::stats::Registry;
 use tandem_upstream::Clusters;
 
@@ -28,6 +29,8 @@ pub struct Deps {
     pub filters: BuildFilter,
     /// This worker's HTTP services.
     pub directory: Directory,
+    /// The route configurations that come by themselves.
+    pub routes: RouteTables,
     /// Where access logs go.
     pub logs: access_log::Sinks,
 }

@@ -7,7 +7,7 @@ use envoy_types::pb::envoy::extensions::filters::network::http_connection_manage
 use envoy_types::pb::google::protobuf::BoolValue;
 use http::HeaderValue;
 use tandem_model::hcm::{
-    CodecType, EscapedSlashes, HttpConnectionManager, ServerHeader, StripPort,
+    CodecType, EscapedSlashes, HttpConnectionManager, RouteSource, ServerHeader, StripPort,
 };
 use v3::http_connection_manager as proto;
 
@@ -63,7 +63,7 @@ pub(crate) fn connection_manager(
             proto::CodecType::Http2 => CodecType::Http2,
             proto::CodecType::Auto | proto::CodecType::Http3 => CodecType::Auto,
         },
-        route_config: Arc::new(route_config?),
+        routes: RouteSource::Inline(Arc::new(route_config?)),
         http_filters,
         router,
         access_logs,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tandem_model::cluster::{Discovery, LbPolicy, Thresholds, UpstreamHttp};
+use tandem_model::hcm::RouteSource;
 use tandem_model::listener::NetworkFilter;
 use tandem_model::route::{Action, PathRewrite};
 use tandem_xds_translate::{Source, load};
@@ -65,7 +66,10 @@ fn unset_fields_have_the_defaults_of_envoy() {
     assert_eq!(manager.request_timeout, None);
     assert!(manager.generate_request_id && !manager.use_remote_address);
 
-    let host = &manager.route_config.virtual_hosts[0];
+    let RouteSource::Inline(routes) = &manager.routes else {
+        panic!("inline routes")
+    };
+    let host = &routes.virtual_hosts[0];
     assert_eq!(&*host.domains[0], "a.example");
     let Action::Route(route) = &host.routes[0].action else {
         panic!("a route")

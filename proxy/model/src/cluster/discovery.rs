@@ -1,9 +1,10 @@
 //! How a cluster's endpoints are found.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
+
+use crate::config_source::Subscribed;
 
 /// `Cluster.type`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,10 +16,8 @@ pub enum Discovery {
     /// One host: the first address that the name resolves to when a connection is made.
     LogicalDns(Dns),
     /// A control plane says it.
-    Eds {
-        /// The name of the assignment to ask for: `service_name`, else the cluster's own name.
-        service_name: Arc<str>,
-    },
+    /// The assignment's name is `service_name`, else the cluster's own name.
+    Eds(Subscribed),
     /// Where the downstream connection was going before it was intercepted.
     OriginalDst(OriginalDst),
 }
@@ -28,7 +27,7 @@ impl Discovery {
     pub fn dns(&self) -> Option<&Dns> {
         match self {
             Self::StrictDns(dns) | Self::LogicalDns(dns) => Some(dns),
-            Self::Static | Self::Eds { .. } | Self::OriginalDst(_) => None,
+            Self::Static | Self::Eds(_) | Self::OriginalDst(_) => None,
         }
     }
 }

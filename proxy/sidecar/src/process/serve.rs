@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tandem_core::drain::Phase;
+use tandem_core::routes::RouteTables;
 use tandem_core::stats;
 use tandem_model::{Address, Listener};
 use tandem_upstream::ClusterManager;
@@ -126,11 +127,14 @@ impl Started {
             tokio::spawn(admin::serve(socket, Arc::new(endpoints)));
         }
         clusters.warmed().await;
+        let routes = RouteTables::default();
         let mut workers = Vec::with_capacity(per_worker.len());
         for (index, bound) in per_worker.into_iter().enumerate() {
             let (clusters, stats) = (Arc::clone(&clusters), stats.clone());
             let (logs, runtimes) = (logs.clone(), runtimes.clone());
-            let deps = move |directory| runtimes.deps(clusters.worker(), stats, directory, logs);
+            let routes = routes.clone();
+            let deps =
+                move |directory| runtimes.deps(clusters.worker(), stats, directory, routes, logs);
             workers.push(
                 worker::spawn(index, bound, deps)
                     .map_err(Error::system("cannot start a worker thread"))?,

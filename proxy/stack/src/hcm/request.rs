@@ -304,7 +304,7 @@ fn trust(headers: &mut HeaderMap, settings: &Settings, info: &StreamInfo) {
         }
         headers.remove(X_ENVOY_INTERNAL);
     }
-    for name in &manager.route_config.internal_only_headers {
+    for name in &settings.table.config().internal_only_headers {
         headers.remove(name);
     }
     if !edge {

@@ -7,6 +7,7 @@ use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
 use tandem_core::{Body, Error, Request, authority};
 use tandem_model::HttpConnectionManager;
 use tandem_model::hcm::{EscapedSlashes, StripPort, UnderscoresAction};
+use tandem_model::matching::RouteTable;
 
 use super::{Settings, client, request};
 use crate::server::tests::support::{connection, default_manager};
@@ -37,6 +38,7 @@ fn prepared(
 ) -> Result<Request, Box<LocalReply>> {
     let settings = Settings {
         manager: Arc::new(manager(change)),
+        table: Arc::new(RouteTable::new(Arc::default())),
         listener: "l".into(),
     };
     let mut builder = http::Request::builder().uri(target);

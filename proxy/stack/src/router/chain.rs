@@ -7,20 +7,21 @@ use tandem_core::error::Kind;
 use tandem_core::filter::FilterContext;
 use tandem_core::stats::Scope;
 use tandem_core::{BoxFuture, Error, Request, Response};
+use tandem_model::HttpConnectionManager;
 use tandem_model::filter::{FilterConfig, HttpFilter, PerRouteConfig, PerRouteFilter};
 use tandem_model::matching::Found;
-use tandem_model::route::{Action, ClusterSpecifier};
-use tandem_model::{HttpConnectionManager, Listener};
+use tandem_model::route::{Action, ClusterSpecifier, RouteConfiguration};
 use tower::service_fn;
 
 use super::terminal;
 use crate::Deps;
-use crate::hcm::Stats;
+use crate::hcm::{Plan, Stats};
 
 /// What chains are built with.
 #[derive(Debug)]
 pub(super) struct Chains {
     manager: Arc<HttpConnectionManager>,
+    config: Arc<RouteConfiguration>,
     buffer_limit: u32,
     deps: Deps,
     context: FilterContext,
@@ -29,21 +30,20 @@ pub(super) struct Chains {
 
 impl Chains {
     pub(super) fn new(
-        manager: Arc<HttpConnectionManager>,
-        listener: &Listener,
-        deps: &Deps,
+        plan: &Plan,
+        config: &Arc<RouteConfiguration>,
         scope: &Scope,
         stats: Arc<Stats>,
     ) -> Self {
         let context = FilterContext {
             scope: scope.clone(),
-            directory: deps.directory.clone(),
+            directory: plan.deps.directory.clone(),
         };
-        let buffer_limit = listener.per_connection_buffer_limit_bytes;
         Self {
-            manager,
-            buffer_limit,
-            deps: deps.clone(),
+            manager: Arc::clone(&plan.manager),
+            config: Arc::clone(config),
+            buffer_limit: plan.buffer_limit,
+            deps: plan.deps.clone(),
             context,
             stats,
         }
@@ -59,12 +59,12 @@ impl Chains {
                 Box::pin(std::future::ready(Err(Error::new(Kind::NoRoute))))
             },
         ));
-        self.wrap(terminal, &[&self.manager.route_config.filters])
+        self.wrap(terminal, &[&self.config.filters])
     }
 
     /// The chain of a route (and of one of its weighted clusters).
     pub(super) fn build(&self, found: Found, choice: usize) -> HttpService {
-        let config = &self.manager.route_config;
+        let config = &*self.config;
         let host = &config.virtual_hosts[found.host];
         let Some(route) = found.route.and_then(|route| host.routes.get(route)) else {
             return self.unrouted();
@@ -78,6 +78,7 @@ impl Chains {
         };
         let terminal = terminal::build(&terminal::Place {
             manager: &self.manager,
+            config,
             host,
             route,
             weighted,

@@ -7,10 +7,11 @@ use tandem_core::ext::StreamInfo;
 use tandem_core::format::{Context, LiveRequest};
 use tandem_core::headers;
 use tandem_core::{Request, Response};
-use tandem_model::HttpConnectionManager;
 use tandem_model::format::Format;
 use tandem_model::headers::{HeaderMutations, HeaderText};
-use tandem_model::route::{Action, ClusterSpecifier, Route, VirtualHost, WeightedCluster};
+use tandem_model::route::{
+    Action, ClusterSpecifier, Route, RouteConfiguration, VirtualHost, WeightedCluster,
+};
 
 /// The edits that apply to one route, in the order in which they are made.
 #[derive(Clone, Debug)]
@@ -22,12 +23,11 @@ pub(super) struct Edits {
 impl Edits {
     /// Of a route: most specific first, unless the most specific is to win.
     pub(super) fn new(
-        manager: &HttpConnectionManager,
+        config: &RouteConfiguration,
         host: &VirtualHost,
         route: &Route,
         weighted: Option<&WeightedCluster>,
     ) -> Self {
-        let config = &manager.route_config;
         let order = |levels: [Option<&HeaderMutations>; 4]| -> Arc<[HeaderMutations]> {
             let mut levels: Vec<HeaderMutations> = levels
                 .into_iter()
@@ -113,8 +113,7 @@ impl Edits {
 
 /// Every format that is evaluated when the request is gone: what they show of the request has
 /// to be kept.
-pub(crate) fn response_formats(manager: &HttpConnectionManager) -> Vec<&Format> {
-    let config = &manager.route_config;
+pub(crate) fn response_formats(config: &RouteConfiguration) -> Vec<&Format> {
     let mut levels = vec![&config.response_headers];
     for host in &config.virtual_hosts {
         levels.push(&host.response_headers);

@@ -2,6 +2,7 @@
 
 mod chain;
 mod edits;
+mod kept;
 mod redirect;
 mod rewrite;
 mod send;
@@ -19,14 +20,15 @@ use tandem_core::error::{Kind, LocalReply};
 use tandem_core::ext::StreamInfo;
 use tandem_core::stats::Scope;
 use tandem_core::{BoxFuture, Error, HttpService, Request, Response, authority};
+use tandem_model::HttpConnectionManager;
 use tandem_model::matching::{Found, RequestView, RouteTable};
 use tandem_model::route::{Action, ClusterSpecifier, RequireTls, RouteAction, VirtualHost};
-use tandem_model::{HttpConnectionManager, Listener, scheme};
+use tandem_model::scheme;
 use tower::Service;
 
-use crate::Deps;
-use crate::hcm::{Stats, request};
+use crate::hcm::{Plan, Stats, request};
 use chain::Chains;
+use kept::Kept;
 
 /// Takes every request to its route.
 ///
@@ -38,57 +40,48 @@ pub struct Router(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    table: RouteTable,
+    table: Arc<RouteTable>,
     manager: Arc<HttpConnectionManager>,
     /// By virtual host, route and weighted cluster.
-    built: Vec<Vec<Box<[OnceLock<HttpService>]>>>,
+    built: Vec<Vec<Slots>>,
     unrouted: HttpService,
     chains: Chains,
 }
 
+/// The chains of one route.
+type Slots = Box<[OnceLock<HttpService>]>;
+
+/// Builds the router of a route table. Routes that are the same in the router before keep
+/// their chains.
 pub(crate) fn build(
-    manager: &Arc<HttpConnectionManager>,
-    listener: &Listener,
-    deps: &Deps,
+    plan: &Plan,
+    table: Arc<RouteTable>,
     scope: &Scope,
     stats: &Arc<Stats>,
+    before: Option<&Router>,
 ) -> Router {
-    let table = RouteTable::new(Arc::clone(&manager.route_config));
-    let chains = Chains::new(
-        Arc::clone(manager),
-        listener,
-        deps,
-        scope,
-        Arc::clone(stats),
-    );
-    let built = manager
-        .route_config
+    let config = table.config();
+    let chains = Chains::new(plan, config, scope, Arc::clone(stats));
+    let kept = Kept::new(before, config);
+    let built = config
         .virtual_hosts
         .iter()
-        .map(|host| {
-            let slots = host.routes.iter().map(|route| match &route.action {
-                Action::Route(action) => choices(action),
-                _ => 1,
-            });
-            slots
-                .map(|slots| (0..slots).map(|_| OnceLock::new()).collect())
-                .collect()
-        })
+        .map(|host| kept.slots(host))
         .collect();
     let unrouted = chains.unrouted();
     Router(Arc::new(Inner {
-        table,
-        manager: Arc::clone(manager),
+        manager: Arc::clone(&plan.manager),
         built,
         unrouted,
         chains,
+        table,
     }))
 }
 
-fn choices(action: &RouteAction) -> usize {
-    match &action.cluster {
-        ClusterSpecifier::Weighted { clusters, .. } => clusters.len(),
-        ClusterSpecifier::Cluster(_) | ClusterSpecifier::Header(_) => 1,
+impl Router {
+    /// The routes it knows.
+    pub(crate) fn table(&self) -> &Arc<RouteTable> {
+        &self.0.table
     }
 }
 
@@ -128,7 +121,7 @@ impl Inner {
         let Some(host) = self.table.virtual_host(view.authority) else {
             return Ok(&self.unrouted);
         };
-        let config = &self.manager.route_config;
+        let config = self.table.config();
         if let Some(redirect) = require_tls(&config.virtual_hosts[host], &view, &info) {
             return Err(redirect);
         }

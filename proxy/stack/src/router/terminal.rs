@@ -8,7 +8,9 @@ use tandem_core::error::LocalReply;
 use tandem_core::ext::StreamInfo;
 use tandem_core::{BoxFuture, Error, HttpService, Request, Response};
 use tandem_model::HttpConnectionManager;
-use tandem_model::route::{Action, DirectResponse, Route, VirtualHost, WeightedCluster};
+use tandem_model::route::{
+    Action, DirectResponse, Route, RouteConfiguration, VirtualHost, WeightedCluster,
+};
 use tandem_model::scheme;
 use tandem_upstream::Clusters;
 use tower::service_fn;
@@ -20,6 +22,7 @@ use crate::hcm::Stats;
 /// Where a terminal stands.
 pub(super) struct Place<'a> {
     pub(super) manager: &'a Arc<HttpConnectionManager>,
+    pub(super) config: &'a RouteConfiguration,
     pub(super) host: &'a Arc<VirtualHost>,
     pub(super) route: &'a Arc<Route>,
     pub(super) weighted: Option<&'a WeightedCluster>,
@@ -30,7 +33,7 @@ pub(super) struct Place<'a> {
 
 /// Builds it.
 pub(super) fn build(place: &Place<'_>) -> HttpService {
-    let edits = Edits::new(place.manager, place.host, place.route, place.weighted);
+    let edits = Edits::new(place.config, place.host, place.route, place.weighted);
     let (route, stats) = (Arc::clone(place.route), Arc::clone(place.stats));
     match &place.route.action {
         Action::Route(action) => HttpService::new(send::Send::new(place, action, edits)),

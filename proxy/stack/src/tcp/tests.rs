@@ -45,6 +45,7 @@ async fn rig(upstream: SocketAddr, target: TcpCluster, attempts: u32) -> Rig {
         stats: stats.clone(),
         filters: BuildFilter::new(|_, _, inner| inner),
         directory: Directory::default(),
+        routes: Default::default(),
         logs: Sinks::new(Duration::from_secs(1), 1),
     };
     let config = Config {

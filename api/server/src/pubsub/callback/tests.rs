@@ -18,11 +18,14 @@ use tower::ServiceExt as _;
 use crate::Process;
 use crate::testing::{filter, process, rpc};
 
+/// What the application still has to answer, by the event's data; the last first.
+type Answers = BTreeMap<Vec<u8>, Vec<Result<i32, Status>>>;
+
 /// An application that wants topic `t` and answers each event with the statuses it was given for
 /// its data, the last first, then with success.
 #[derive(Clone, Default)]
 struct App {
-    answers: Arc<Mutex<BTreeMap<Vec<u8>, Vec<Result<i32, Status>>>>>,
+    answers: Arc<Mutex<Answers>>,
     events: Arc<Mutex<Vec<TopicEventRequest>>>,
     lists: Arc<Mutex<u32>>,
 }

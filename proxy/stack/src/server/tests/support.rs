@@ -10,6 +10,7 @@ use tandem_core::ext::{ConnectionInfo, Rejected};
 use tandem_core::stats::Registry;
 use tandem_core::{Body, Error, HttpService, Request, Response, rescue};
 use tandem_model::HttpConnectionManager;
+use tandem_model::hcm::RouteSource;
 use tandem_model::hcm::{
     CodecType, EscapedSlashes, Http2Options, ServerHeader, StripPort, UnderscoresAction,
 };
@@ -176,7 +177,7 @@ pub(crate) fn default_manager() -> HttpConnectionManager {
     HttpConnectionManager {
         stat_prefix: "h".into(),
         codec: CodecType::Auto,
-        route_config: Arc::new(RouteConfiguration::default()),
+        routes: RouteSource::Inline(Arc::new(RouteConfiguration::default())),
         http_filters: Vec::new(),
         router: tandem_model::filter::router::Router::default(),
         access_logs: Vec::new(),

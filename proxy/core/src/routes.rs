@@ -1,0 +1,42 @@
+//! Route configurations that come by themselves, for everyone who routes by them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tandem_model::config_source::ResourceKey;
+use tandem_model::matching::RouteTable;
+use tandem_model::route::RouteConfiguration;
+
+use crate::live::Live;
+
+/// The process's route tables by name. Clones see the same ones.
+///
+/// The lock is taken when something is built or published; requests read the [`Live`] they
+/// were built with.
+#[derive(Clone, Debug, Default)]
+pub struct RouteTables(Arc<Mutex<HashMap<ResourceKey, Live<RouteTable>>>>);
+
+impl RouteTables {
+    /// The table of that name; empty until one is published.
+    pub fn table(&self, key: &ResourceKey) -> Live<RouteTable> {
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.entry(key.clone()).or_insert_with(empty).clone()
+    }
+
+    /// Publishes a table; whoever has it sees it with the next request.
+    pub fn publish(&self, key: &ResourceKey, config: Arc<RouteConfiguration>) {
+        // The index is built before the lock is taken, and once for all workers.
+        let table = RouteTable::new(config);
+        self.table(key).publish(table);
+    }
+
+    /// Forgets a table that nothing is built with any more.
+    pub fn remove(&self, key: &ResourceKey) {
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.remove(key);
+    }
+}
+
+fn empty() -> Live<RouteTable> {
+    Live::new(RouteTable::new(Arc::default()))
+}
