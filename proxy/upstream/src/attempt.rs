@@ -1,9 +1,10 @@
 //! One try: a host, a connection, the request on it, the head of the response.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use http::request::Parts;
 use http::{Request, StatusCode, Version, header};
@@ -113,7 +114,7 @@ async fn over_http1(
     let mut head = head.take().ok_or_else(misbuilt)?;
     convert::to_http1(&mut head, &body);
     let upgrading = head.headers.contains_key(header::UPGRADE);
-    let mut request = Some(Request::from_parts(head, body));
+    let mut request = Some(http1_request(head, body, info));
     let mut counted = None;
     loop {
         let (mut connection, fresh) = match pool.idle_http1() {
@@ -198,6 +199,17 @@ async fn over_http1(
     }
 }
 
+fn http1_request(head: Parts, body: Outgoing, info: &StreamInfo) -> Request<Outgoing> {
+    let mut request = Request::from_parts(head, body);
+    if let Some(interim) = &info.interim {
+        let interim = Arc::clone(interim);
+        hyper::ext::on_informational(&mut request, move |answer| {
+            interim.leave(answer.status(), answer.headers());
+        });
+    }
+    request
+}
+
 async fn over_http2(
     pool: &Arc<HostPool>,
     head: &mut Option<Parts>,
@@ -232,7 +244,7 @@ async fn over_http2(
     // gRPC ends a request by a DATA frame: servers of grpc-go wait for one for ever.
     let at_once = empty && !tandem_core::grpc::is_grpc(&head.headers);
     let sent = sender.send_request(Request::from_parts(head, ()), at_once);
-    let (response, mut stream) = match sent {
+    let (mut response, mut stream) = match sent {
         Ok(sent) => sent,
         Err(error) => return broken(active, error, false),
     };
@@ -254,7 +266,15 @@ async fn over_http2(
         }
     }
     let rest = AbortOnDrop(rest);
-    match response.await {
+    let answered = poll_fn(|cx| {
+        if let Some(interim) = &info.interim {
+            while let Poll::Ready(Some(Ok(begun))) = response.poll_informational(cx) {
+                interim.leave(begun.status(), begun.headers());
+            }
+        }
+        Pin::new(&mut response).poll(cx)
+    });
+    match answered.await {
         Ok(response) => {
             info.mark_upstream_first_byte();
             let (mut head, stream) = response.into_parts();

@@ -178,6 +178,9 @@ impl Tries<'_> {
                 _ => None,
             };
             let outcome = self.once(&mut head, alarm).await?;
+            if self.info.has_begun() {
+                return outcome;
+            }
             head = again;
             let Some(planned) = &mut retry else {
                 return outcome;

@@ -5,10 +5,12 @@
 
 mod chosen;
 mod conn;
+mod interim;
 mod stream;
 mod tls;
 
 pub use chosen::{LocalAnswer, Rejected};
 pub use conn::{ConnectionInfo, Protocol};
+pub use interim::Interim;
 pub use stream::{CaptureSpec, Captured, Latest, StreamInfo, UpstreamFacts};
 pub use tls::{Certificate, TlsFacts};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use super::{ConnectionInfo, Protocol};
+use super::{ConnectionInfo, Interim, Protocol};
 use crate::ResponseFlags;
 
 /// The running record of one request; shared by reference; nothing ever waits for it.
@@ -60,6 +60,8 @@ pub struct StreamInfo {
     pub idle_timeout: OnceLock<Duration>,
     /// The request's id, once it has one.
     pub request_id: OnceLock<HeaderValue>,
+    /// Where interim answers are left, if they are passed on.
+    pub interim: Option<Arc<Interim>>,
     /// What logs want of the request headers.
     pub capture: Option<Arc<CaptureSpec>>,
     flags: AtomicU32,
@@ -150,12 +152,19 @@ impl StreamInfo {
             endpoint_authority: Latest::empty(),
             idle_timeout: OnceLock::new(),
             request_id: OnceLock::new(),
+            interim: None,
             capture: None,
             flags: AtomicU32::new(0),
             request_end: AtomicU64::new(0),
             upstream_first_byte: AtomicU64::new(0),
             ends_by: AtomicU64::new(0),
         }
+    }
+
+    /// Whether the client has got an interim answer.
+    pub fn has_begun(&self) -> bool {
+        let interim = self.interim.as_ref();
+        interim.is_some_and(|interim| interim.has_come())
     }
 
     /// Adds response flags.

@@ -95,7 +95,10 @@ impl Finally for Reply {
         if let Some(info) = &self.info {
             blame(&mut reply, &error, info);
             info.add_flags(reply.flags);
-            info.set_details(reply.details.clone());
+            info.set_details(match info.has_begun() {
+                true => rescue::late_details(&error, &reply),
+                false => reply.details.clone(),
+            });
         }
         Ok(rescue::respond(reply, self.is_grpc, self.is_head))
     }

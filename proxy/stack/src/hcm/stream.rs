@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
-use tandem_core::ext::{CaptureSpec, ConnectionInfo, Protocol, StreamInfo};
+use tandem_core::ext::{CaptureSpec, ConnectionInfo, Interim, Protocol, StreamInfo};
 use tandem_core::{Error, Request, grpc};
 use tower::{Layer, Service};
 
@@ -82,6 +82,9 @@ impl<S: Service<Request, Error = Error>> Service<Request> for Stream<S> {
         let mut info = StreamInfo::new(connection, protocol, NEXT.fetch_add(1, Relaxed));
         info.is_grpc = grpc::is_grpc(request.headers());
         info.capture = Some(Arc::clone(capture));
+        if settings.manager.proxy_100_continue {
+            info.interim = request.extensions_mut().remove::<Arc<Interim>>();
+        }
         let client = client::find(&settings.manager, request.headers(), info.connection.remote);
         info.client = client.address;
         info.internal = client.internal;

@@ -7,9 +7,10 @@ use std::task::{Context, Poll};
 use http::header::{EXPECT, HOST};
 use http::{HeaderValue, Method, StatusCode, Version};
 use tandem_core::error::LocalReply;
-use tandem_core::ext::Rejected;
+use tandem_core::ext::{Interim, Rejected};
 use tandem_core::{Body, BoxFuture, Error, Request, Response, ResponseFlags};
 use tandem_transport::h1::Head;
+use tandem_transport::h1::encode::{self, Framing};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::Unreadable;
@@ -38,7 +39,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
         let rejected = self.objection(&head);
         let body = self.begin_body(head.framing);
         let mut request = head.request.map(|()| body);
-        if head.expect_continue && !self.server.manager.proxy_100_continue {
+        // HTTP/1.0 has no interim answers (RFC 9110, 15.2).
+        let passes = self.server.manager.proxy_100_continue && asked.version != Version::HTTP_10;
+        let interim = passes.then(Arc::<Interim>::default);
+        if let Some(interim) = &interim {
+            request.extensions_mut().insert(Arc::clone(interim));
+        } else if head.expect_continue {
             request.headers_mut().remove(EXPECT);
             let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
             self.output.buffer().extend_from_slice(interim);
@@ -55,7 +61,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             request.extensions_mut().insert(Rejected(reply));
         }
         self.requests = self.requests.saturating_add(1);
-        self.serve(request, asked).await
+        self.serve(request, asked, interim).await
     }
 
     /// Answers bytes that are no request.
@@ -70,13 +76,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             keep_alive: false,
             upgrade: false,
         };
-        self.serve(request, asked).await
+        self.serve(request, asked, None).await
     }
 
-    async fn serve(&mut self, mut request: Request, asked: Asked) -> After {
+    async fn serve(
+        &mut self,
+        mut request: Request,
+        asked: Asked,
+        interim: Option<Arc<Interim>>,
+    ) -> After {
         request.extensions_mut().insert(Arc::clone(&self.info));
         let mut call = self.server.service.dispatch(request);
-        match poll_fn(|cx| self.poll_call(&mut call, cx)).await {
+        match poll_fn(|cx| self.poll_call(&mut call, interim.as_deref(), cx)).await {
             Some(Ok(response)) => {
                 drop(call);
                 self.respond(response, asked).await
@@ -91,6 +102,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     fn poll_call(
         &mut self,
         call: &mut Call,
+        interim: Option<&Interim>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Response, Error>>> {
         if !self.output.is_empty()
@@ -98,8 +110,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
         {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(answer) = call.as_mut().poll(cx) {
+        let polled = call.as_mut().poll(cx);
+        let begun = interim.and_then(Interim::take);
+        if let Some((status, headers)) = &begun {
+            let version = Version::HTTP_11;
+            let out = self.output.buffer();
+            encode::head(out, version, *status, headers, Framing::None, false);
+        }
+        if let Poll::Ready(answer) = polled {
             return Poll::Ready(Some(answer));
+        }
+        if begun.is_some()
+            && let Poll::Ready(Err(_)) = self.output.poll_flush(&mut self.io, cx)
+        {
+            return Poll::Ready(None);
         }
         self.poll_input(cx).map(|_lost| None)
     }

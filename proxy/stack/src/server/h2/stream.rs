@@ -9,11 +9,11 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::header::{CONNECTION, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, EXPECT, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Method, StatusCode};
 use http_body::Body as _;
 use tandem_core::error::LocalReply;
-use tandem_core::ext::{ConnectionInfo, Rejected};
+use tandem_core::ext::{ConnectionInfo, Interim, Rejected};
 use tandem_core::headers::has_connection_fields;
 use tandem_core::{Body, Response, ResponseFlags};
 use tandem_transport::deadline::Deadline;
@@ -58,6 +58,16 @@ pub(super) async fn serve(
             .insert(Rejected(reply.flags(ResponseFlags::NO_ROUTE)));
     }
     parts.extensions.insert(info);
+    let passes = server.manager.proxy_100_continue;
+    let interim = passes.then(Arc::<Interim>::default);
+    if let Some(interim) = &interim {
+        parts.extensions.insert(Arc::clone(interim));
+    } else if expects_continue(&parts.headers) {
+        parts.headers.remove(EXPECT);
+        let mut go_on = http::Response::new(());
+        *go_on.status_mut() = StatusCode::CONTINUE;
+        let _ = respond.send_informational(go_on);
+    }
     let mut receive = Some(receive);
     let body = poll_fn(|cx| {
         Poll::Ready(
@@ -71,7 +81,13 @@ pub(super) async fn serve(
         .service
         .dispatch(http::Request::from_parts(parts, body));
     let answer = poll_fn(|cx| {
-        if let Poll::Ready(answer) = call.as_mut().poll(cx) {
+        let polled = call.as_mut().poll(cx);
+        if let Some((status, headers)) = interim.as_deref().and_then(Interim::take) {
+            let mut begun = http::Response::new(());
+            (*begun.status_mut(), *begun.headers_mut()) = (status, headers);
+            let _ = respond.send_informational(begun);
+        }
+        if let Poll::Ready(answer) = polled {
             return Poll::Ready(Some(answer));
         }
         respond.poll_reset(cx).map(|_| None)
@@ -166,6 +182,11 @@ fn poll_capacity(stream: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<b
         }
     }
     Poll::Ready(true)
+}
+
+fn expects_continue(headers: &HeaderMap) -> bool {
+    let expects = headers.get(EXPECT);
+    expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Fields that HTTP/2 does not have (RFC 9113, 8.2.2).

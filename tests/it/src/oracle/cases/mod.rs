@@ -4,6 +4,7 @@ mod edge;
 mod faults;
 mod headers;
 mod http1;
+mod interim;
 mod limits;
 mod matchers;
 mod paths;

@@ -78,6 +78,10 @@ fn bodies(path: &str) -> Vec<Case> {
         up("expect", b"hello")
             .h1_expect()
             .script("200 interim=100 echo"),
+        up("expect", b"hello")
+            .h("expect", "100-continue")
+            .script("200 echo")
+            .h2(),
         up("expect, the upstream says nothing", b"hello")
             .h1_expect()
             .script("200 echo"),
