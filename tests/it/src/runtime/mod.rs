@@ -1,6 +1,8 @@
 //! The runtime API of the real binary, while what it stands on fails.
 
+mod acknowledged;
 mod demo;
 mod killed;
 mod redis;
 mod sidecar;
+mod subscriber;
