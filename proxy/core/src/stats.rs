@@ -2,13 +2,19 @@
 //!
 //! A metric is found (or made) once, when what it measures is built; on the request path only
 //! atomics move. Every metric has two names: the dotted one of `/stats` and the labelled one
-//! of Prometheus.
+//! of Prometheus. What there may be thousands of is a [`Source`]: it holds its own numbers,
+//! takes no room here, and what it measured goes when it goes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
+
+mod render;
+mod source;
+
+pub use source::{Level, Sample, Source, Tally, Value};
 
 /// A number that only grows.
 #[derive(Clone, Debug, Default)]
@@ -135,7 +141,13 @@ impl Histogram {
 
 /// All metrics of the process. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Registry(Arc<Mutex<BTreeMap<String, Entry>>>);
+pub struct Registry(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    entries: Mutex<BTreeMap<String, Entry>>,
+    sources: Mutex<Vec<Weak<dyn Source>>>,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -202,7 +214,11 @@ impl Registry {
     }
 
     fn entry(&self, dotted: String, family: String, labels: String, new: Metric) -> Metric {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self
+            .0
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         entries
             .entry(dotted)
             .or_insert(Entry {
@@ -213,106 +229,6 @@ impl Registry {
             .metric
             .clone()
     }
-
-    /// The text of `/stats`, sorted by name; `filter` selects names.
-    pub fn text(&self, filter: impl Fn(&str) -> bool, used_only: bool) -> String {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut out = String::new();
-        for (name, entry) in entries.iter().filter(|(name, _)| filter(name)) {
-            let value = match &entry.metric {
-                Metric::Counter(counter) => i128::from(counter.get()),
-                Metric::Gauge(gauge) => i128::from(gauge.get()),
-                Metric::Histogram(_) => continue,
-            };
-            if !used_only || value != 0 {
-                let _ = writeln!(out, "{name}: {value}");
-            }
-        }
-        for (name, entry) in entries.iter().filter(|(name, _)| filter(name)) {
-            if let Metric::Histogram(histogram) = &entry.metric {
-                let count = histogram.count();
-                if count > 0 {
-                    let _ = writeln!(out, "{name}: {}", summary(histogram));
-                } else if !used_only {
-                    let _ = writeln!(out, "{name}: No recorded values");
-                }
-            }
-        }
-        out
-    }
-
-    /// The Prometheus text exposition, grouped by family.
-    pub fn prometheus(&self) -> String {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut families: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
-        for entry in entries.values() {
-            families.entry(&entry.family).or_default().push(entry);
-        }
-        let mut out = String::new();
-        for (family, members) in families {
-            let kind = match members.first().map(|entry| &entry.metric) {
-                Some(Metric::Counter(_)) => "counter",
-                Some(Metric::Gauge(_)) => "gauge",
-                _ => "histogram",
-            };
-            let _ = writeln!(out, "# TYPE {family} {kind}");
-            for entry in members {
-                write_prometheus(&mut out, family, entry);
-            }
-        }
-        out
-    }
-}
-
-fn write_prometheus(out: &mut String, family: &str, entry: &Entry) {
-    let labels = &entry.labels;
-    match &entry.metric {
-        Metric::Counter(counter) => {
-            let _ = writeln!(out, "{family}{{{labels}}} {}", counter.get());
-        }
-        Metric::Gauge(gauge) => {
-            let _ = writeln!(out, "{family}{{{labels}}} {}", gauge.get());
-        }
-        Metric::Histogram(histogram) => {
-            let comma = if labels.is_empty() { "" } else { "," };
-            let mut total = 0;
-            for (bucket, count) in histogram.0.buckets.iter().enumerate() {
-                total += count.load(Relaxed);
-                let bound = BUCKETS_MS
-                    .get(bucket)
-                    .map_or_else(|| "+Inf".to_owned(), f64::to_string);
-                let _ = writeln!(
-                    out,
-                    "{family}_bucket{{{labels}{comma}le=\"{bound}\"}} {total}"
-                );
-            }
-            let sum = Duration::from_micros(histogram.0.sum_micros.load(Relaxed));
-            let _ = writeln!(
-                out,
-                "{family}_sum{{{labels}}} {}",
-                sum.as_secs_f64() * 1000.0
-            );
-            let _ = writeln!(out, "{family}_count{{{labels}}} {total}");
-        }
-    }
-}
-
-fn summary(histogram: &Histogram) -> String {
-    let total = histogram.count();
-    let quantile = |q: f64| {
-        let mut seen = 0;
-        for (bucket, count) in histogram.0.buckets.iter().enumerate() {
-            seen += count.load(Relaxed);
-            #[allow(clippy::cast_precision_loss, reason = "a summary for humans")]
-            if seen as f64 >= q * total as f64 {
-                return BUCKETS_MS.get(bucket).copied().unwrap_or(f64::INFINITY);
-            }
-        }
-        f64::INFINITY
-    };
-    [("P50", 0.5), ("P90", 0.9), ("P99", 0.99), ("P100", 1.0)]
-        .map(|(name, q)| format!("{name}(nan,{})", quantile(q)))
-        .join(" ")
 }
 
 impl Scope {

@@ -51,7 +51,7 @@ fn write_cluster(out: &mut String, cluster: &SharedCluster) {
         line(&format!("{priority}::max_requests"), max_requests);
         line(&format!("{priority}::max_retries"), max_retries);
     }
-    line("added_via_api", &"false");
+    line("added_via_api", &cluster.via_api);
     for host in &cluster.hosts().hosts {
         write_host(out, name, host);
     }
@@ -60,7 +60,7 @@ fn write_cluster(out: &mut String, cluster: &SharedCluster) {
 fn write_host(out: &mut String, cluster: &str, host: &Host) {
     let state = &host.state;
     let mut line = |key: &str, value: &dyn std::fmt::Display| {
-        let _ = writeln!(out, "{cluster}::{}::{key}::{value}", host.text);
+        let _ = writeln!(out, "{cluster}::{}::{key}::{value}", host.text());
     };
     line("cx_active", &state.active_connections.load(Relaxed));
     line("cx_connect_fail", &state.connect_failures.load(Relaxed));
@@ -74,11 +74,11 @@ fn write_host(out: &mut String, cluster: &str, host: &Host) {
     line("hostname", &host.hostname);
     line("health_flags", &health_flags(host));
     line("weight", &host.weight);
-    line("region", &host.locality.region);
-    line("zone", &host.locality.zone);
-    line("sub_zone", &host.locality.sub_zone);
+    line("region", &host.group.locality.region);
+    line("zone", &host.group.locality.zone);
+    line("sub_zone", &host.group.locality.sub_zone);
     line("canary", &"false");
-    line("priority", &host.priority);
+    line("priority", &host.group.priority);
     line("success_rate", &"-1");
     line("local_origin_success_rate", &"-1");
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use tandem_core::stats::{Gauge, Registry};
 use tandem_model::cluster::Thresholds;
 
 /// The limits and counts of one cluster and priority.
@@ -14,6 +13,8 @@ pub(crate) struct Breaker {
     pub(crate) requests: Resource,
     pub(crate) retries: Resource,
     budget: Option<(f64, u32)>,
+    /// Whether the remaining units are shown.
+    pub(crate) track_remaining: bool,
 }
 
 /// One counted resource.
@@ -21,8 +22,6 @@ pub(crate) struct Breaker {
 pub(crate) struct Resource {
     used: AtomicU32,
     max: u32,
-    open: Gauge,
-    remaining: Option<Gauge>,
 }
 
 /// Gives its unit back when dropped.
@@ -33,34 +32,22 @@ pub(crate) struct Permit {
 }
 
 impl Breaker {
-    /// `priority` is `default` or `high`.
-    pub(crate) fn new(
-        limits: &Thresholds,
-        registry: &Registry,
-        name: &str,
-        priority: &str,
-    ) -> Arc<Self> {
-        let scope = registry.cluster(name);
-        let gauge = |name: &str| scope.gauge(&format!("circuit_breakers.{priority}.{name}"));
-        let resource = |name: &str, max: u32| Resource {
+    /// Nothing is in use yet.
+    pub(crate) fn new(limits: &Thresholds) -> Arc<Self> {
+        let resource = |max: u32| Resource {
             used: AtomicU32::new(0),
             max,
-            open: gauge(&format!("{name}_open")),
-            remaining: limits.track_remaining.then(|| {
-                let gauge = gauge(&format!("remaining_{}", plural(name)));
-                gauge.set(i64::from(max));
-                gauge
-            }),
         };
         Arc::new(Self {
-            connections: resource("cx", limits.max_connections),
-            pending: resource("rq_pending", limits.max_pending_requests),
-            requests: resource("rq", limits.max_requests),
-            retries: resource("rq_retry", limits.max_retries),
+            connections: resource(limits.max_connections),
+            pending: resource(limits.max_pending_requests),
+            requests: resource(limits.max_requests),
+            retries: resource(limits.max_retries),
             budget: limits
                 .retry_budget
                 .as_ref()
                 .map(|b| (b.budget_percent.fraction(), b.min_retry_concurrency)),
+            track_remaining: limits.track_remaining,
         })
     }
 
@@ -102,51 +89,36 @@ impl Resource {
         self.used.load(Relaxed)
     }
 
+    /// Whether nothing more may be taken.
+    pub(crate) fn is_open(&self) -> bool {
+        self.used() >= self.max
+    }
+
+    /// Units that may still be taken.
+    pub(crate) fn remaining(&self) -> u32 {
+        self.max.saturating_sub(self.used())
+    }
+
     fn try_take(&self) -> bool {
         if self.used.fetch_add(1, Relaxed) >= self.max {
             self.used.fetch_sub(1, Relaxed);
             return false;
         }
-        self.changed();
         true
     }
 
     fn add(&self) {
         self.used.fetch_add(1, Relaxed);
-        self.changed();
     }
 
     fn give_back(&self) {
         self.used.fetch_sub(1, Relaxed);
-        self.changed();
-    }
-
-    fn changed(&self) {
-        let used = self.used();
-        // The gauge moves only at the limit: in normal work this is one comparison.
-        if used >= self.max {
-            self.open.set(1);
-        } else if used + 1 == self.max {
-            self.open.set(0);
-        }
-        if let Some(remaining) = &self.remaining {
-            remaining.set(i64::from(self.max.saturating_sub(used)));
-        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         (self.which)(&self.breaker).give_back();
-    }
-}
-
-fn plural(name: &str) -> &'static str {
-    match name {
-        "cx" => "cx",
-        "rq_pending" => "pending",
-        "rq_retry" => "retries",
-        _ => "rq",
     }
 }
 

@@ -1,74 +1,186 @@
 //! A cluster as the whole process shares it: hosts, breakers, outlier state, metrics.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+mod endpoints;
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
-use tandem_core::stats::Registry;
+use tandem_model::Cluster;
 use tandem_model::cluster::{Discovery, LoadAssignment};
-use tandem_model::{Address, Cluster};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use crate::breaker::Breaker;
-use crate::host::{Host, HostSet, HostState};
+use crate::dns;
+use crate::host::HostSet;
 use crate::stats::ClusterStats;
+
+pub(crate) use endpoints::{Resolved, addresses};
 
 /// One cluster, process-wide.
 #[derive(Debug)]
 pub(crate) struct SharedCluster {
     /// Its settings. Of the endpoints, those of `latest` count.
     pub(crate) config: Arc<Cluster>,
-    latest: ArcSwap<Cluster>,
-    pub(crate) stats: ClusterStats,
+    pub(crate) stats: Arc<ClusterStats>,
     pub(crate) default_priority: Arc<Breaker>,
     pub(crate) high_priority: Arc<Breaker>,
+    /// Where sweeps run.
+    pub(crate) control: Handle,
+    /// Whether the sweep that ends ejections runs.
+    pub(crate) sweeping: AtomicBool,
+    /// No other cluster has it.
+    pub(crate) id: u64,
+    /// Its place in the order in which names of clusters came.
+    pub(crate) place: u64,
+    /// Whether a control plane brought it.
+    pub(crate) via_api: bool,
+    latest: ArcSwap<Cluster>,
     hosts: ArcSwap<HostSet>,
     /// Serialises those who publish hosts; readers never take it.
     publishing: Mutex<()>,
+    phase: Phase,
+    resolving: OnceLock<Resolving>,
 }
 
-/// An endpoint whose name, if it had one, has been resolved.
-#[derive(Clone, Debug)]
-pub(crate) struct Resolved {
-    pub(crate) address: SocketAddr,
-    pub(crate) locality: usize,
-    pub(crate) endpoint: usize,
-    /// The name that was resolved, for hosts without a host name of their own.
-    pub(crate) name: Option<Arc<str>>,
+/// Not yet, or no more to be chosen by requests.
+#[derive(Debug, Default)]
+struct Phase {
+    published: AtomicBool,
+    retired: AtomicBool,
+}
+
+/// The task that resolves its names.
+#[derive(Debug)]
+struct Resolving {
+    task: AbortHandle,
+    first: watch::Receiver<bool>,
+}
+
+impl Drop for Resolving {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What a cluster is made with.
+pub(crate) struct Origin<'a> {
+    pub(crate) stats: Arc<ClusterStats>,
+    pub(crate) control: &'a Handle,
+    pub(crate) id: u64,
+    pub(crate) place: u64,
+    pub(crate) via_api: bool,
 }
 
 impl SharedCluster {
     /// A cluster whose hosts are the addresses in its configuration; names come later.
-    pub(crate) fn new(config: Arc<Cluster>, registry: &Registry) -> Arc<Self> {
-        let name = &config.stat_name;
-        let cluster = Self {
-            stats: ClusterStats::new(registry, name),
-            default_priority: Breaker::new(&config.circuit_breakers, registry, name, "default"),
-            high_priority: Breaker::new(&config.circuit_breakers_high, registry, name, "high"),
+    pub(crate) fn new(config: Arc<Cluster>, origin: Origin<'_>) -> Arc<Self> {
+        let cluster = Arc::new(Self {
+            stats: origin.stats,
+            default_priority: Breaker::new(&config.circuit_breakers),
+            high_priority: Breaker::new(&config.circuit_breakers_high),
+            control: origin.control.clone(),
+            sweeping: AtomicBool::new(false),
+            id: origin.id,
+            place: origin.place,
+            via_api: origin.via_api,
+            latest: ArcSwap::new(Arc::clone(&config)),
             hosts: ArcSwap::default(),
             publishing: Mutex::new(()),
-            latest: ArcSwap::new(Arc::clone(&config)),
+            phase: Phase::default(),
+            resolving: OnceLock::new(),
             config,
-        };
+        });
         let assignment = &cluster.config.load_assignment;
         cluster.set_hosts(assignment, &addresses(assignment));
-        Arc::new(cluster)
+        cluster.stats.join(&cluster);
+        cluster
     }
 
-    /// Takes over a configuration, if that needs no new cluster: it is equal, or differs only
-    /// in the addresses of its endpoints.
-    pub(crate) fn adopt(&self, config: &Arc<Cluster>) -> bool {
+    /// Resolves its names from now on, if it has any.
+    pub(crate) fn resolve(self: &Arc<Self>, resolver: &dns::Resolver) {
+        if self.config.discovery.dns().is_none() {
+            return;
+        }
+        self.resolving.get_or_init(|| {
+            let (told, first) = watch::channel(false);
+            let task = dns::run(resolver.clone(), Arc::clone(self), told);
+            Resolving {
+                task: self.control.spawn(task).abort_handle(),
+                first,
+            }
+        });
+    }
+
+    /// Turns true when its names were looked up once; `None` if it has none.
+    pub(crate) fn resolved(&self) -> Option<watch::Receiver<bool>> {
+        self.resolving
+            .get()
+            .map(|resolving| resolving.first.clone())
+    }
+
+    /// Requests may choose it from now on.
+    pub(crate) fn publish(&self) {
+        self.phase.published.store(true, Relaxed);
+    }
+
+    /// No request chooses it any more: what runs for it ends, its connections when they are idle.
+    pub(crate) fn retire(&self) {
+        self.phase.retired.store(true, Relaxed);
+        if let Some(resolving) = self.resolving.get() {
+            resolving.task.abort();
+        }
+    }
+
+    /// Whether it was replaced or taken away.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.phase.retired.load(Relaxed)
+    }
+
+    /// Whether requests may choose it now.
+    pub(crate) fn is_published(&self) -> bool {
+        self.phase.published.load(Relaxed) && !self.is_retired()
+    }
+
+    /// Whether `config` needs no new cluster: it is equal, or differs only in the addresses of
+    /// its endpoints.
+    pub(crate) fn can_adopt(&self, config: &Arc<Cluster>) -> bool {
         let latest = self.latest.load();
-        if Arc::ptr_eq(&latest, config) || **latest == **config {
-            return true;
-        }
-        if config.discovery != Discovery::Static || !same_but_endpoints(&latest, config) {
-            return false;
-        }
-        self.latest.store(Arc::clone(config));
+        Arc::ptr_eq(&latest, config)
+            || **latest == **config
+            || (matches!(config.discovery, Discovery::Static | Discovery::Eds { .. })
+                && same_but_endpoints(&latest, config))
+    }
+
+    /// Takes over a configuration that [`Self::can_adopt`] allows. That of an EDS cluster says
+    /// nothing about its endpoints.
+    pub(crate) fn adopt(&self, config: &Arc<Cluster>) {
+        let before = self.latest.swap(Arc::clone(config));
         let assignment = &config.load_assignment;
-        self.set_hosts(assignment, &addresses(assignment));
-        true
+        if config.discovery == Discovery::Static && before.load_assignment != *assignment {
+            self.set_hosts(assignment, &addresses(assignment));
+        }
+    }
+
+    /// Sets what a control plane says of its endpoints; whether it is one that asks.
+    pub(crate) fn set_discovered(&self, assignment: &LoadAssignment) -> bool {
+        let asks = matches!(self.config.discovery, Discovery::Eds { .. });
+        if asks {
+            self.set_hosts(assignment, &addresses(assignment));
+        }
+        asks
+    }
+
+    /// Takes over from the cluster that it replaces what is still right: while the control plane
+    /// has not spoken of its endpoints, those that it named for the same assignment.
+    pub(crate) fn take_over(&self, replaced: &Self) {
+        if let Discovery::Eds { .. } = self.config.discovery
+            && self.config.discovery == replaced.config.discovery
+        {
+            self.begin_with(replaced);
+        }
     }
 
     /// The limits of a priority.
@@ -85,71 +197,9 @@ impl SharedCluster {
         self.hosts.load()
     }
 
-    /// Publishes other hosts; an address that was there before keeps its state.
-    pub(crate) fn set_hosts(&self, assignment: &LoadAssignment, resolved: &[Resolved]) {
-        let _turn = self
-            .publishing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let old = self.hosts.load_full();
-        let mut states: HashMap<SocketAddr, Arc<HostState>> = old
-            .hosts
-            .iter()
-            .map(|host| (host.address, Arc::clone(&host.state)))
-            .collect();
-        let mut hosts: Vec<Arc<Host>> = Vec::with_capacity(resolved.len());
-        for found in resolved {
-            let Some(group) = assignment.localities.get(found.locality) else {
-                continue;
-            };
-            let Some(endpoint) = group.endpoints.get(found.endpoint) else {
-                continue;
-            };
-            let hostname = match &found.name {
-                Some(name) if endpoint.hostname.is_empty() => Arc::clone(name),
-                _ => Arc::clone(&endpoint.hostname),
-            };
-            let host = Host {
-                address: found.address,
-                text: found.address.to_string().into(),
-                hostname,
-                weight: endpoint.weight.max(1),
-                priority: group.priority,
-                locality: group.locality.clone(),
-                health: endpoint.health,
-                state: states.entry(found.address).or_default().clone(),
-            };
-            // The same host keeps its identity, and with it every worker's pool.
-            let before = old.hosts.iter().find(|before| before.is_same(&host));
-            hosts.push(before.map_or_else(|| Arc::new(host), Arc::clone));
-        }
-        if addresses_of(&old.hosts) != addresses_of(&hosts) {
-            self.stats.membership_change.inc();
-        }
-        self.publish(hosts);
-    }
-
-    /// Publishes the same hosts with their present health.
-    pub(crate) fn health_changed(&self) {
-        let _turn = self
-            .publishing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.publish(self.hosts.load().hosts.clone());
-    }
-
-    fn publish(&self, hosts: Vec<Arc<Host>>) {
-        let latest = self.latest.load();
-        let overprovisioning = match latest.load_assignment.overprovisioning_factor {
-            0 => 140,
-            factor => factor,
-        };
-        let set = HostSet::new(hosts, overprovisioning, self.config.healthy_panic_threshold);
-        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        self.stats.membership_total.set(count(set.hosts.len()));
-        self.stats.membership_healthy.set(count(set.healthy()));
-        self.stats.membership_degraded.set(count(set.degraded()));
-        self.hosts.store(Arc::new(set));
+    /// Hosts: all, healthy, degraded.
+    pub(crate) fn membership(&self) -> [usize; 3] {
+        self.hosts().counts()
     }
 }
 
@@ -159,27 +209,4 @@ fn same_but_endpoints(a: &Cluster, b: &Cluster) -> bool {
         ..cluster.clone()
     };
     without(a) == without(b)
-}
-
-/// The endpoints that need no resolving.
-pub(crate) fn addresses(assignment: &LoadAssignment) -> Vec<Resolved> {
-    let mut found = Vec::new();
-    for (locality, group) in assignment.localities.iter().enumerate() {
-        for (endpoint, configured) in group.endpoints.iter().enumerate() {
-            match &configured.address {
-                Address::Socket(address) => found.push(Resolved {
-                    address: *address,
-                    locality,
-                    endpoint,
-                    name: None,
-                }),
-                Address::Name { .. } => {}
-            }
-        }
-    }
-    found
-}
-
-fn addresses_of(hosts: &[Arc<Host>]) -> Vec<SocketAddr> {
-    hosts.iter().map(|host| host.address).collect()
 }

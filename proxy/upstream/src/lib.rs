@@ -33,7 +33,7 @@ mod upload;
 mod worker;
 
 pub use forward::forward;
-pub use manager::ClusterManager;
+pub use manager::{Batch, ClusterManager, Warming};
 pub use policy::RoutePolicy;
 pub use tcp::TcpUpstream;
 pub use worker::Clusters;

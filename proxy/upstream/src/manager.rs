@@ -1,127 +1,156 @@
 //! The clusters of the process.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+mod batch;
+mod warming;
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ahash::HashMap;
 use arc_swap::ArcSwap;
 use tandem_core::stats::Registry;
 use tandem_model::Cluster;
+use tandem_model::cluster::LoadAssignment;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
-use crate::cluster::SharedCluster;
-use crate::{Clusters, admin, dns, outlier};
+use crate::cluster::{Origin, SharedCluster};
+use crate::stats::ClusterStats;
+use crate::{Clusters, admin, dns};
+
+pub use batch::Batch;
+pub use warming::Warming;
 
 /// All clusters and what the whole process knows of them. DNS lookups and the sweeps that end
 /// ejections run on the control runtime; workers only read.
+///
+/// Clusters are changed from one thread, one by one or many at once ([`Self::batch`]); requests
+/// see all of a batch or nothing of it. A cluster that is equal to the one before keeps its state
+/// and its pools; one of which only the endpoints differ keeps the hosts that stay, and their
+/// pools; one that is replaced or removed lets its requests finish, and closes its connections
+/// when they are idle.
 #[derive(Debug)]
 pub struct ClusterManager {
     stats: Registry,
     control: Handle,
     snapshot: ArcSwap<Snapshot>,
-    tasks: Mutex<HashMap<Arc<str>, Tasks>>,
+    making: Mutex<Making>,
+    /// Held while a batch is made.
+    changing: Mutex<()>,
     resolver: dns::Resolver,
 }
 
-/// One published state: clusters in configuration order, and by name.
-#[derive(Debug, Default)]
+/// One published state.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
-    pub(crate) clusters: Vec<Arc<SharedCluster>>,
-    pub(crate) by_name: HashMap<Arc<str>, usize>,
+    /// Grows with each.
+    pub(crate) generation: u64,
+    pub(crate) by_name: HashMap<Arc<str>, Arc<SharedCluster>>,
 }
 
-/// What runs for one cluster; ends with it.
+/// What making a cluster needs.
 #[derive(Debug, Default)]
-struct Tasks {
-    running: Vec<AbortHandle>,
-    resolved: Option<watch::Receiver<bool>>,
-}
-
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        for task in &self.running {
-            task.abort();
-        }
-    }
+struct Making {
+    made: u64,
+    /// Of clusters that are there or are still used, by the name of their metrics.
+    stats: HashMap<Arc<str>, Weak<ClusterStats>>,
 }
 
 impl ClusterManager {
-    /// Publishes the first clusters. DNS lookups and ejection sweeps run on `control`.
+    /// Publishes the clusters of a bootstrap. DNS lookups and ejection sweeps run on `control`.
     pub fn new(clusters: &[Arc<Cluster>], stats: &Registry, control: &Handle) -> Arc<Self> {
         let manager = Arc::new(Self {
             stats: stats.clone(),
             control: control.clone(),
             snapshot: ArcSwap::default(),
-            tasks: Mutex::default(),
+            making: Mutex::default(),
+            changing: Mutex::new(()),
             resolver: dns::Resolver::default(),
         });
         manager.update(clusters);
         manager
     }
 
-    /// Publishes other clusters. A cluster that is equal to the one before keeps its state and
-    /// its pools; one of which only the endpoints differ keeps the hosts that stay.
+    /// Publishes these clusters and no others.
     pub fn update(&self, clusters: &[Arc<Cluster>]) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = self.snapshot.load_full();
-        let mut next = Snapshot::default();
-        let mut kept: HashMap<Arc<str>, Tasks> = HashMap::default();
-        for config in clusters {
-            let before = old
-                .by_name
-                .get(&config.name)
-                .map(|place| &old.clusters[*place])
-                .filter(|before| before.adopt(config));
-            let cluster = match before {
-                Some(before) => {
-                    if let Some(running) = tasks.remove(&config.name) {
-                        kept.insert(Arc::clone(&config.name), running);
-                    }
-                    Arc::clone(before)
-                }
-                None => {
-                    let cluster = SharedCluster::new(Arc::clone(config), &self.stats);
-                    kept.insert(Arc::clone(&config.name), self.start(&cluster));
-                    cluster
-                }
-            };
-            next.by_name
-                .insert(Arc::clone(&config.name), next.clusters.len());
-            next.clusters.push(cluster);
-        }
-        *tasks = kept;
-        self.stats
-            .plain("cluster_manager")
-            .gauge("active_clusters")
-            .set(i64::try_from(next.clusters.len()).unwrap_or(i64::MAX));
-        self.snapshot.store(Arc::new(next));
+        self.batch(|batch| {
+            let kept: ahash::HashSet<&Arc<str>> = clusters.iter().map(|c| &c.name).collect();
+            let gone = batch.names().filter(|name| !kept.contains(name));
+            for name in gone.cloned().collect::<Vec<_>>() {
+                batch.remove_cluster(&name);
+            }
+            for cluster in clusters {
+                batch.add(self.prepare_as(Arc::clone(cluster), false));
+            }
+        });
     }
 
-    fn start(&self, cluster: &Arc<SharedCluster>) -> Tasks {
-        let mut tasks = Tasks::default();
-        if cluster.config.discovery.dns().is_some() {
-            let (first, resolved) = watch::channel(false);
-            let task = dns::run(self.resolver.clone(), Arc::clone(cluster), first);
-            tasks.running.push(self.control.spawn(task).abort_handle());
-            tasks.resolved = Some(resolved);
+    /// Adds a cluster, or puts it in the place of the one of that name.
+    pub fn set_cluster(&self, cluster: Arc<Cluster>) {
+        self.batch(|batch| batch.set_cluster(cluster));
+    }
+
+    /// Removes a cluster; whether there was one of that name.
+    pub fn remove_cluster(&self, name: &str) -> bool {
+        self.batch(|batch| batch.remove_cluster(name))
+    }
+
+    /// Sets the endpoints of an EDS cluster; whether there is one of that name. It costs what
+    /// this cluster's endpoints cost, however many clusters there are.
+    pub fn set_endpoints(&self, cluster: &str, assignment: &LoadAssignment) -> bool {
+        match self.snapshot.load().by_name.get(cluster) {
+            Some(cluster) => cluster.set_discovered(assignment),
+            None => false,
         }
-        if let Some(detection) = &cluster.config.outlier_detection {
-            let interval = detection.interval.max(Duration::from_millis(1));
-            let task = outlier::sweep(Arc::clone(cluster), interval);
-            tasks.running.push(self.control.spawn(task).abort_handle());
+    }
+
+    /// Makes many changes, of which requests see all or nothing. Within `change` the manager's
+    /// own methods must not be called.
+    pub fn batch<T>(&self, change: impl FnOnce(&mut Batch<'_>) -> T) -> T {
+        let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = Batch::new(self);
+        let result = change(&mut batch);
+        batch.publish();
+        result
+    }
+
+    /// Makes a cluster without publishing it yet, so that its names can be resolved and its
+    /// endpoints set before requests meet it. Dropping it undoes that.
+    pub fn prepare(&self, cluster: Arc<Cluster>) -> Warming {
+        self.prepare_as(cluster, true)
+    }
+
+    fn prepare_as(&self, cluster: Arc<Cluster>, via_api: bool) -> Warming {
+        let snapshot = self.snapshot.load();
+        let before = snapshot.by_name.get(&cluster.name);
+        if let Some(same) = before.filter(|before| before.can_adopt(&cluster)) {
+            return Warming::of_same(Arc::clone(same), cluster);
         }
-        tasks
+        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let (id, stats) = making.next(&cluster.stat_name, &self.stats);
+        let made = SharedCluster::new(
+            cluster,
+            Origin {
+                stats,
+                control: &self.control,
+                id,
+                place: before.map_or(id, |before| before.place),
+                via_api,
+            },
+        );
+        if let Some(before) = before {
+            made.take_over(before);
+        }
+        made.resolve(&self.resolver);
+        Warming::of_new(made)
     }
 
     /// Resolves when every cluster that needs DNS had its first answer, good or bad.
     pub async fn warmed(&self) {
-        let waiting: Vec<_> = {
-            let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-            tasks.values().filter_map(|t| t.resolved.clone()).collect()
-        };
-        for mut resolved in waiting {
+        let snapshot = self.snapshot.load_full();
+        for mut resolved in snapshot
+            .by_name
+            .values()
+            .filter_map(|cluster| cluster.resolved())
+        {
             let _ = resolved.wait_for(|done| *done).await;
         }
     }
@@ -131,6 +160,11 @@ impl ClusterManager {
         Clusters::new(Arc::clone(self))
     }
 
+    /// Whether a cluster of that name is published.
+    pub fn contains(&self, name: &str) -> bool {
+        self.snapshot.load().by_name.contains_key(name)
+    }
+
     /// The clusters now.
     pub(crate) fn snapshot(&self) -> arc_swap::Guard<Arc<Snapshot>> {
         self.snapshot.load()
@@ -138,6 +172,33 @@ impl ClusterManager {
 
     /// The text of `/clusters`, in Envoy's format.
     pub fn admin_text(&self) -> String {
-        admin::text(&self.snapshot.load().clusters)
+        let mut clusters: Vec<_> = self
+            .snapshot
+            .load()
+            .by_name
+            .values()
+            .map(Arc::clone)
+            .collect();
+        clusters.sort_by_key(|cluster| cluster.place);
+        admin::text(&clusters)
+    }
+}
+
+impl Making {
+    /// The next cluster's id, and its metrics: those of other clusters with that name for
+    /// them, while one of those is used.
+    fn next(&mut self, name: &Arc<str>, registry: &Registry) -> (u64, Arc<ClusterStats>) {
+        self.made += 1;
+        if self.stats.len() == self.stats.capacity() {
+            self.stats.retain(|_, stats| stats.strong_count() > 0);
+        }
+        let stats = self.stats.get(name).and_then(Weak::upgrade);
+        let stats = stats.unwrap_or_else(|| {
+            let stats = Arc::new(ClusterStats::new(name));
+            registry.add(&stats);
+            self.stats.insert(Arc::clone(name), Arc::downgrade(&stats));
+            stats
+        });
+        (self.made, stats)
     }
 }

@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::stats::Detector;
 
 /// A connection was made.
-pub(crate) fn connected(cluster: &SharedCluster, host: &Host) {
+pub(crate) fn connected(cluster: &Arc<SharedCluster>, host: &Host) {
     if let Some(detection) = &cluster.config.outlier_detection
         && detection.split_external_local_origin_errors
     {
@@ -25,7 +25,7 @@ pub(crate) fn connected(cluster: &SharedCluster, host: &Host) {
 }
 
 /// The host answered.
-pub(crate) fn answered(cluster: &SharedCluster, host: &Host, status: StatusCode) {
+pub(crate) fn answered(cluster: &Arc<SharedCluster>, host: &Host, status: StatusCode) {
     let state = &host.state;
     if status.is_server_error() {
         state.errors.fetch_add(1, Relaxed);
@@ -57,7 +57,7 @@ pub(crate) fn answered(cluster: &SharedCluster, host: &Host, status: StatusCode)
 }
 
 /// No answer: the connection failed or broke.
-pub(crate) fn local_failure(cluster: &SharedCluster, host: &Host) {
+pub(crate) fn local_failure(cluster: &Arc<SharedCluster>, host: &Host) {
     host.state.errors.fetch_add(1, Relaxed);
     let Some(detection) = &cluster.config.outlier_detection else {
         return;
@@ -77,13 +77,13 @@ pub(crate) fn local_failure(cluster: &SharedCluster, host: &Host) {
 }
 
 /// No answer in time.
-pub(crate) fn timed_out(cluster: &SharedCluster, host: &Host) {
+pub(crate) fn timed_out(cluster: &Arc<SharedCluster>, host: &Host) {
     host.state.timeouts.fetch_add(1, Relaxed);
     local_failure(cluster, host);
 }
 
 fn failed_externally(
-    cluster: &SharedCluster,
+    cluster: &Arc<SharedCluster>,
     host: &Host,
     detection: &OutlierDetection,
     gateway: bool,
@@ -112,7 +112,7 @@ fn failed_externally(
 }
 
 fn count(
-    cluster: &SharedCluster,
+    cluster: &Arc<SharedCluster>,
     host: &Host,
     counter: &AtomicU32,
     limit: u32,
@@ -130,7 +130,7 @@ fn count(
 }
 
 /// Whether the host was ejected now.
-fn eject(cluster: &SharedCluster, host: &Host) -> bool {
+fn eject(cluster: &Arc<SharedCluster>, host: &Host) -> bool {
     let Some(detection) = &cluster.config.outlier_detection else {
         return false;
     };
@@ -163,22 +163,56 @@ fn eject(cluster: &SharedCluster, host: &Host) -> bool {
     }
     stats.active.add(1);
     stats.enforced_total.inc();
-    tracing::info!(cluster = %cluster.config.name, host = %host.text, "host ejected");
+    tracing::info!(cluster = %cluster.config.name, host = %host.text(), "host ejected");
     cluster.health_changed();
+    keep_swept(cluster);
     true
 }
 
-/// Brings ejected hosts back when their time is over, each interval.
-pub(crate) async fn sweep(cluster: Arc<SharedCluster>, interval: Duration) {
-    loop {
-        tokio::time::sleep(interval).await;
-        if let Some(detection) = &cluster.config.outlier_detection {
-            sweep_once(&cluster, detection);
-        }
+/// Looks after ejected hosts from now on, each interval, until none is left of whom anything is
+/// remembered: a cluster in which all is well costs nothing.
+fn keep_swept(cluster: &Arc<SharedCluster>) {
+    if cluster.sweeping.swap(true, Relaxed) {
+        return;
     }
+    let weak = Arc::downgrade(cluster);
+    cluster.control.spawn(async move {
+        loop {
+            let Some(interval) = weak.upgrade().and_then(|cluster| interval(&cluster)) else {
+                return;
+            };
+            tokio::time::sleep(interval).await;
+            let Some(cluster) = weak.upgrade() else {
+                return;
+            };
+            if let Some(detection) = &cluster.config.outlier_detection
+                && !sweep_once(&cluster, detection)
+            {
+                cluster.sweeping.store(false, Relaxed);
+                // Whoever ejected meanwhile still saw a sweep at work.
+                if is_remembered(&cluster) && !cluster.sweeping.swap(true, Relaxed) {
+                    continue;
+                }
+                return;
+            }
+        }
+    });
 }
 
-fn sweep_once(cluster: &SharedCluster, detection: &OutlierDetection) {
+fn interval(cluster: &SharedCluster) -> Option<Duration> {
+    let detection = cluster.config.outlier_detection.as_ref()?;
+    Some(detection.interval.max(Duration::from_millis(1)))
+}
+
+fn is_remembered(cluster: &SharedCluster) -> bool {
+    let set = cluster.hosts();
+    set.hosts
+        .iter()
+        .any(|host| host.state.ejections.load(Relaxed) > 0)
+}
+
+/// Whether there is anything to look after still.
+fn sweep_once(cluster: &SharedCluster, detection: &OutlierDetection) -> bool {
     let mut changed = false;
     for host in &cluster.hosts().hosts {
         let state = &host.state;
@@ -213,11 +247,12 @@ fn sweep_once(cluster: &SharedCluster, detection: &OutlierDetection) {
                 counter.store(0, Relaxed);
             }
             cluster.stats.outlier.active.add(-1);
-            tracing::info!(cluster = %cluster.config.name, host = %host.text, "host is back");
+            tracing::info!(cluster = %cluster.config.name, host = %host.text(), "host is back");
             changed = true;
         }
     }
     if changed {
         cluster.health_changed();
     }
+    is_remembered(cluster)
 }

@@ -1,34 +1,90 @@
 //! The metrics of one cluster, under Envoy's names.
+//!
+//! Ten thousand clusters of which ten are used must not cost ten thousand times a hundred
+//! counters: the numbers are made when the first of them moves, and of a cluster that nobody
+//! used zeros are shown without being stored. What follows from other state (hosts, breakers) is
+//! read there when somebody asks.
 
-use tandem_core::stats::{CodeCounters, Counter, Gauge, Histogram, Registry, Scope};
+mod codes;
+mod shown;
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use tandem_core::stats::{Histogram, Level, Sample, Tally, Value};
+
+use crate::cluster::SharedCluster;
+use codes::Codes;
+
+/// The metrics of all clusters that share a name for them. They outlive a cluster that is
+/// replaced.
+#[derive(Debug)]
+pub(crate) struct ClusterStats {
+    name: Arc<str>,
+    /// How often hosts came or went; every cluster's hosts come, used or not.
+    pub(crate) membership_change: Tally,
+    moved: OnceLock<Box<Moved>>,
+    members: Mutex<Vec<Weak<SharedCluster>>>,
+}
+
+impl ClusterStats {
+    /// Metrics under `name`; nothing is measured yet.
+    pub(crate) fn new(name: &Arc<str>) -> Self {
+        Self {
+            name: Arc::clone(name),
+            membership_change: Tally::default(),
+            moved: OnceLock::new(),
+            members: Mutex::default(),
+        }
+    }
+
+    /// Shows the state of `cluster` too.
+    pub(crate) fn join(&self, cluster: &Arc<SharedCluster>) {
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members.retain(|member| member.strong_count() > 0);
+        members.push(Arc::downgrade(cluster));
+    }
+
+    /// The clusters that requests may choose now.
+    fn present(&self) -> Vec<Arc<SharedCluster>> {
+        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members
+            .iter()
+            .filter_map(Weak::upgrade)
+            .filter(|member| member.is_published())
+            .collect()
+    }
+}
+
+impl Deref for ClusterStats {
+    type Target = Moved;
+
+    fn deref(&self) -> &Moved {
+        self.moved.get_or_init(Box::default)
+    }
+}
 
 macro_rules! cluster_stats {
     (counters { $($counter:ident)* } gauges { $($gauge:ident)* } histograms { $($histogram:ident)* }) => {
-        /// Every metric of a cluster that has a fixed name.
-        #[derive(Debug)]
-        pub(crate) struct ClusterStats {
-            $(pub(crate) $counter: Counter,)*
-            $(pub(crate) $gauge: Gauge,)*
+        /// Every metric of a cluster that has a fixed name and is not to be seen elsewhere.
+        #[derive(Debug, Default)]
+        pub(crate) struct Moved {
+            $(pub(crate) $counter: Tally,)*
+            $(pub(crate) $gauge: Level,)*
             $(pub(crate) $histogram: Histogram,)*
-            pub(crate) codes: CodeCounters,
+            pub(crate) codes: Codes,
             /// Answers that were not passed on but asked for again.
-            pub(crate) retried_codes: CodeCounters,
+            pub(crate) retried_codes: Codes,
             pub(crate) outlier: OutlierStats,
         }
 
-        impl ClusterStats {
-            /// Finds or makes them for the cluster whose metrics use `name`.
-            pub(crate) fn new(registry: &Registry, name: &str) -> Self {
-                let scope = registry.cluster(name);
-                Self {
-                    $($counter: scope.counter(stringify!($counter)),)*
-                    $($gauge: scope.gauge(stringify!($gauge)),)*
-                    $($histogram: scope.histogram(stringify!($histogram)),)*
-                    codes: scope.codes("upstream_rq"),
-                    retried_codes: scope.codes("retry.upstream_rq"),
-                    outlier: OutlierStats::new(&scope),
-                }
-            }
+        fn visit_fixed(moved: Option<&Moved>, visit: &mut dyn FnMut(Sample<'_>)) {
+            let mut show = |name: &'static str, value: Value<'_>| {
+                visit(Sample { name, family: name, label: None, value });
+            };
+            $(show(stringify!($counter), Value::Counter(moved.map_or(0, |m| m.$counter.get())));)*
+            $(show(stringify!($gauge), Value::Gauge(moved.map_or(0, |m| m.$gauge.get())));)*
+            $(show(stringify!($histogram), Value::Histogram(moved.map(|m| &m.$histogram)));)*
         }
     };
 }
@@ -45,52 +101,31 @@ cluster_stats! {
         upstream_rq_total upstream_rq_pending_total upstream_rq_pending_overflow
         upstream_rq_pending_failure_eject upstream_rq_timeout upstream_rq_per_try_timeout
         upstream_rq_per_try_idle_timeout
-         upstream_rq_cancelled upstream_rq_rx_reset upstream_rq_tx_reset
+        upstream_rq_cancelled upstream_rq_rx_reset upstream_rq_tx_reset
         upstream_rq_retry upstream_rq_retry_success upstream_rq_retry_overflow
         upstream_rq_retry_limit_exceeded upstream_rq_retry_backoff_exponential
         upstream_rq_completed
-        membership_change lb_healthy_panic
+        lb_healthy_panic
         update_attempt update_success update_failure update_empty
     }
-    gauges {
-        upstream_cx_active upstream_rq_active upstream_rq_pending_active
-        membership_total membership_healthy membership_degraded
-    }
+    gauges { upstream_cx_active upstream_rq_active upstream_rq_pending_active }
     histograms { upstream_rq_time upstream_cx_connect_ms upstream_cx_length_ms }
 }
 
 /// `outlier_detection.*`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct OutlierStats {
-    pub(crate) active: Gauge,
-    pub(crate) overflow: Counter,
-    pub(crate) enforced_total: Counter,
+    pub(crate) active: Level,
+    pub(crate) overflow: Tally,
+    pub(crate) enforced_total: Tally,
     pub(crate) consecutive_5xx: Detector,
     pub(crate) consecutive_gateway_failure: Detector,
     pub(crate) consecutive_local_origin_failure: Detector,
 }
 
 /// What one kind of detection found, and how often it was carried out.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Detector {
-    pub(crate) detected: Counter,
-    pub(crate) enforced: Counter,
-}
-
-impl OutlierStats {
-    fn new(scope: &Scope) -> Self {
-        let counter = |name: &str| scope.counter(&format!("outlier_detection.{name}"));
-        let detector = |name: &str| Detector {
-            detected: counter(&format!("ejections_detected_{name}")),
-            enforced: counter(&format!("ejections_enforced_{name}")),
-        };
-        Self {
-            active: scope.gauge("outlier_detection.ejections_active"),
-            overflow: counter("ejections_overflow"),
-            enforced_total: counter("ejections_enforced_total"),
-            consecutive_5xx: detector("consecutive_5xx"),
-            consecutive_gateway_failure: detector("consecutive_gateway_failure"),
-            consecutive_local_origin_failure: detector("consecutive_local_origin_failure"),
-        }
-    }
+    pub(crate) detected: Tally,
+    pub(crate) enforced: Tally,
 }

@@ -59,7 +59,7 @@ impl Clusters {
         };
         let active = Active::begin(&pool, false)?;
         let facts = UpstreamFacts {
-            host: Arc::clone(&pool.host.text),
+            host: Arc::clone(pool.host.text()),
             cluster: Arc::clone(&pool.cluster.config.name),
             local: stream.local_addr().ok(),
             protocol: None,

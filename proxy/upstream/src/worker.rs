@@ -1,22 +1,21 @@
 //! One worker's view of the clusters: pools and cursors, built when first used.
 //!
 //! Two tables follow what is published process-wide: clusters by the manager's snapshot, pools
-//! by a cluster's host set. Each is an array of slots filled once, so a lookup takes no lock;
-//! when the published value was replaced, a new table takes over what is still valid.
+//! by a cluster's host set. When the published value was replaced, a new table takes over what is
+//! still valid. That of clusters knows only those that were used, so that ten thousand clusters
+//! cost a worker nothing; its lock is never contended.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use tandem_core::Error;
 use tandem_core::error::Kind;
 
 use crate::ClusterManager;
-use crate::balance;
+use crate::balance::{self, Cursors};
 use crate::cluster::SharedCluster;
-use crate::host::{Host, HostSet};
-use crate::manager::Snapshot;
+use crate::host::{Host, HostSet, HostState};
 use crate::pool::HostPool;
 
 /// A worker's view of all clusters; cloning it is a reference count.
@@ -26,20 +25,21 @@ pub struct Clusters(Arc<View>);
 #[derive(Debug)]
 struct View {
     manager: Arc<ClusterManager>,
-    table: ArcSwap<ClusterTable>,
+    used: Mutex<Used>,
 }
 
+/// The clusters that this worker used, and the number of the snapshot that they were compared
+/// with.
 #[derive(Debug, Default)]
-struct ClusterTable {
-    snapshot: Arc<Snapshot>,
-    slots: Box<[OnceLock<Arc<WorkerCluster>>]>,
+struct Used {
+    generation: u64,
+    by_id: ahash::HashMap<u64, Arc<WorkerCluster>>,
 }
 
 /// One cluster on one worker.
 #[derive(Debug)]
 pub(crate) struct WorkerCluster {
     pub(crate) shared: Arc<SharedCluster>,
-    cursor: AtomicUsize,
     table: ArcSwap<HostTable>,
 }
 
@@ -47,19 +47,20 @@ pub(crate) struct WorkerCluster {
 struct HostTable {
     set: Arc<HostSet>,
     pools: Box<[OnceLock<Arc<HostPool>>]>,
+    cursors: Cursors,
 }
 
 impl Clusters {
     pub(crate) fn new(manager: Arc<ClusterManager>) -> Self {
         Self(Arc::new(View {
             manager,
-            table: ArcSwap::default(),
+            used: Mutex::default(),
         }))
     }
 
     /// Whether a cluster of that name exists.
     pub fn contains(&self, name: &str) -> bool {
-        self.0.manager.snapshot().by_name.contains_key(name)
+        self.0.manager.contains(name)
     }
 
     /// The address of the host that takes the next request to a cluster; for measuring what
@@ -67,41 +68,23 @@ impl Clusters {
     #[doc(hidden)]
     pub fn pick(&self, name: &str) -> Option<Arc<str>> {
         let pool = self.find(name)?.choose().ok()?;
-        Some(Arc::clone(&pool.host.text))
+        Some(Arc::clone(pool.host.text()))
     }
 
     /// The cluster of that name.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<WorkerCluster>> {
         let snapshot = self.0.manager.snapshot();
-        let place = *snapshot.by_name.get(name)?;
-        let mut table = self.0.table.load();
-        if !Arc::ptr_eq(&table.snapshot, &snapshot) {
-            self.0.table.store(Arc::new(table.follow(&snapshot)));
-            table = self.0.table.load();
+        let shared = snapshot.by_name.get(name)?;
+        let mut used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.generation != snapshot.generation {
+            used.generation = snapshot.generation;
+            used.by_id.retain(|_, cluster| !cluster.shared.is_retired());
         }
-        let cluster = table
-            .slots
-            .get(place)?
-            .get_or_init(|| Arc::new(WorkerCluster::new(&snapshot.clusters[place])));
+        let cluster = used
+            .by_id
+            .entry(shared.id)
+            .or_insert_with(|| Arc::new(WorkerCluster::new(shared)));
         Some(Arc::clone(cluster))
-    }
-}
-
-impl ClusterTable {
-    fn follow(&self, snapshot: &Arc<Snapshot>) -> Self {
-        let slot = |shared: &Arc<SharedCluster>| {
-            let before = self
-                .snapshot
-                .by_name
-                .get(&shared.config.name)
-                .and_then(|place| self.slots.get(*place)?.get())
-                .filter(|cluster| Arc::ptr_eq(&cluster.shared, shared));
-            before.map_or_else(OnceLock::new, |cluster| Arc::clone(cluster).into())
-        };
-        Self {
-            snapshot: Arc::clone(snapshot),
-            slots: snapshot.clusters.iter().map(slot).collect(),
-        }
     }
 }
 
@@ -109,8 +92,6 @@ impl WorkerCluster {
     fn new(shared: &Arc<SharedCluster>) -> Self {
         Self {
             shared: Arc::clone(shared),
-            // Workers start at different hosts, so that few requests do not all meet the first.
-            cursor: AtomicUsize::new(crate::random::below(1 << 16)),
             table: ArcSwap::default(),
         }
     }
@@ -118,40 +99,41 @@ impl WorkerCluster {
     /// The pool of the host that takes the next request.
     pub(crate) fn choose(&self) -> Result<Arc<HostPool>, Error> {
         let set = self.shared.hosts();
-        if set.panic {
-            self.shared.stats.lb_healthy_panic.inc();
-        }
-        let Some(place) = balance::pick(&self.shared.config.lb_policy, &set, &self.cursor) else {
-            self.shared.stats.upstream_cx_none_healthy.inc();
-            return Err(Error::new(Kind::NoHealthyUpstream));
-        };
         let mut table = self.table.load();
         if !Arc::ptr_eq(&table.set, &set) {
             self.table.store(Arc::new(table.follow(&set)));
             table = self.table.load();
         }
-        let pool =
-            table.pools[place].get_or_init(|| HostPool::new(&self.shared, &set.hosts[place]));
+        let policy = &self.shared.config.lb_policy;
+        let Some(pick) = balance::pick(policy, &set, &table.cursors) else {
+            self.shared.stats.upstream_cx_none_healthy.inc();
+            return Err(Error::new(Kind::NoHealthyUpstream));
+        };
+        if pick.panic {
+            self.shared.stats.lb_healthy_panic.inc();
+        }
+        let pool = table.pools[pick.host]
+            .get_or_init(|| HostPool::new(&self.shared, &set.hosts[pick.host]));
         Ok(Arc::clone(pool))
     }
 }
 
 impl HostTable {
     fn follow(&self, set: &Arc<HostSet>) -> Self {
-        let known: HashMap<*const Host, &Arc<HostPool>> = self
-            .set
-            .hosts
+        let known: HashMap<*const HostState, &Arc<HostPool>> = self
+            .pools
             .iter()
-            .zip(&self.pools)
-            .filter_map(|(host, slot)| Some((Arc::as_ptr(host), slot.get()?)))
+            .filter_map(|slot| slot.get())
+            .map(|pool| (Arc::as_ptr(&pool.host.state), pool))
             .collect();
-        let slot = |host: &Arc<Host>| match known.get(&Arc::as_ptr(host)) {
-            Some(pool) => OnceLock::from(Arc::clone(pool)),
-            None => OnceLock::new(),
+        let slot = |host: &Arc<Host>| match known.get(&Arc::as_ptr(&host.state)) {
+            Some(pool) if pool.host.keeps_pools_of(host) => OnceLock::from(Arc::clone(pool)),
+            _ => OnceLock::new(),
         };
         Self {
             set: Arc::clone(set),
             pools: set.hosts.iter().map(slot).collect(),
+            cursors: Cursors::new(set),
         }
     }
 }

@@ -10,12 +10,12 @@ use super::random::place;
 use crate::host::{Host, Tier};
 
 pub(super) fn pick(tier: &Tier, hosts: &[Arc<Host>], choice_count: u32) -> Option<u32> {
-    let mut best = *tier.hosts.get(place(tier))?;
+    let mut best = *tier.hosts.get(place(tier, hosts))?;
     if tier.hosts.len() == 1 {
         return Some(best);
     }
     for _ in 1..choice_count {
-        let other = *tier.hosts.get(place(tier))?;
+        let other = *tier.hosts.get(place(tier, hosts))?;
         if is_busier(&hosts[best as usize], &hosts[other as usize]) {
             best = other;
         }

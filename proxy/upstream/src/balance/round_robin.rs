@@ -1,12 +1,11 @@
 //! In turn, by weight.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::Arc;
 
-use crate::host::Tier;
+use crate::host::{Host, Tier};
 
-pub(super) fn pick(tier: &Tier, cursor: &AtomicUsize) -> Option<u32> {
-    let turn = cursor.fetch_add(1, Relaxed);
-    let place = match &tier.schedule {
+pub(super) fn pick(tier: &Tier, hosts: &[Arc<Host>], turn: usize) -> Option<u32> {
+    let place = match tier.schedule(hosts) {
         Some(schedule) => schedule.at(turn),
         None => turn.checked_rem(tier.hosts.len())?,
     };

@@ -2,24 +2,45 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use tandem_model::Percent;
-use tandem_model::cluster::EndpointHealth;
+use tandem_model::Address;
+use tandem_model::bootstrap::Locality;
+use tandem_model::cluster::{Endpoint, EndpointHealth};
 
 use super::*;
-use crate::host::{Host, HostState};
+use crate::host::{Group, Host, Rules};
 
 fn host(n: u8, weight: u32, priority: u32, health: EndpointHealth) -> Arc<Host> {
+    in_zone(n, weight, priority, health, "", None)
+}
+
+fn in_zone(
+    n: u8,
+    weight: u32,
+    priority: u32,
+    health: EndpointHealth,
+    zone: &str,
+    zone_weight: Option<u32>,
+) -> Arc<Host> {
     let address = SocketAddr::from(([127, 0, 0, n], 80));
-    Arc::new(Host {
-        address,
-        text: address.to_string().into(),
-        hostname: "".into(),
+    let endpoint = Endpoint {
         weight,
-        priority,
-        locality: Default::default(),
         health,
-        state: Arc::new(HostState::default()),
-    })
+        ..Endpoint::new(Address::Socket(address))
+    };
+    let group = Group {
+        locality: Locality {
+            zone: zone.into(),
+            ..Locality::default()
+        },
+        priority,
+        weight: zone_weight,
+    };
+    Arc::new(Host::new(
+        address,
+        &endpoint,
+        &Arc::new(group),
+        Arc::default(),
+    ))
 }
 
 fn set(hosts: &[(u32, u32, EndpointHealth)]) -> HostSet {
@@ -27,14 +48,14 @@ fn set(hosts: &[(u32, u32, EndpointHealth)]) -> HostSet {
         .zip(hosts)
         .map(|(n, (weight, priority, health))| host(n, *weight, *priority, *health))
         .collect();
-    HostSet::new(hosts, 140, Percent::from_f64(50.0))
+    HostSet::new(hosts, Rules::default())
 }
 
 fn counts(policy: &LbPolicy, set: &HostSet, picks: usize) -> Vec<usize> {
-    let cursor = AtomicUsize::new(0);
+    let cursors = Cursors::new(set);
     let mut counts = vec![0; set.hosts.len()];
     for _ in 0..picks {
-        counts[pick(policy, set, &cursor).unwrap()] += 1;
+        counts[pick(policy, set, &cursors).unwrap().host] += 1;
     }
     counts
 }
@@ -96,10 +117,10 @@ fn priorities_overflow_with_overprovisioning() {
 #[test]
 fn too_few_healthy_hosts_is_panic() {
     let few = set(&[(1, 0, Healthy), (1, 0, Unhealthy), (1, 0, Unhealthy)]);
-    assert!(few.panic);
+    assert!(few.levels[0].panic);
     assert_eq!(counts(&LbPolicy::RoundRobin, &few, 9), [3, 3, 3]);
     let enough = set(&[(1, 0, Healthy), (1, 0, Healthy), (1, 0, Unhealthy)]);
-    assert!(!enough.panic);
+    assert!(!enough.levels[0].panic);
     assert_eq!(counts(&LbPolicy::RoundRobin, &enough, 10), [5, 5, 0]);
 }
 
@@ -107,9 +128,14 @@ fn too_few_healthy_hosts_is_panic() {
 #[test]
 fn no_healthy_host_and_no_panic_is_no_choice() {
     let hosts = vec![host(1, 1, 0, Unhealthy)];
-    let set = HostSet::new(hosts, 140, Percent::from_f64(0.0));
-    assert!(pick(&LbPolicy::RoundRobin, &set, &AtomicUsize::new(0)).is_none());
-    assert!(pick(&LbPolicy::Random, &HostSet::default(), &AtomicUsize::new(0)).is_none());
+    let rules = Rules {
+        panic_below: 0,
+        ..Rules::default()
+    };
+    let set = HostSet::new(hosts, rules);
+    assert!(pick(&LbPolicy::RoundRobin, &set, &Cursors::new(&set)).is_none());
+    let none = HostSet::default();
+    assert!(pick(&LbPolicy::Random, &none, &Cursors::new(&none)).is_none());
 }
 
 /// Degraded hosts serve what healthy ones cannot.
@@ -118,4 +144,68 @@ fn degraded_hosts_serve_the_rest() {
     let set = set(&[(1, 0, Healthy), (1, 0, Degraded)]);
     let counts = counts(&LbPolicy::RoundRobin, &set, 10_000);
     assert!((6700..7300).contains(&counts[0]), "{counts:?}");
+}
+
+fn zones(zones: &[(u32, &[EndpointHealth])], panic_below: u32) -> HostSet {
+    let mut hosts = Vec::new();
+    for (name, (weight, members)) in ["a", "b", "c"].iter().zip(zones) {
+        for health in *members {
+            let n = hosts.len() as u8 + 1;
+            hosts.push(in_zone(n, 1, 0, *health, name, Some(*weight)));
+        }
+    }
+    let rules = Rules {
+        locality_weighted: true,
+        panic_below,
+        ..Rules::default()
+    };
+    HostSet::new(hosts, rules)
+}
+
+/// Localities take turns by their weights, however many hosts they have, and within one its
+/// hosts take turns.
+#[test]
+fn localities_obey_their_weights() {
+    let set = zones(&[(1, &[Healthy]), (3, &[Healthy, Healthy, Healthy])], 50);
+    assert_eq!(
+        counts(&LbPolicy::RoundRobin, &set, 1200),
+        [300, 300, 300, 300]
+    );
+    let set = zones(&[(1, &[Healthy, Healthy]), (2, &[Healthy])], 50);
+    assert_eq!(counts(&LbPolicy::RoundRobin, &set, 1200), [200, 200, 800]);
+}
+
+/// Envoy's documented example: of a locality of weight 1 and one of weight 2, the second with
+/// 50 % of its hosts, 70 % of its weight is left.
+#[test]
+fn a_locality_that_lost_hosts_takes_less() {
+    let set = zones(&[(1, &[Healthy]), (2, &[Healthy, Unhealthy])], 0);
+    let counts = counts(&LbPolicy::RoundRobin, &set, 2400);
+    assert_eq!(counts, [1000, 1400, 0]);
+}
+
+/// One without a weight, or with nobody left, takes nothing.
+#[test]
+fn localities_without_weight_or_hosts_take_nothing() {
+    let set = zones(&[(0, &[Healthy]), (1, &[Healthy, Healthy])], 0);
+    assert_eq!(counts(&LbPolicy::RoundRobin, &set, 10), [0, 5, 5]);
+    let set = zones(&[(5, &[Unhealthy]), (1, &[Healthy, Healthy])], 0);
+    assert_eq!(counts(&LbPolicy::RoundRobin, &set, 10), [0, 5, 5]);
+}
+
+/// Where no locality has a weight, and in panic, all hosts share.
+#[test]
+fn weights_of_localities_do_not_count_in_panic() {
+    let set = zones(&[(0, &[Healthy]), (0, &[Healthy])], 0);
+    assert_eq!(counts(&LbPolicy::RoundRobin, &set, 10), [5, 5]);
+    let set = zones(&[(9, &[Unhealthy, Unhealthy]), (1, &[Healthy])], 50);
+    assert_eq!(counts(&LbPolicy::RoundRobin, &set, 9), [3, 3, 3]);
+}
+
+/// Weights as large as they may be are compared too.
+#[test]
+fn large_weights_of_localities_are_obeyed() {
+    let set = zones(&[(u32::MAX, &[Healthy]), (u32::MAX / 3, &[Healthy])], 0);
+    let counts = counts(&LbPolicy::RoundRobin, &set, 4000);
+    assert!((2950..3050).contains(&counts[0]), "{counts:?}");
 }

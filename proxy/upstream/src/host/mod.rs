@@ -1,30 +1,41 @@
 //! Endpoints as they live in a process: address, counters, health.
 
+mod localities;
 mod set;
+mod shares;
 
-pub(crate) use set::{HostSet, Tier};
+pub(crate) use set::{HostSet, Level, Rules, Tier};
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tandem_model::bootstrap::Locality;
-use tandem_model::cluster::EndpointHealth;
+use tandem_model::cluster::{Endpoint, EndpointHealth};
 
 /// One endpoint. Its counters are process-wide; its pools belong to workers.
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) address: SocketAddr,
-    /// As logs and `/clusters` print it.
-    pub(crate) text: Arc<str>,
+    text: OnceLock<Arc<str>>,
     pub(crate) hostname: Arc<str>,
     pub(crate) weight: u32,
-    pub(crate) priority: u32,
-    pub(crate) locality: Locality,
     pub(crate) health: EndpointHealth,
+    pub(crate) group: Arc<Group>,
+    /// Its metadata under `envoy.transport_socket_match`.
+    pub(crate) transport_socket_match: Arc<[(Arc<str>, Arc<str>)]>,
     /// Kept over a change of anything that is not the address.
     pub(crate) state: Arc<HostState>,
+}
+
+/// What hosts of one locality and priority share.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) locality: Locality,
+    pub(crate) priority: u32,
+    /// The locality's weight.
+    pub(crate) weight: Option<u32>,
 }
 
 /// What a host has done and how it is.
@@ -44,6 +55,8 @@ pub(crate) struct HostState {
     pub(crate) consecutive_gateway: AtomicU32,
     pub(crate) consecutive_local: AtomicU32,
     pub(crate) ejected: AtomicBool,
+    /// Whether it was taken out of its cluster: its connections close when they are idle.
+    pub(crate) gone: AtomicBool,
     /// How often it was ejected of late; multiplies the ejection time.
     pub(crate) ejections: AtomicU32,
     /// When the latest ejection began; only the ejecting and the sweeping touch it.
@@ -51,6 +64,44 @@ pub(crate) struct HostState {
 }
 
 impl Host {
+    /// A host as configured, in `group`.
+    pub(crate) fn new(
+        address: SocketAddr,
+        endpoint: &Endpoint,
+        group: &Arc<Group>,
+        state: Arc<HostState>,
+    ) -> Self {
+        Self {
+            address,
+            text: OnceLock::new(),
+            hostname: Arc::clone(&endpoint.hostname),
+            weight: endpoint.weight.max(1),
+            health: endpoint.health,
+            group: Arc::clone(group),
+            transport_socket_match: Arc::clone(&endpoint.transport_socket_match),
+            state,
+        }
+    }
+
+    /// The same host of another cluster: nothing has happened to it there yet.
+    pub(crate) fn anew(&self) -> Self {
+        Self {
+            address: self.address,
+            text: self.text.clone(),
+            hostname: Arc::clone(&self.hostname),
+            weight: self.weight,
+            health: self.health,
+            group: Arc::clone(&self.group),
+            transport_socket_match: Arc::clone(&self.transport_socket_match),
+            state: Arc::default(),
+        }
+    }
+
+    /// Its address, as logs and `/clusters` print it.
+    pub(crate) fn text(&self) -> &Arc<str> {
+        self.text.get_or_init(|| self.address.to_string().into())
+    }
+
     /// Whether the control plane and outlier detection both allow it.
     pub(crate) fn is_healthy(&self) -> bool {
         self.health == EndpointHealth::Healthy && !self.state.ejected.load(Relaxed)
@@ -58,12 +109,17 @@ impl Host {
 
     /// Whether both are one host with the same settings.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.keeps_pools_of(other)
+            && self.weight == other.weight
+            && self.health == other.health
+            && self.group == other.group
+    }
+
+    /// Whether connections to one are as good for the other.
+    pub(crate) fn keeps_pools_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.state, &other.state)
             && self.hostname == other.hostname
-            && self.weight == other.weight
-            && self.priority == other.priority
-            && self.locality == other.locality
-            && self.health == other.health
+            && self.transport_socket_match == other.transport_socket_match
     }
 
     /// Whether it serves only when healthy hosts do not suffice.

@@ -3,11 +3,12 @@
 //! Everything that depends only on membership and health is computed here, once for each
 //! change, so that a pick is a few loads.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use tandem_model::Percent;
+use tandem_model::{Cluster, Percent};
 
-use super::Host;
+use super::shares::{Counts, Share, shares};
+use super::{Host, localities};
 use crate::balance::Schedule;
 
 /// One published state of a cluster's hosts.
@@ -16,17 +17,32 @@ pub(crate) struct HostSet {
     pub(crate) hosts: Vec<Arc<Host>>,
     /// What requests are spread over, with their shares; empty if no host may be used.
     pub(crate) levels: Vec<Level>,
-    /// Whether health is being ignored for some priority.
-    pub(crate) panic: bool,
+    /// Of all levels, one after the other.
+    pub(crate) tiers: Vec<Tier>,
+    pub(crate) rules: Rules,
 }
 
-/// One group of hosts that takes a share of the requests.
+/// What of a cluster's settings decides about shares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// In percent.
+    pub(crate) overprovisioning: u32,
+    /// In percent.
+    pub(crate) panic_below: u32,
+    pub(crate) locality_weighted: bool,
+}
+
+/// The hosts of one priority and one kind of health, which take a share of the requests.
 #[derive(Debug)]
 pub(crate) struct Level {
     /// Requests whose random number (0 to 99) is below this, and not below an earlier level's.
     pub(crate) until: u32,
-    /// The choice within it.
-    pub(crate) tier: Tier,
+    /// Whether health is ignored.
+    pub(crate) panic: bool,
+    /// The first of its tiers, of which there are several only where localities have weights.
+    pub(crate) first: usize,
+    /// In which order its tiers take turns; `None`: there is one.
+    pub(crate) localities: Option<Schedule>,
 }
 
 /// Hosts to choose among.
@@ -34,132 +50,155 @@ pub(crate) struct Level {
 pub(crate) struct Tier {
     /// Indices into [`HostSet::hosts`].
     pub(crate) hosts: Vec<u32>,
-    /// Set if weights differ.
-    pub(crate) schedule: Option<Schedule>,
+    /// Whether their weights differ.
+    weighted: bool,
+    /// Their turns, computed when they first matter.
+    schedule: OnceLock<Schedule>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            overprovisioning: 140,
+            panic_below: 50,
+            locality_weighted: false,
+        }
+    }
+}
+
+impl Rules {
+    /// Those of a cluster; of the overprovisioning factor, 0 is "not set".
+    pub(crate) fn of(cluster: &Cluster, overprovisioning: u32) -> Self {
+        let Percent { millionths } = cluster.healthy_panic_threshold;
+        Self {
+            overprovisioning: match overprovisioning {
+                0 => 140,
+                factor => factor,
+            },
+            panic_below: (millionths + 5_000) / 10_000,
+            locality_weighted: cluster.locality_weighted,
+        }
+    }
 }
 
 impl HostSet {
-    /// Shares by Envoy's priority rules: availability times overprovisioning, the rest to the
-    /// next priority; degraded hosts after all healthy ones; below the panic threshold all
-    /// hosts of a priority count.
-    pub(crate) fn new(hosts: Vec<Arc<Host>>, overprovisioning: u32, panic_below: Percent) -> Self {
-        let priorities = Priorities::of(&hosts);
-        let healthy = priorities.availability(&hosts, overprovisioning, |host| host.is_healthy());
-        let degraded = priorities.availability(&hosts, overprovisioning, |host| host.is_degraded());
-        let total: u32 = (healthy.iter().sum::<u32>() + degraded.iter().sum::<u32>()).min(100);
+    /// Spreads requests over `hosts` by priority, health and the weights of localities.
+    pub(crate) fn new(hosts: Vec<Arc<Host>>, rules: Rules) -> Self {
+        let priorities = by_priority(&hosts);
+        let counts: Vec<_> = priorities.iter().map(|p| count(p, &hosts)).collect();
+        let shares = shares(&counts, rules.overprovisioning, rules.panic_below);
         let mut set = Self {
             hosts,
+            rules,
             ..Self::default()
         };
-        if set.hosts.is_empty() {
-            return set;
-        }
-        let in_panic: Vec<bool> = (0..priorities.0.len())
-            .map(|p| total < 100 && priorities.in_panic(p, &set.hosts, panic_below))
-            .collect();
-        set.panic = in_panic.iter().any(|panic| *panic);
-        if total == 0 {
-            set.without_available(&priorities, &in_panic);
-            return set;
-        }
         let mut until = 0;
-        for (shares, degraded_tier) in [(&healthy, false), (&degraded, true)] {
-            for (p, available) in shares.iter().enumerate() {
-                let share = (available * 100).div_ceil(total).min(100 - until);
-                if share == 0 {
-                    continue;
-                }
-                until += share;
-                let members = priorities.0[p].iter().copied().filter(|i| {
-                    let host = &set.hosts[*i as usize];
-                    in_panic[p]
-                        || if degraded_tier {
-                            host.is_degraded()
-                        } else {
-                            host.is_healthy()
-                        }
-                });
-                let tier = Tier::new(members.collect(), &set.hosts);
-                set.levels.push(Level { until, tier });
-            }
+        for (members, share) in priorities.iter().zip(&shares) {
+            set.add(&mut until, share.healthy, share.panic, members, |host| {
+                share.panic || host.is_healthy()
+            });
+        }
+        for (members, share) in priorities.iter().zip(&shares) {
+            let Share {
+                degraded, panic, ..
+            } = *share;
+            set.add(&mut until, degraded, panic, members, |host| {
+                panic || host.is_degraded()
+            });
         }
         set
     }
 
-    /// No host is available: in panic all hosts share, else nobody serves.
-    fn without_available(&mut self, priorities: &Priorities, in_panic: &[bool]) {
-        let count: usize = priorities.0.iter().map(Vec::len).sum();
-        let mut seen = 0;
-        for (p, members) in priorities.0.iter().enumerate() {
-            if !in_panic[p] || members.is_empty() {
-                continue;
-            }
-            seen += members.len();
-            let until = u32::try_from((seen * 100).div_ceil(count)).unwrap_or(100);
-            let tier = Tier::new(members.clone(), &self.hosts);
-            self.levels.push(Level { until, tier });
+    fn add(
+        &mut self,
+        until: &mut u32,
+        share: u32,
+        panic: bool,
+        members: &[u32],
+        may_serve: impl Fn(&Host) -> bool,
+    ) {
+        if share == 0 {
+            return;
         }
+        *until += share;
+        let serving: Vec<u32> = members
+            .iter()
+            .copied()
+            .filter(|i| may_serve(&self.hosts[*i as usize]))
+            .collect();
+        let mut level = Level {
+            until: *until,
+            panic,
+            first: self.tiers.len(),
+            localities: None,
+        };
+        let weighed = (self.rules.locality_weighted && !panic)
+            .then(|| localities::weigh(&self.hosts, members, &serving, &self.rules))
+            .filter(|weighed| !weighed.is_empty());
+        match weighed {
+            None => self.tiers.push(Tier::new(serving, &self.hosts)),
+            Some(weighed) => {
+                let weights: Vec<u32> = weighed.iter().map(|(weight, _)| *weight).collect();
+                level.localities = (weights.len() > 1).then(|| Schedule::new(&weights));
+                for (_, serving) in weighed {
+                    self.tiers.push(Tier::new(serving, &self.hosts));
+                }
+            }
+        }
+        self.levels.push(level);
     }
 
-    /// Healthy hosts.
-    pub(crate) fn healthy(&self) -> usize {
-        self.hosts.iter().filter(|host| host.is_healthy()).count()
-    }
-
-    /// Degraded hosts.
-    pub(crate) fn degraded(&self) -> usize {
-        self.hosts.iter().filter(|host| host.is_degraded()).count()
+    /// How many there are, how many healthy, how many degraded.
+    pub(crate) fn counts(&self) -> [usize; 3] {
+        let count = |good: fn(&Host) -> bool| self.hosts.iter().filter(|host| good(host)).count();
+        [
+            self.hosts.len(),
+            count(Host::is_healthy),
+            count(Host::is_degraded),
+        ]
     }
 }
 
-/// Host indices by priority.
-struct Priorities(Vec<Vec<u32>>);
-
-impl Priorities {
-    fn of(hosts: &[Arc<Host>]) -> Self {
-        let highest = hosts.iter().map(|host| host.priority).max().unwrap_or(0);
-        let mut lists = vec![Vec::new(); highest as usize + 1];
-        for (i, host) in (0..).zip(hosts) {
-            lists[host.priority as usize].push(i);
-        }
-        Self(lists)
+fn by_priority(hosts: &[Arc<Host>]) -> Vec<Vec<u32>> {
+    let priority = |host: &Arc<Host>| host.group.priority as usize;
+    let highest = hosts.iter().map(priority).max();
+    let mut lists = vec![Vec::new(); highest.map_or(0, |highest| highest + 1)];
+    for (i, host) in (0..).zip(hosts) {
+        lists[priority(host)].push(i);
     }
+    lists
+}
 
-    fn availability(
-        &self,
-        hosts: &[Arc<Host>],
-        overprovisioning: u32,
-        available: impl Fn(&Host) -> bool,
-    ) -> Vec<u32> {
-        let share = |members: &Vec<u32>| {
-            let count = members
-                .iter()
-                .filter(|i| available(&hosts[**i as usize]))
-                .count();
-            let scaled = count * overprovisioning as usize / members.len().max(1);
-            u32::try_from(scaled.min(100)).unwrap_or(100)
-        };
-        self.0.iter().map(share).collect()
-    }
-
-    fn in_panic(&self, p: usize, hosts: &[Arc<Host>], below: Percent) -> bool {
-        let members = &self.0[p];
-        let good = members
-            .iter()
-            .map(|i| &hosts[*i as usize])
-            .filter(|host| host.is_healthy() || host.is_degraded())
-            .count() as u64;
-        !members.is_empty() && good * 1_000_000 < members.len() as u64 * u64::from(below.millionths)
+fn count(members: &[u32], hosts: &[Arc<Host>]) -> Counts {
+    let count = |good: fn(&Host) -> bool| {
+        let good = |i: &&u32| good(&hosts[**i as usize]);
+        members.iter().filter(good).count()
+    };
+    Counts {
+        all: members.len(),
+        healthy: count(Host::is_healthy),
+        degraded: count(Host::is_degraded),
     }
 }
 
 impl Tier {
     fn new(hosts: Vec<u32>, all: &[Arc<Host>]) -> Self {
-        let weights: Vec<u32> = hosts.iter().map(|i| all[*i as usize].weight).collect();
-        let same = weights.windows(2).all(|pair| pair[0] == pair[1]);
+        let weight = |i: &u32| all[*i as usize].weight;
         Self {
-            schedule: (!same).then(|| Schedule::new(&weights)),
+            weighted: hosts.windows(2).any(|w| weight(&w[0]) != weight(&w[1])),
             hosts,
+            schedule: OnceLock::new(),
         }
+    }
+
+    /// The order of turns, if weights differ.
+    pub(crate) fn schedule(&self, all: &[Arc<Host>]) -> Option<&Schedule> {
+        self.weighted.then(|| {
+            self.schedule.get_or_init(|| {
+                let weight = |i: &u32| all[*i as usize].weight;
+                let weights: Vec<u32> = self.hosts.iter().map(weight).collect();
+                Schedule::new(&weights)
+            })
+        })
     }
 }

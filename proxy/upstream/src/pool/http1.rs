@@ -123,7 +123,7 @@ impl HostPool {
         let connected = self.connect().await;
         let stream = connected.inspect_err(|_| stats.upstream_rq_pending_failure_eject.inc())?;
         let facts = UpstreamFacts {
-            host: Arc::clone(&self.host.text),
+            host: Arc::clone(self.host.text()),
             cluster: Arc::clone(&self.cluster.config.name),
             local: stream.local_addr().ok(),
             protocol: Some(Protocol::Http11),
@@ -160,7 +160,7 @@ impl HostPool {
     pub(crate) fn give_back_http1(self: &Arc<Self>, mut connection: Box<Connection>) {
         let http = &self.cluster.config.http;
         let stats = &self.cluster.stats;
-        if !connection.is_reusable() {
+        if !connection.is_reusable() || self.is_over() {
             return;
         }
         connection.live.busy = false;
@@ -208,6 +208,13 @@ pub(super) fn wake_next(pool: &HostPool) {
             return;
         }
     }
+}
+
+/// Drops what waits idle.
+pub(super) fn close_idle(pool: &HostPool) {
+    let idle = std::mem::take(&mut pool.http1().idle);
+    // Only now: ending a connection takes the pool's lock.
+    drop(idle);
 }
 
 /// Drops idle connections that were closed or are too old.

@@ -157,7 +157,7 @@ async fn handshake(pool: &Arc<HostPool>, mut live: Live) -> Result<Arc<Connectio
     let config = &pool.cluster.config;
     let options = &config.http.http2;
     let facts = UpstreamFacts {
-        host: Arc::clone(&pool.host.text),
+        host: Arc::clone(pool.host.text()),
         cluster: Arc::clone(&config.name),
         local: stream.local_addr().ok(),
         protocol: Some(Protocol::Http2),
@@ -240,6 +240,12 @@ async fn keep_alive(mut pings: h2::PingPong, options: &Http2Options) {
             Ok(Err(_)) | Err(_) => return,
         }
     }
+}
+
+/// Hands out no more streams; each connection ends with its last.
+pub(super) fn close_idle(pool: &HostPool) {
+    let open = std::mem::take(&mut pool.http2().open);
+    drop(open);
 }
 
 /// Drops connections without streams that are too old.

@@ -47,6 +47,11 @@ impl HostPool {
         })
     }
 
+    /// Whether nobody will ask for it again: its host or its cluster is gone.
+    pub(crate) fn is_over(&self) -> bool {
+        self.cluster.is_retired() || self.host.state.gone.load(Relaxed)
+    }
+
     /// Opens a connection and counts how that went.
     pub(crate) async fn connect(&self) -> Result<TcpStream, Error> {
         let (stats, config) = (&self.cluster.stats, &self.cluster.config);

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use tandem_core::Error;
 use tandem_core::error::Kind;
-use tandem_core::stats::GaugeGuard;
 
 use super::HostPool;
 use crate::breaker::{Breaker, Permit};
@@ -15,7 +14,6 @@ use crate::breaker::{Breaker, Permit};
 pub(crate) struct Pending {
     pool: Arc<HostPool>,
     _permit: Permit,
-    _gauge: GaugeGuard,
 }
 
 impl Pending {
@@ -27,17 +25,18 @@ impl Pending {
             return Err(Error::new(Kind::Overflow));
         };
         stats.upstream_rq_pending_total.inc();
+        stats.upstream_rq_pending_active.add(1);
         pool.host.state.pending_requests.fetch_add(1, Relaxed);
         Ok(Self {
             pool: Arc::clone(pool),
             _permit: permit,
-            _gauge: stats.upstream_rq_pending_active.guard(),
         })
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
+        self.pool.cluster.stats.upstream_rq_pending_active.add(-1);
         self.pool.host.state.pending_requests.fetch_sub(1, Relaxed);
     }
 }

@@ -22,6 +22,10 @@ impl HostPool {
                 loop {
                     tokio::time::sleep(every).await;
                     let Some(pool) = pool.upgrade() else { return };
+                    if pool.is_over() {
+                        http1::close_idle(&pool);
+                        http2::close_idle(&pool);
+                    }
                     http1::sweep(&pool);
                     http2::sweep(&pool);
                 }

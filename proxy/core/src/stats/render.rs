@@ -1,0 +1,174 @@
+//! All metrics as text: for `/stats` and for Prometheus.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use super::{BUCKETS_MS, Histogram, Metric, Registry, Value, escape, sanitize};
+
+impl Registry {
+    /// The text of `/stats`: numbers by name, then histograms; `filter` selects names. Within
+    /// what is about one thing names are sorted.
+    pub fn text(&self, filter: impl Fn(&str) -> bool, used_only: bool) -> String {
+        let sources = self.sources();
+        let entries = self
+            .0
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut entries = entries.iter().peekable();
+        let (mut numbers, mut histograms) = (String::new(), String::new());
+        let mut write = |name: &str, value: Value<'_>| {
+            if filter(name) {
+                line(&mut numbers, &mut histograms, name, value, used_only);
+            }
+        };
+        let mut samples = Vec::new();
+        for (scope, source) in &sources {
+            while let Some((name, entry)) = entries.next_if(|(name, _)| **name < scope.dotted) {
+                write(name, entry.metric.value());
+            }
+            let whole = |name: &str| format!("{}.{name}", scope.dotted);
+            source.visit(&mut |sample| match sample.value {
+                Value::Histogram(_) => write(&whole(sample.name), sample.value),
+                Value::Counter(n) => samples.push((whole(sample.name), Number::Counter(n))),
+                Value::Gauge(n) => samples.push((whole(sample.name), Number::Gauge(n))),
+            });
+            samples.sort_by(|(a, _), (b, _)| a.cmp(b));
+            for (name, number) in samples.drain(..) {
+                write(&name, number.value());
+            }
+        }
+        for (name, entry) in entries {
+            write(name, entry.metric.value());
+        }
+        numbers + &histograms
+    }
+
+    /// The Prometheus text exposition, grouped by family.
+    pub fn prometheus(&self) -> String {
+        let mut families: BTreeMap<String, String> = BTreeMap::new();
+        let mut write = |name: &str, labels: &str, value: Value<'_>| {
+            if !families.contains_key(name) {
+                let lines = format!("# TYPE {name} {}\n", value.kind());
+                families.insert(name.to_owned(), lines);
+            }
+            if let Some(lines) = families.get_mut(name) {
+                exposition(lines, name, labels, value);
+            }
+        };
+        for (scope, source) in self.sources() {
+            let mut labels = String::new();
+            source.visit(&mut |sample| {
+                labels.clear();
+                labels.push_str(&scope.labels);
+                if let Some((label, value)) = sample.label {
+                    let comma = if labels.is_empty() { "" } else { "," };
+                    let _ = write!(labels, "{comma}{label}=\"{}\"", escape(value));
+                }
+                let name = format!("{}_{}", scope.family, sanitize(sample.family));
+                write(&name, &labels, sample.value);
+            });
+        }
+        let entries = self
+            .0
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for entry in entries.values() {
+            write(&entry.family, &entry.labels, entry.metric.value());
+        }
+        families.into_values().collect()
+    }
+}
+
+enum Number {
+    Counter(u64),
+    Gauge(i64),
+}
+
+impl Number {
+    fn value(&self) -> Value<'static> {
+        match self {
+            Self::Counter(n) => Value::Counter(*n),
+            Self::Gauge(n) => Value::Gauge(*n),
+        }
+    }
+}
+
+impl Metric {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Counter(counter) => Value::Counter(counter.get()),
+            Self::Gauge(gauge) => Value::Gauge(gauge.get()),
+            Self::Histogram(histogram) => Value::Histogram(Some(histogram)),
+        }
+    }
+}
+
+fn line(
+    numbers: &mut String,
+    histograms: &mut String,
+    name: &str,
+    value: Value<'_>,
+    used_only: bool,
+) {
+    let _ = match value {
+        Value::Counter(0) | Value::Gauge(0) if used_only => Ok(()),
+        Value::Counter(n) => writeln!(numbers, "{name}: {n}"),
+        Value::Gauge(n) => writeln!(numbers, "{name}: {n}"),
+        Value::Histogram(histogram) => match histogram.filter(|histogram| histogram.count() > 0) {
+            Some(histogram) => writeln!(histograms, "{name}: {}", summary(histogram)),
+            None if used_only => Ok(()),
+            None => writeln!(histograms, "{name}: No recorded values"),
+        },
+    };
+}
+
+fn exposition(out: &mut String, family: &str, labels: &str, value: Value<'_>) {
+    let _ = match value {
+        Value::Counter(n) => writeln!(out, "{family}{{{labels}}} {n}"),
+        Value::Gauge(n) => writeln!(out, "{family}{{{labels}}} {n}"),
+        Value::Histogram(histogram) => {
+            let comma = if labels.is_empty() { "" } else { "," };
+            let count = |bucket: usize| {
+                histogram.map_or(0, |histogram| histogram.0.buckets[bucket].load(Relaxed))
+            };
+            let mut total = 0;
+            for bucket in 0..=BUCKETS_MS.len() {
+                total += count(bucket);
+                let bound = BUCKETS_MS
+                    .get(bucket)
+                    .map_or_else(|| "+Inf".to_owned(), f64::to_string);
+                let _ = writeln!(
+                    out,
+                    "{family}_bucket{{{labels}{comma}le=\"{bound}\"}} {total}"
+                );
+            }
+            let micros = histogram.map_or(0, |histogram| histogram.0.sum_micros.load(Relaxed));
+            let sum = Duration::from_micros(micros).as_secs_f64() * 1000.0;
+            let _ = writeln!(out, "{family}_sum{{{labels}}} {sum}");
+            writeln!(out, "{family}_count{{{labels}}} {total}")
+        }
+    };
+}
+
+fn summary(histogram: &Histogram) -> String {
+    let total = histogram.count();
+    let quantile = |q: f64| {
+        let mut seen = 0;
+        for (bucket, count) in histogram.0.buckets.iter().enumerate() {
+            seen += count.load(Relaxed);
+            #[allow(clippy::cast_precision_loss, reason = "a summary for humans")]
+            if seen as f64 >= q * total as f64 {
+                return BUCKETS_MS.get(bucket).copied().unwrap_or(f64::INFINITY);
+            }
+        }
+        f64::INFINITY
+    };
+    [("P50", 0.5), ("P90", 0.9), ("P99", 0.99), ("P100", 1.0)]
+        .map(|(name, q)| format!("{name}(nan,{})", quantile(q)))
+        .join(" ")
+}

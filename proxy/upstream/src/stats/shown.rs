@@ -1,0 +1,105 @@
+//! What a reader of the metrics is shown of a cluster.
+
+use tandem_core::stats::{Registry, Sample, Scope, Source, Value};
+
+use super::{ClusterStats, Moved, visit_fixed};
+use crate::breaker::Breaker;
+
+impl Source for ClusterStats {
+    fn scope(&self, registry: &Registry) -> Scope {
+        registry.cluster(&self.name)
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(Sample<'_>)) {
+        let present = self.present();
+        let Some(first) = present.first() else {
+            // The last of them is gone; requests under way may still count.
+            return;
+        };
+        let moved = self.moved.get().map(AsRef::as_ref);
+        visit_fixed(moved, visit);
+        visit_outliers(moved, visit);
+        if let Some(moved) = moved {
+            moved.codes.visit("upstream_rq", visit);
+            moved.retried_codes.visit("retry.upstream_rq", visit);
+        }
+        visit(Sample {
+            name: "membership_change",
+            family: "membership_change",
+            label: None,
+            value: Value::Counter(self.membership_change.get()),
+        });
+        let mut membership = [0; 3];
+        for member in &present {
+            let counts = member.membership();
+            for (sum, count) in membership.iter_mut().zip(counts) {
+                *sum += i64::try_from(count).unwrap_or(i64::MAX);
+            }
+        }
+        let names = ["total", "healthy", "degraded"];
+        for (name, count) in names.iter().zip(membership) {
+            gauge(&format!("membership_{name}"), count, visit);
+        }
+        visit_breaker("default", &first.default_priority, visit);
+        visit_breaker("high", &first.high_priority, visit);
+    }
+}
+
+fn gauge(name: &str, value: i64, visit: &mut dyn FnMut(Sample<'_>)) {
+    visit(Sample {
+        name,
+        family: name,
+        label: None,
+        value: Value::Gauge(value),
+    });
+}
+
+fn visit_outliers(moved: Option<&Moved>, visit: &mut dyn FnMut(Sample<'_>)) {
+    let outlier = moved.map(|moved| &moved.outlier);
+    let active = outlier.map_or(0, |outlier| outlier.active.get());
+    gauge("outlier_detection.ejections_active", active, visit);
+    let mut counter = |name: &str, value: Option<u64>| {
+        visit(Sample {
+            name: &format!("outlier_detection.ejections_{name}"),
+            family: &format!("outlier_detection.ejections_{name}"),
+            label: None,
+            value: Value::Counter(value.unwrap_or(0)),
+        });
+    };
+    counter("overflow", outlier.map(|o| o.overflow.get()));
+    counter("enforced_total", outlier.map(|o| o.enforced_total.get()));
+    let detectors = [
+        ("consecutive_5xx", outlier.map(|o| &o.consecutive_5xx)),
+        (
+            "consecutive_gateway_failure",
+            outlier.map(|o| &o.consecutive_gateway_failure),
+        ),
+        (
+            "consecutive_local_origin_failure",
+            outlier.map(|o| &o.consecutive_local_origin_failure),
+        ),
+    ];
+    for (name, detector) in detectors {
+        let detected = detector.map(|d| d.detected.get());
+        counter(&format!("detected_{name}"), detected);
+        let enforced = detector.map(|d| d.enforced.get());
+        counter(&format!("enforced_{name}"), enforced);
+    }
+}
+
+fn visit_breaker(priority: &str, breaker: &Breaker, visit: &mut dyn FnMut(Sample<'_>)) {
+    let resources = [
+        ("cx", "cx", &breaker.connections),
+        ("rq_pending", "pending", &breaker.pending),
+        ("rq", "rq", &breaker.requests),
+        ("rq_retry", "retries", &breaker.retries),
+    ];
+    for (name, plural, resource) in resources {
+        let open = format!("circuit_breakers.{priority}.{name}_open");
+        gauge(&open, i64::from(resource.is_open()), visit);
+        if breaker.track_remaining {
+            let remaining = format!("circuit_breakers.{priority}.remaining_{plural}");
+            gauge(&remaining, i64::from(resource.remaining()), visit);
+        }
+    }
+}
