@@ -29,6 +29,8 @@ pub struct Delta {
     names: Names,
     /// The version accepted last of each resource. They outlive the stream.
     versions: BTreeMap<String, String>,
+    /// Whether another control plane gave those versions.
+    foreign: bool,
     subscribe: BTreeSet<String>,
     unsubscribe: BTreeSet<String>,
     due: BTreeMap<String, Changes>,
@@ -42,6 +44,7 @@ impl Delta {
             type_url: type_url.into(),
             names: Names::new(wildcard),
             versions: BTreeMap::new(),
+            foreign: false,
             subscribe: BTreeSet::new(),
             unsubscribe: BTreeSet::new(),
             due: BTreeMap::new(),
@@ -92,7 +95,16 @@ impl Delta {
         self.subscribe.clear();
         self.unsubscribe.clear();
         self.due.clear();
+        self.foreign = false;
         self.first = true;
+    }
+
+    /// A stream to a control plane that did not give the versions held begins. Equal versions of
+    /// two mean nothing, so the resources are claimed without one: it sends them again, and says
+    /// which of them it does not have.
+    pub fn start_elsewhere(&mut self) {
+        self.start();
+        self.foreign = true;
     }
 
     /// What the subscription has to say now, if anything. The caller adds the node.
@@ -106,7 +118,7 @@ impl Delta {
             self.unsubscribe.clear();
             return Some(DeltaDiscoveryRequest {
                 resource_names_subscribe: self.names.request(),
-                initial_resource_versions: self.versions.clone().into_iter().collect(),
+                initial_resource_versions: self.held().collect(),
                 ..self.request()
             });
         }
@@ -153,7 +165,11 @@ impl Delta {
 
     /// The ACK for `nonce`; nothing if it was answered or belongs to an older stream.
     pub fn accept(&mut self, nonce: &str) -> Option<DeltaDiscoveryRequest> {
-        for (name, version) in self.due.remove(nonce)? {
+        let changes = self.due.remove(nonce)?;
+        if std::mem::take(&mut self.foreign) {
+            self.versions.values_mut().for_each(String::clear);
+        }
+        for (name, version) in changes {
             match version {
                 // What was unsubscribed meanwhile is not held.
                 Some(version) if self.names.is_wildcard() || self.names.contains(&name) => {
@@ -173,6 +189,14 @@ impl Delta {
         Some(DeltaDiscoveryRequest {
             error_detail: Some(invalid(reason)),
             ..self.answer(nonce)
+        })
+    }
+
+    fn held(&self) -> impl Iterator<Item = (String, String)> {
+        let held = self.versions.iter();
+        held.map(|(name, version)| match self.foreign {
+            true => (name.clone(), String::new()),
+            false => (name.clone(), version.clone()),
         })
     }
 

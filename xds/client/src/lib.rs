@@ -2,8 +2,9 @@
 //!
 //! [`Ads`] drives many types on one aggregated stream: give it a node and, for each type, take a
 //! [`Consumer`], which changes what is asked for and answers each [`Offer`]; then run it over any
-//! gRPC transport. It opens the stream once something is asked for and opens it again, by
-//! [`Backoff`], when it is lost.
+//! gRPC transport, or over several of which the first is preferred. It opens the stream once
+//! something is asked for and opens it again, by [`Backoff`], when it is lost. A type whose
+//! configuration source is its own has an `Ads` of its own ([`Ads::own_service`]).
 //!
 //! Below it are the state machines of the protocol as plain values, without I/O: what a
 //! subscription has to say ([`Sotw::poll_request`], [`Delta::poll_request`]), what a response
@@ -17,8 +18,8 @@
 //! [`connect::Channel`] is a transport that needs nothing else of the process; any other `tower`
 //! service of HTTP/2 does as well.
 //!
-//! It does **not** choose between control planes, drive a type's own service, speak REST, watch
-//! files, limit the rate of requests or decode resources beyond their name.
+//! It does **not** speak REST, watch files, limit the rate of requests or decode resources beyond
+//! their name.
 
 mod ads;
 mod backoff;
@@ -35,7 +36,7 @@ mod status;
 mod tests;
 mod update;
 
-pub use ads::{Ads, Connection, Consumer, Event, Offer, Stats, Taken};
+pub use ads::{Ads, Connection, Consumer, Event, NoService, Offer, Stats, Taken};
 pub use backoff::Backoff;
 pub use delta::Delta;
 pub use grpc::Stream;

@@ -25,6 +25,8 @@ pub struct Sotw {
     names: Names,
     /// The version accepted last. It outlives the stream.
     version: String,
+    /// Whether another control plane gave that version.
+    foreign: bool,
     /// The newest response of this stream.
     nonce: String,
     /// Whether that response waits for the consumer.
@@ -39,6 +41,7 @@ impl Sotw {
             type_url: type_url.into(),
             names: Names::new(wildcard),
             version: String::new(),
+            foreign: false,
             nonce: String::new(),
             due: None,
             dirty: wildcard,
@@ -62,9 +65,17 @@ impl Sotw {
 
     /// A new stream begins: nonces belong to the old one, versions stay.
     pub fn start(&mut self) {
+        self.foreign = false;
         self.nonce.clear();
         self.due = None;
         self.dirty = !self.names.is_nothing();
+    }
+
+    /// A stream to a control plane that did not give the version held begins. Equal versions of
+    /// two mean nothing, so it is not claimed; on a later stream to the first it is again.
+    pub fn start_elsewhere(&mut self) {
+        self.start();
+        self.foreign = true;
     }
 
     /// What the subscription has to say now, if anything. The caller adds the node.
@@ -97,6 +108,7 @@ impl Sotw {
     /// The ACK for `nonce`; nothing if a newer response or stream has made it stale.
     pub fn accept(&mut self, nonce: &str) -> Option<DiscoveryRequest> {
         self.version = self.take_due(nonce)?;
+        self.foreign = false;
         Some(self.request())
     }
 
@@ -120,7 +132,10 @@ impl Sotw {
 
     fn request(&self) -> DiscoveryRequest {
         DiscoveryRequest {
-            version_info: self.version.clone(),
+            version_info: match self.foreign {
+                true => String::new(),
+                false => self.version.clone(),
+            },
             resource_names: self.names.request(),
             type_url: self.type_url.clone(),
             response_nonce: self.nonce.clone(),

@@ -5,6 +5,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tonic::client::GrpcService;
+use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::{Body as HttpBody, StdError};
 use tonic::metadata::MetadataMap;
 
@@ -13,11 +14,13 @@ use super::entry::Entry;
 use super::link::{Happened, Link};
 use super::machine::{Machine, Request, Response};
 use super::{Ads, Connection};
-use crate::{Backoff, Variant};
+use crate::Backoff;
 
 pub(super) struct Driver<M: Machine> {
-    variant: Variant,
     node: Node,
+    method: PathAndQuery,
+    /// Whether it is the one type's own, so that responses need not name the type.
+    own: bool,
     metadata: MetadataMap,
     backoff: Backoff,
     /// In the order in which they are asked for.
@@ -25,6 +28,10 @@ pub(super) struct Driver<M: Machine> {
     inbox: UnboundedReceiver<Command>,
     connection: watch::Sender<Connection>,
     link: Link<M::Request, M::Response>,
+    /// The control plane that the next stream goes to, or the newest went to.
+    server: usize,
+    /// Whether a response came on the newest stream.
+    answered: bool,
 }
 
 /// Clusters before their endpoints, listeners before their routes, and what listeners lead to
@@ -49,18 +56,21 @@ impl<M: Machine> Driver<M> {
         let mut entries: Vec<_> = types.map(|one| Entry::new(one, &commands)).collect();
         entries.sort_by_key(|entry| rank(entry.url()));
         Self {
-            variant: ads.variant,
             node: ads.node,
+            own: ads.method != ads.variant.aggregated(),
+            method: ads.method,
             metadata: ads.metadata,
             backoff: ads.backoff,
             entries,
             inbox: ads.inbox,
             connection: ads.connection,
             link: Link::Idle,
+            server: 0,
+            answered: false,
         }
     }
 
-    pub(super) async fn run<T>(mut self, service: T)
+    pub(super) async fn run<T>(mut self, services: Vec<T>)
     where
         T: GrpcService<tonic::body::Body> + Clone + Send + 'static,
         T::Future: Send,
@@ -73,7 +83,7 @@ impl<M: Machine> Driver<M> {
                 self.command(command);
             }
             match &self.link {
-                Link::Idle => self.open(&service),
+                Link::Idle => self.open(&services[self.server]),
                 Link::Waiting(_) => {}
                 Link::Open { .. } => {
                     let requests = self.entries.iter_mut().filter_map(Entry::poll_request);
@@ -86,7 +96,7 @@ impl<M: Machine> Driver<M> {
                     Some(command) => self.command(command),
                     None => return,
                 },
-                happened = self.link.next() => self.happened(happened),
+                happened = self.link.next() => self.happened(happened, services.len()),
                 () = sleep_until(tick.unwrap_or_else(Instant::now)), if tick.is_some() => {
                     self.entries.iter_mut().for_each(Entry::tick);
                 }
@@ -102,16 +112,22 @@ impl<M: Machine> Driver<M> {
         T::ResponseBody: HttpBody + Send + 'static,
         <T::ResponseBody as HttpBody>::Error: Into<StdError>,
     {
-        self.entries.iter_mut().for_each(Entry::start);
+        for entry in &mut self.entries {
+            entry.start(self.server);
+        }
         let polled = self.entries.iter_mut().filter_map(Entry::poll_request);
         let mut requests: Vec<_> = polled.collect();
         let Some(first) = requests.first_mut() else {
+            self.server = 0;
             return;
         };
         first.set_node(self.node.clone());
+        self.answered = false;
+        let server = self.server;
+        self.connection.send_modify(|state| state.server = server);
         self.link = Link::open(
             service.clone(),
-            self.variant.aggregated(),
+            self.method.clone(),
             self.metadata.clone(),
             self.connection.clone(),
         );
@@ -136,28 +152,49 @@ impl<M: Machine> Driver<M> {
         }
     }
 
-    fn happened(&mut self, happened: Happened<M::Response>) {
+    fn happened(&mut self, happened: Happened<M::Response>, servers: usize) {
         match happened {
             Happened::MayOpen => self.link = Link::Idle,
-            Happened::Response(response) => {
-                self.backoff.reset();
-                let url = response.type_url();
-                match self.entries.iter_mut().find(|entry| entry.url() == url) {
-                    Some(entry) => {
-                        let answers = entry.response(response);
-                        self.link.send(answers);
-                    }
-                    None => self.connection.send_modify(|state| state.ignored += 1),
-                }
-            }
-            Happened::Lost(why) => {
-                self.link = Link::Waiting(Instant::now() + self.backoff.next_wait());
-                self.entries.iter_mut().for_each(Entry::lost);
-                self.connection.send_modify(|state| {
-                    state.connected = false;
-                    state.failure = Some(why);
-                });
-            }
+            Happened::Response(response) => self.response(response),
+            Happened::Lost(why) => self.lost(why, servers),
         }
+    }
+
+    fn response(&mut self, response: M::Response) {
+        self.backoff.reset();
+        self.answered = true;
+        if let Some(identifier) = response.control_plane() {
+            let identifier = identifier.to_owned();
+            let _ = self.connection.send_if_modified(|state| {
+                let old = state.identifier.replace(identifier);
+                old != state.identifier
+            });
+        }
+        let url = response.type_url();
+        let implied = self.own && url.is_empty();
+        let mut entries = self.entries.iter_mut();
+        match entries.find(|entry| implied || entry.url() == url) {
+            Some(entry) => {
+                let answers = entry.response(response);
+                self.link.send(answers);
+            }
+            None => self.connection.send_modify(|state| state.ignored += 1),
+        }
+    }
+
+    fn lost(&mut self, why: String, servers: usize) {
+        self.server = match self.answered {
+            true => 0,
+            false => (self.server + 1) % servers,
+        };
+        self.link = match self.server {
+            0 => Link::Waiting(Instant::now() + self.backoff.next_wait()),
+            _ => Link::Idle,
+        };
+        self.entries.iter_mut().for_each(Entry::lost);
+        self.connection.send_modify(|state| {
+            state.connected = false;
+            state.failure = Some(why);
+        });
     }
 }

@@ -19,6 +19,10 @@ pub(super) struct Entry<M: Machine> {
     out: Option<Out>,
     lifetimes: Lifetimes,
     fetch: Fetch,
+    /// The control plane of the newest stream, by its place.
+    server: usize,
+    /// The one that gave the versions held.
+    origin: Option<usize>,
 }
 
 /// What an answer needs to know of its offer.
@@ -46,6 +50,8 @@ impl<M: Machine> Entry<M> {
             out: None,
             lifetimes: Lifetimes::default(),
             fetch: Fetch::NotAsked,
+            server: 0,
+            origin: None,
         }
     }
 
@@ -73,9 +79,13 @@ impl<M: Machine> Entry<M> {
         self.machine.unsubscribe(names);
     }
 
-    /// A new stream begins. What the old one sent and nobody saw is sent again.
-    pub(super) fn start(&mut self) {
-        self.machine.start();
+    /// A new stream to `server` begins. What the old one sent and nobody saw is sent again.
+    pub(super) fn start(&mut self, server: usize) {
+        self.server = server;
+        match self.origin {
+            Some(origin) if origin != server => self.machine.start_elsewhere(),
+            _ => self.machine.start(),
+        }
         self.waiting.clear();
         if let Some(out) = &mut self.out {
             out.stale = true;
@@ -85,6 +95,7 @@ impl<M: Machine> Entry<M> {
     /// The subscription's request, if it has one to make.
     pub(super) fn poll_request(&mut self) -> Option<M::Request> {
         let request = self.machine.poll_request()?;
+        self.count(|_| {});
         self.ask();
         Some(request)
     }
@@ -117,7 +128,10 @@ impl<M: Machine> Entry<M> {
             Ok(()) => {
                 self.used(&out.update);
                 // On a newer stream the version is not claimed: the response comes again.
-                (!out.stale).then(|| self.machine.accept(nonce))
+                (!out.stale).then(|| {
+                    self.origin = Some(self.server);
+                    self.machine.accept(nonce)
+                })
             }
             Err(reason) => {
                 self.count(|stats| stats.update_rejected += 1);
@@ -226,8 +240,12 @@ impl<M: Machine> Entry<M> {
         }
     }
 
+    /// Counts an attempt and how it ended. As in Envoy, a request is one as well.
     fn count(&self, change: impl FnOnce(&mut Stats)) {
-        self.consumer.stats.send_modify(change);
+        self.consumer.stats.send_modify(|stats| {
+            stats.update_attempt += 1;
+            change(stats);
+        });
     }
 }
 

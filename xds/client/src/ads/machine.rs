@@ -12,6 +12,8 @@ use crate::{Delta, Malformed, Sotw, Update};
 pub(super) trait Response: Message + Default + Send + 'static {
     fn type_url(&self) -> &str;
     fn nonce(&self) -> &str;
+    /// What the control plane calls itself.
+    fn control_plane(&self) -> Option<&str>;
 }
 
 pub(super) trait Request: Message + 'static {
@@ -28,6 +30,7 @@ pub(super) trait Machine {
     fn unsubscribe(&mut self, names: &[String]);
     fn forget(&mut self, names: &[String]);
     fn start(&mut self);
+    fn start_elsewhere(&mut self);
     fn poll_request(&mut self) -> Option<Self::Request>;
     fn response(&mut self, response: Self::Response) -> Result<Update, Malformed>;
     fn accept(&mut self, nonce: &str) -> Option<Self::Request>;
@@ -42,6 +45,9 @@ macro_rules! machine {
             }
             fn nonce(&self) -> &str {
                 &self.nonce
+            }
+            fn control_plane(&self) -> Option<&str> {
+                Some(&*self.control_plane.as_ref()?.identifier)
             }
         }
 
@@ -70,6 +76,9 @@ macro_rules! machine {
             }
             fn start(&mut self) {
                 $machine::start(self);
+            }
+            fn start_elsewhere(&mut self) {
+                $machine::start_elsewhere(self);
             }
             fn poll_request(&mut self) -> Option<$request> {
                 $machine::poll_request(self)

@@ -20,12 +20,14 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
+use std::iter::once;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3::Node;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tonic::client::GrpcService;
+use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::{Body as HttpBody, StdError};
 use tonic::metadata::MetadataMap;
 
@@ -40,6 +42,7 @@ pub use stats::{Connection, Stats};
 pub struct Ads {
     variant: Variant,
     node: Node,
+    method: PathAndQuery,
     metadata: MetadataMap,
     backoff: Backoff,
     types: Vec<Type>,
@@ -60,16 +63,20 @@ struct Type {
 }
 
 /// The type has a consumer already.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("type `{0}`: has a consumer already, expected one")]
 pub struct Taken(String);
 
-impl std::fmt::Display for Taken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "type `{}`: has a consumer already, expected one", self.0)
-    }
+/// No service can be spoken that is one type's own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoService {
+    /// There is none in this variant.
+    #[error("type `{0}`: has no service of its own in this variant, expected an aggregated one")]
+    Type(String),
+    /// It would not be clear whose.
+    #[error("{0} types, expected one")]
+    Types(usize),
 }
-
-impl std::error::Error for Taken {}
 
 impl Ads {
     /// A stream that introduces itself as `node`, with `metadata` as the gRPC call's.
@@ -83,6 +90,7 @@ impl Ads {
         Self {
             variant,
             node: node.into(),
+            method: variant.aggregated(),
             metadata,
             backoff,
             types: Vec::new(),
@@ -124,6 +132,19 @@ impl Ads {
         })
     }
 
+    /// Speaks the service of the one type that was added, for a type whose configuration source is
+    /// its own. Responses need not name their type then.
+    pub fn own_service(mut self) -> Result<Self, NoService> {
+        self.method = match &*self.types {
+            [one] => match self.variant.own(&one.url) {
+                Some(method) => method,
+                None => return Err(NoService::Type(one.url.clone())),
+            },
+            types => return Err(NoService::Types(types.len())),
+        };
+        Ok(self)
+    }
+
     /// The state of the stream, as it changes.
     pub fn connection(&self) -> watch::Receiver<Connection> {
         self.connection.subscribe()
@@ -137,9 +158,23 @@ impl Ads {
         T::ResponseBody: HttpBody + Send + 'static,
         <T::ResponseBody as HttpBody>::Error: Into<StdError>,
     {
+        self.run_with_backups(service, []).await;
+    }
+
+    /// As [`Ads::run`], over one of several control planes. Each stream goes to `first`; where it
+    /// ends, or cannot be opened, before a response came, the backups are tried, in their order
+    /// and without a wait. The versions of one are not claimed before another.
+    pub async fn run_with_backups<T>(self, first: T, backups: impl IntoIterator<Item = T>)
+    where
+        T: GrpcService<tonic::body::Body> + Clone + Send + 'static,
+        T::Future: Send,
+        T::ResponseBody: HttpBody + Send + 'static,
+        <T::ResponseBody as HttpBody>::Error: Into<StdError>,
+    {
+        let services: Vec<T> = once(first).chain(backups).collect();
         match self.variant {
-            Variant::StateOfTheWorld => Driver::<Sotw>::new(self).run(service).await,
-            Variant::Delta => Driver::<Delta>::new(self).run(service).await,
+            Variant::StateOfTheWorld => Driver::<Sotw>::new(self).run(services).await,
+            Variant::Delta => Driver::<Delta>::new(self).run(services).await,
         }
     }
 }

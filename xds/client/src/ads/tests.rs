@@ -1,7 +1,9 @@
 //! The driver against a control plane that the test plays, message by message.
 
+mod backup;
 mod delta;
 mod faults;
+mod own;
 mod plane;
 mod sotw;
 mod time;
