@@ -60,6 +60,8 @@ pub enum ConnectFailure {
     Refused,
     /// It took longer than `connect_timeout`.
     Timeout,
+    /// It could not come from the address that it was to come from.
+    Bind,
 }
 
 /// How an upstream stream broke.
@@ -224,6 +226,9 @@ impl fmt::Display for Error {
             Kind::NoHealthyUpstream => "no healthy upstream",
             Kind::Overflow => "circuit breaker is full",
             Kind::ConnectFailure(ConnectFailure::Refused) => "connection to the upstream failed",
+            Kind::ConnectFailure(ConnectFailure::Bind) => {
+                "connection to the upstream could not be bound to its source"
+            }
             Kind::ConnectFailure(ConnectFailure::Timeout) => "connection to the upstream timed out",
             Kind::UpstreamReset(_) => "the upstream reset the stream",
             Kind::RequestTimeout => "request timed out",

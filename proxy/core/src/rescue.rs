@@ -41,6 +41,11 @@ fn by_kind(error: &Error) -> Option<LocalReply> {
             error,
             F::UPSTREAM_CONNECTION_FAILURE,
         ),
+        Kind::ConnectFailure(ConnectFailure::Bind) => upstream(
+            "local connection failure",
+            error,
+            F::UPSTREAM_CONNECTION_FAILURE,
+        ),
         Kind::ConnectFailure(ConnectFailure::Timeout) => {
             upstream("connection timeout", error, F::UPSTREAM_CONNECTION_FAILURE)
         }

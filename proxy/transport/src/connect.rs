@@ -1,5 +1,7 @@
 //! Connecting to an endpoint, in bounded time.
 
+mod source;
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,20 +9,25 @@ use std::time::Duration;
 use socket2::SockRef;
 use tandem_core::Error;
 use tandem_core::error::{ConnectFailure, Kind};
-use tandem_model::cluster::TcpKeepalive;
+use tandem_model::cluster::{Bind, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream};
 
 /// Opens a connection to `addr`, without Nagle's delay.
 ///
 /// # Errors
 /// [`Kind::ConnectFailure`] with the system's reason as its cause, in the words that Envoy
-/// gives for `%UPSTREAM_TRANSPORT_FAILURE_REASON%`; [`ConnectFailure::Timeout`] after `timeout`.
+/// gives for `%UPSTREAM_TRANSPORT_FAILURE_REASON%`; [`ConnectFailure::Timeout`] after `timeout`;
+/// [`ConnectFailure::Bind`] if it cannot come from where `bind` says.
 pub async fn connect(
     addr: SocketAddr,
     timeout: Duration,
     keepalive: Option<&TcpKeepalive>,
+    bind: Option<&Bind>,
 ) -> Result<TcpStream, Error> {
     let socket = open(addr, keepalive).map_err(|error| refused("immediate", &error))?;
+    if let Some(bind) = bind {
+        source::bind(&socket, addr, bind)?;
+    }
     match tokio::time::timeout(timeout, socket.connect(addr)).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(refused("delayed", &error)),
@@ -55,13 +62,17 @@ fn probes(keepalive: &TcpKeepalive) -> socket2::TcpKeepalive {
 }
 
 fn refused(when: &str, error: &io::Error) -> Error {
-    // The standard library adds "(os error 111)"; Envoy gives the system's words alone.
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or(&text);
     Error::with_source(
         Kind::ConnectFailure(ConnectFailure::Refused),
-        format!("{when} connect error: {words}"),
+        format!("{when} connect error: {}", words(error)),
     )
+}
+
+/// The standard library adds "(os error 111)"; Envoy gives the system's words alone.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or(&text);
+    words.to_owned()
 }
 
 #[cfg(test)]

@@ -55,6 +55,9 @@ fn write_cluster(out: &mut String, cluster: &SharedCluster) {
     for host in &cluster.hosts().hosts {
         write_host(out, name, host);
     }
+    for host in cluster.hosts_on_demand() {
+        write_host(out, name, &host);
+    }
 }
 
 fn write_host(out: &mut String, cluster: &str, host: &Host) {

@@ -92,7 +92,7 @@ fn failed(pool: &HostPool, error: &Error, info: &StreamInfo) {
             }
             info.upstream
                 .store(Some(Arc::new(tandem_core::ext::UpstreamFacts {
-                    host: Arc::clone(pool.host.text()),
+                    host: Arc::clone(pool.target().text()),
                     cluster: Arc::clone(&pool.cluster.config.name),
                     local: None,
                     protocol: None,

@@ -1,6 +1,7 @@
 //! A cluster as the whole process shares it: hosts, breakers, outlier state, metrics.
 
 mod endpoints;
+mod on_demand;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -39,6 +40,8 @@ pub(crate) struct SharedCluster {
     pub(crate) via_api: bool,
     latest: ArcSwap<Cluster>,
     hosts: ArcSwap<HostSet>,
+    /// Hosts that requests named themselves.
+    on_demand: Mutex<on_demand::Hosts>,
     /// Serialises those who publish hosts; readers never take it.
     publishing: Mutex<()>,
     phase: Phase,
@@ -88,6 +91,7 @@ impl SharedCluster {
             via_api: origin.via_api,
             latest: ArcSwap::new(Arc::clone(&config)),
             hosts: ArcSwap::default(),
+            on_demand: Mutex::default(),
             publishing: Mutex::new(()),
             phase: Phase::default(),
             resolving: OnceLock::new(),
@@ -199,7 +203,9 @@ impl SharedCluster {
 
     /// Hosts: all, healthy, degraded.
     pub(crate) fn membership(&self) -> [usize; 3] {
-        self.hosts().counts()
+        let on_demand = self.hosts_on_demand().len();
+        let [all, healthy, degraded] = self.hosts().counts();
+        [all + on_demand, healthy + on_demand, degraded]
     }
 }
 

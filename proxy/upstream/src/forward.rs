@@ -17,7 +17,7 @@ use crate::cluster::SharedCluster;
 use crate::retry::Retry;
 use crate::timeout::{self, Alarm, Limits};
 use crate::upload::Upload;
-use crate::worker::WorkerCluster;
+use crate::worker::{Asker, WorkerCluster};
 use crate::{Clusters, RoutePolicy, outlier};
 
 const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
@@ -217,7 +217,11 @@ impl Tries<'_> {
         alarm: &mut Option<Alarm>,
     ) -> Result<Result<Answer, Error>, Error> {
         let attempt = 1 + self.info.attempts.fetch_add(1, Relaxed);
-        let pool = match self.cluster.choose() {
+        let asker = Asker {
+            connection: &self.info.connection,
+            headers: slot.as_ref().map(|head| &head.headers),
+        };
+        let pool = match self.cluster.choose(asker) {
             Ok(pool) => pool,
             Err(error) => return Ok(Err(error)),
         };

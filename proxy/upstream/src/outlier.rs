@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use tandem_model::cluster::OutlierDetection;
+use tandem_model::cluster::{Discovery, OutlierDetection};
 
 use crate::cluster::SharedCluster;
 use crate::host::Host;
@@ -134,6 +134,10 @@ fn eject(cluster: &Arc<SharedCluster>, host: &Host) -> bool {
     let Some(detection) = &cluster.config.outlier_detection else {
         return false;
     };
+    if let Discovery::OriginalDst(_) = cluster.config.discovery {
+        // There is no other host that could be chosen in its place.
+        return false;
+    }
     let stats = &cluster.stats.outlier;
     {
         let mut ejected_at = host

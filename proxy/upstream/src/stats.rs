@@ -105,7 +105,7 @@ cluster_stats! {
         upstream_rq_retry upstream_rq_retry_success upstream_rq_retry_overflow
         upstream_rq_retry_limit_exceeded upstream_rq_retry_backoff_exponential
         upstream_rq_completed
-        lb_healthy_panic
+        lb_healthy_panic bind_errors original_dst_host_invalid
         update_attempt update_success update_failure update_empty
     }
     gauges { upstream_cx_active upstream_rq_active upstream_rq_pending_active }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tandem_core::Error;
 use tandem_core::error::Kind;
-use tandem_core::ext::UpstreamFacts;
+use tandem_core::ext::{ConnectionInfo, UpstreamFacts};
 use tokio::net::TcpStream;
 
 use crate::Clusters;
 use crate::active::Active;
 use crate::pool::{Live, Pending};
+use crate::worker::Asker;
 
 /// A connection to an endpoint; counted as open until dropped.
 #[derive(Debug)]
@@ -34,16 +35,24 @@ impl Drop for TcpGuard {
 }
 
 impl Clusters {
-    /// Connects to the endpoint that is next.
+    /// Connects to the endpoint that is next, or, in an ORIGINAL_DST cluster, to where
+    /// `connection` was going.
     ///
     /// # Errors
     /// The cluster is unknown, has no usable host, its breakers are full, or the connection
     /// could not be made.
-    pub async fn connect_tcp(&self, cluster: &str) -> Result<TcpUpstream, Error> {
+    pub async fn connect_tcp(
+        &self,
+        cluster: &str,
+        connection: &ConnectionInfo,
+    ) -> Result<TcpUpstream, Error> {
         let cluster = self.find(cluster).ok_or_else(|| {
             Error::new(Kind::ClusterNotFound(http::StatusCode::SERVICE_UNAVAILABLE))
         })?;
-        let pool = cluster.choose()?;
+        let pool = cluster.choose(Asker {
+            connection,
+            headers: None,
+        })?;
         let stats = &pool.cluster.stats;
         let breaker = pool.cluster.breaker(false);
         let Some(permit) = breaker.take(|b| &b.connections) else {
@@ -51,15 +60,16 @@ impl Clusters {
             return Err(Error::new(Kind::Overflow));
         };
         let live = Live::new(&pool, permit);
+        let target = pool.target();
         let stream = {
             let _pending = Pending::begin(&pool, breaker)?;
-            pool.connect()
+            pool.connect(&target)
                 .await
                 .inspect_err(|_| stats.upstream_rq_pending_failure_eject.inc())?
         };
         let active = Active::begin(&pool, false)?;
         let facts = UpstreamFacts {
-            host: Arc::clone(pool.host.text()),
+            host: Arc::clone(target.text()),
             cluster: Arc::clone(&pool.cluster.config.name),
             local: stream.local_addr().ok(),
             protocol: None,

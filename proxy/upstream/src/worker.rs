@@ -5,12 +5,19 @@
 //! still valid. That of clusters knows only those that were used, so that ten thousand clusters
 //! cost a worker nothing; its lock is never contended.
 
+mod on_demand;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
+use http::HeaderMap;
 use tandem_core::Error;
 use tandem_core::error::Kind;
+use tandem_core::ext::ConnectionInfo;
+use tandem_model::cluster::Discovery;
+
+use on_demand::OnDemand;
 
 use crate::ClusterManager;
 use crate::balance::{self, Cursors};
@@ -41,6 +48,17 @@ struct Used {
 pub(crate) struct WorkerCluster {
     pub(crate) shared: Arc<SharedCluster>,
     table: ArcSwap<HostTable>,
+    /// Hosts that no list names.
+    on_demand: OnDemand,
+}
+
+/// Who wants a connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Asker<'a> {
+    /// What it came on.
+    pub(crate) connection: &'a ConnectionInfo,
+    /// The headers of its request, if it is one.
+    pub(crate) headers: Option<&'a HeaderMap>,
 }
 
 #[derive(Debug, Default)]
@@ -67,7 +85,7 @@ impl Clusters {
     /// that choice costs.
     #[doc(hidden)]
     pub fn pick(&self, name: &str) -> Option<Arc<str>> {
-        let pool = self.find(name)?.choose().ok()?;
+        let pool = self.find(name)?.choose_listed()?;
         Some(Arc::clone(pool.host.text()))
     }
 
@@ -93,11 +111,23 @@ impl WorkerCluster {
         Self {
             shared: Arc::clone(shared),
             table: ArcSwap::default(),
+            on_demand: OnDemand::default(),
         }
     }
 
     /// The pool of the host that takes the next request.
-    pub(crate) fn choose(&self) -> Result<Arc<HostPool>, Error> {
+    pub(crate) fn choose(&self, asker: Asker<'_>) -> Result<Arc<HostPool>, Error> {
+        let pool = match &self.shared.config.discovery {
+            Discovery::OriginalDst(settings) => self.on_demand.pool(&self.shared, settings, asker),
+            _ => self.choose_listed(),
+        };
+        pool.ok_or_else(|| {
+            self.shared.stats.upstream_cx_none_healthy.inc();
+            Error::new(Kind::NoHealthyUpstream)
+        })
+    }
+
+    fn choose_listed(&self) -> Option<Arc<HostPool>> {
         let set = self.shared.hosts();
         let mut table = self.table.load();
         if !Arc::ptr_eq(&table.set, &set) {
@@ -105,16 +135,13 @@ impl WorkerCluster {
             table = self.table.load();
         }
         let policy = &self.shared.config.lb_policy;
-        let Some(pick) = balance::pick(policy, &set, &table.cursors) else {
-            self.shared.stats.upstream_cx_none_healthy.inc();
-            return Err(Error::new(Kind::NoHealthyUpstream));
-        };
+        let pick = balance::pick(policy, &set, &table.cursors)?;
         if pick.panic {
             self.shared.stats.lb_healthy_panic.inc();
         }
         let pool = table.pools[pick.host]
             .get_or_init(|| HostPool::new(&self.shared, &set.hosts[pick.host]));
-        Ok(Arc::clone(pool))
+        Some(Arc::clone(pool))
     }
 }
 

@@ -83,7 +83,7 @@ impl TcpProxy {
         let _ = info.cluster.set(Arc::clone(&cluster));
         for _ in 0..self.config.max_connect_attempts.max(1) {
             info.attempts.fetch_add(1, Relaxed);
-            match self.clusters.connect_tcp(&cluster).await {
+            match self.clusters.connect_tcp(&cluster, &info.connection).await {
                 Ok(upstream) => {
                     info.upstream.store(Some(Arc::clone(&upstream.facts)));
                     return Some(upstream);

@@ -120,10 +120,11 @@ impl HostPool {
         live.busy = true;
         let stats = &self.cluster.stats;
         stats.upstream_cx_http1_total.inc();
-        let connected = self.connect().await;
+        let target = self.target();
+        let connected = self.connect(&target).await;
         let stream = connected.inspect_err(|_| stats.upstream_rq_pending_failure_eject.inc())?;
         let facts = UpstreamFacts {
-            host: Arc::clone(self.host.text()),
+            host: Arc::clone(target.text()),
             cluster: Arc::clone(&self.cluster.config.name),
             local: stream.local_addr().ok(),
             protocol: Some(Protocol::Http11),
@@ -197,6 +198,11 @@ impl HostPool {
 /// A connection of any kind is being opened.
 pub(super) fn count_open(pool: &HostPool) {
     pool.http1().open += 1;
+}
+
+/// Whether a connection of any kind is open or being opened.
+pub(super) fn is_connected(pool: &HostPool) -> bool {
+    pool.http1().open > 0
 }
 
 /// A connection ended: the request that waits longest may open one.

@@ -153,11 +153,12 @@ async fn open(pool: Arc<HostPool>, permit: Permit) {
 }
 
 async fn handshake(pool: &Arc<HostPool>, mut live: Live) -> Result<Arc<Connection>, Error> {
-    let stream = pool.connect().await?;
+    let target = pool.target();
+    let stream = pool.connect(&target).await?;
     let config = &pool.cluster.config;
     let options = &config.http.http2;
     let facts = UpstreamFacts {
-        host: Arc::clone(pool.host.text()),
+        host: Arc::clone(target.text()),
         cluster: Arc::clone(&config.name),
         local: stream.local_addr().ok(),
         protocol: Some(Protocol::Http2),

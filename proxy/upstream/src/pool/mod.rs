@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use tandem_core::Error;
 use tandem_core::error::{ConnectFailure, Kind};
+use tandem_model::cluster::Discovery;
 use tokio::net::TcpStream;
 
 use crate::cluster::SharedCluster;
@@ -52,14 +53,30 @@ impl HostPool {
         self.cluster.is_retired() || self.host.state.gone.load(Relaxed)
     }
 
-    /// Opens a connection and counts how that went.
-    pub(crate) async fn connect(&self) -> Result<TcpStream, Error> {
+    /// Whether it has an open connection, or opens one.
+    pub(crate) fn is_connected(&self) -> bool {
+        http1::is_connected(self)
+    }
+
+    /// Where its connections go now. A logical host is wherever its name leads at the time.
+    pub(crate) fn target(&self) -> Arc<Host> {
+        if let Discovery::LogicalDns(_) = self.cluster.config.discovery
+            && let Some(host) = self.cluster.hosts().hosts.first()
+        {
+            return Arc::clone(host);
+        }
+        Arc::clone(&self.host)
+    }
+
+    /// Opens a connection to `target` and counts how that went.
+    pub(crate) async fn connect(&self, target: &Host) -> Result<TcpStream, Error> {
         let (stats, config) = (&self.cluster.stats, &self.cluster.config);
         let began = Instant::now();
         let result = tandem_transport::connect::connect(
-            self.host.address,
+            target.address,
             config.connect_timeout,
             config.tcp_keepalive.as_ref(),
+            config.bind.as_deref(),
         )
         .await;
         match &result {
@@ -69,8 +86,12 @@ impl HostPool {
             }
             Err(error) => {
                 stats.upstream_cx_connect_fail.inc();
-                if let Kind::ConnectFailure(ConnectFailure::Timeout) = error.kind() {
-                    stats.upstream_cx_connect_timeout.inc();
+                match error.kind() {
+                    Kind::ConnectFailure(ConnectFailure::Timeout) => {
+                        stats.upstream_cx_connect_timeout.inc();
+                    }
+                    Kind::ConnectFailure(ConnectFailure::Bind) => stats.bind_errors.inc(),
+                    _ => {}
                 }
                 self.host.state.connect_failures.fetch_add(1, Relaxed);
                 outlier::local_failure(&self.cluster, &self.host);

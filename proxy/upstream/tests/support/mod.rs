@@ -106,6 +106,8 @@ pub(crate) struct Rig {
     pub service: HttpService,
     pub info: std::sync::Mutex<Option<Arc<StreamInfo>>>,
     pub protocol: Protocol,
+    /// Where the connections of the requests were going.
+    pub going_to: Option<SocketAddr>,
 }
 
 impl Rig {
@@ -120,6 +122,7 @@ impl Rig {
             service,
             info: Default::default(),
             protocol: Protocol::Http11,
+            going_to: None,
         }
     }
 
@@ -136,9 +139,8 @@ impl Rig {
         mut request: Request<Body>,
     ) -> Result<Response<Body>, tandem_core::Error> {
         let connection = ConnectionInfo {
-            id: 1,
-            listener: "l".into(),
-            ..Default::default()
+            original_destination: self.going_to,
+            ..ConnectionInfo::default()
         };
         let mut info = StreamInfo::new(Arc::new(connection), self.protocol, 1);
         info.is_grpc = tandem_core::grpc::is_grpc(request.headers());
