@@ -18,8 +18,11 @@
 //! [`connect::Channel`] is a transport that needs nothing else of the process; any other `tower`
 //! service of HTTP/2 does as well.
 //!
-//! It does **not** speak REST, watch files, limit the rate of requests or decode resources beyond
-//! their name.
+//! Configuration that is not pushed has consumers of the same kind: [`poll::Rest`] asks again and
+//! again, [`poll::Files`] watches a file.
+//!
+//! It does **not** limit the rate of requests, decode resources beyond their name, or read JSON:
+//! what a fetched response's bytes mean is for the caller to say.
 
 mod ads;
 mod backoff;
@@ -30,6 +33,7 @@ mod lifetimes;
 mod method;
 mod names;
 pub mod node;
+pub mod poll;
 mod sotw;
 mod status;
 #[cfg(test)]

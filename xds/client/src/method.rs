@@ -11,6 +11,22 @@ pub enum Variant {
     Delta,
 }
 
+/// The path under which REST serves a type; `None` for virtual hosts and for types that are not
+/// Envoy's.
+pub(crate) fn rest(type_url: &str) -> Option<&'static str> {
+    Some(match type_url.strip_prefix("type.googleapis.com/")? {
+        "envoy.config.listener.v3.Listener" => "/v3/discovery:listeners",
+        "envoy.config.cluster.v3.Cluster" => "/v3/discovery:clusters",
+        "envoy.config.route.v3.RouteConfiguration" => "/v3/discovery:routes",
+        "envoy.config.route.v3.ScopedRouteConfiguration" => "/v3/discovery:scoped-routes",
+        "envoy.config.endpoint.v3.ClusterLoadAssignment" => "/v3/discovery:endpoints",
+        "envoy.extensions.transport_sockets.tls.v3.Secret" => "/v3/discovery:secrets",
+        "envoy.service.runtime.v3.Runtime" => "/v3/discovery:runtime",
+        "envoy.config.core.v3.TypedExtensionConfig" => "/v3/discovery:extension_configs",
+        _ => return None,
+    })
+}
+
 impl Variant {
     /// The aggregated service, which serves all types on one stream.
     pub fn aggregated(self) -> PathAndQuery {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::r#type::v3::SemanticVersion;
 use envoy_types::pb::google::protobuf as pb;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The proxy's identity, free of generated types. A field left empty is not said.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -93,6 +93,71 @@ impl From<Node> for core::Node {
     }
 }
 
+/// As read from a bootstrap. Dynamic parameters and listening addresses are left out: the first
+/// belong to names that are not asked for, the second are deprecated.
+impl From<core::Node> for Node {
+    fn from(node: core::Node) -> Self {
+        use core::node::UserAgentVersionType::{UserAgentBuildVersion, UserAgentVersion};
+        let locality = node.locality.unwrap_or_default();
+        let version = node.user_agent_version_type.map(|version| match version {
+            UserAgentVersion(text) => Version::Text(text),
+            UserAgentBuildVersion(build) => {
+                let number = build.version.unwrap_or_default();
+                Version::Build {
+                    number: (number.major_number, number.minor_number, number.patch),
+                    metadata: build.metadata.map(map).unwrap_or_default(),
+                }
+            }
+        });
+        let extensions = node.extensions.into_iter().map(|one| Extension {
+            name: one.name,
+            category: one.category,
+            type_urls: one.type_urls,
+            disabled: one.disabled,
+        });
+        Self {
+            id: node.id,
+            cluster: node.cluster,
+            locality: Locality {
+                region: locality.region,
+                zone: locality.zone,
+                sub_zone: locality.sub_zone,
+            },
+            metadata: node.metadata.map(map).unwrap_or_default(),
+            user_agent: node.user_agent_name,
+            version,
+            extensions: extensions.collect(),
+            features: node.client_features,
+        }
+    }
+}
+
+fn map(structure: pb::Struct) -> Map<String, Value> {
+    let fields = structure.fields.into_iter();
+    fields.map(|(name, one)| (name, plain(one))).collect()
+}
+
+fn plain(value: pb::Value) -> Value {
+    use pb::value::Kind;
+    match value.kind {
+        None | Some(Kind::NullValue(_)) => Value::Null,
+        Some(Kind::BoolValue(value)) => value.into(),
+        Some(Kind::NumberValue(value)) => number(value),
+        Some(Kind::StringValue(value)) => value.into(),
+        Some(Kind::ListValue(list)) => list.values.into_iter().map(plain).collect(),
+        Some(Kind::StructValue(structure)) => map(structure).into(),
+    }
+}
+
+/// Whole numbers without a fraction, as people write them.
+fn number(value: f64) -> Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() <= EXACT {
+        return (value as i64).into();
+    }
+    value.into()
+}
+
 fn build(
     (major, minor, patch): (u32, u32, u32),
     metadata: Map<String, Value>,
@@ -143,4 +208,63 @@ fn value(value: Value) -> pb::Value {
         Value::Object(map) => Kind::StructValue(structure(map)),
     };
     pb::Value { kind: Some(kind) }
+}
+
+impl Node {
+    /// As REST says it: with the names of the protocol's fields.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut json = Map::new();
+        let mut say = |name: &str, value: Value| {
+            let empty = match &value {
+                Value::Null => true,
+                Value::String(text) => text.is_empty(),
+                Value::Array(values) => values.is_empty(),
+                Value::Object(map) => map.is_empty(),
+                Value::Bool(_) | Value::Number(_) => false,
+            };
+            if !empty {
+                json.insert(name.to_owned(), value);
+            }
+        };
+        say("id", self.id.as_str().into());
+        say("cluster", self.cluster.as_str().into());
+        say("metadata", self.metadata.clone().into());
+        if self.locality != Locality::default() {
+            say(
+                "locality",
+                json!({
+                    "region": self.locality.region,
+                    "zone": self.locality.zone,
+                    "sub_zone": self.locality.sub_zone,
+                }),
+            );
+        }
+        say("user_agent_name", self.user_agent.as_str().into());
+        match &self.version {
+            None => {}
+            Some(Version::Text(text)) => say("user_agent_version", text.as_str().into()),
+            Some(Version::Build { number, metadata }) => say(
+                "user_agent_build_version",
+                json!({
+                    "version": {
+                        "major_number": number.0,
+                        "minor_number": number.1,
+                        "patch": number.2,
+                    },
+                    "metadata": metadata,
+                }),
+            ),
+        }
+        let extensions = self.extensions.iter().map(|one| {
+            json!({
+                "name": one.name,
+                "category": one.category,
+                "type_urls": one.type_urls,
+                "disabled": one.disabled,
+            })
+        });
+        say("extensions", extensions.collect());
+        say("client_features", self.features.as_slice().into());
+        json.into()
+    }
 }

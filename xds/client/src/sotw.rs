@@ -130,7 +130,13 @@ impl Sotw {
         Some(version)
     }
 
-    fn request(&self) -> DiscoveryRequest {
+    /// Whether there is anything to ask for.
+    pub(crate) fn is_needed(&self) -> bool {
+        !self.names.is_nothing()
+    }
+
+    /// The subscription as it stands. The caller adds the node.
+    pub(crate) fn request(&self) -> DiscoveryRequest {
         DiscoveryRequest {
             version_info: match self.foreign {
                 true => String::new(),

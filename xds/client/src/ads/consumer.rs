@@ -1,6 +1,8 @@
 //! The other side of the driver: what uses the resources of one type.
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use super::Stats;
@@ -8,10 +10,48 @@ use crate::Update;
 
 /// What consumers tell the driver; `usize` is the type.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(crate) enum Command {
     Subscribe(usize, Vec<String>),
     Unsubscribe(usize, Vec<String>),
     Answer(usize, Result<(), String>),
+}
+
+/// The driver's end of one consumer.
+#[derive(Debug)]
+pub(crate) struct Type {
+    pub(crate) index: usize,
+    pub(crate) url: String,
+    pub(crate) wildcard: bool,
+    pub(crate) fetch_timeout: Option<Duration>,
+    pub(crate) events: UnboundedSender<Event>,
+    pub(crate) stats: watch::Sender<Stats>,
+}
+
+/// Both ends of a new type.
+pub(crate) fn register(
+    index: usize,
+    url: String,
+    wildcard: bool,
+    fetch_timeout: Option<Duration>,
+    commands: &UnboundedSender<Command>,
+) -> (Type, Consumer) {
+    let (sender, events) = unbounded_channel();
+    let (stats_sender, stats) = watch::channel(Stats::default());
+    let one = Type {
+        index,
+        url,
+        wildcard,
+        fetch_timeout,
+        events: sender,
+        stats: stats_sender,
+    };
+    let consumer = Consumer {
+        index,
+        commands: commands.clone(),
+        events,
+        stats,
+    };
+    (one, consumer)
 }
 
 /// What the driver tells a consumer.
@@ -30,10 +70,10 @@ pub enum Event {
 /// The one consumer of a type. Unsubscribe before dropping it: what comes later is rejected.
 #[derive(Debug)]
 pub struct Consumer {
-    pub(super) index: usize,
-    pub(super) commands: UnboundedSender<Command>,
-    pub(super) events: UnboundedReceiver<Event>,
-    pub(super) stats: watch::Receiver<Stats>,
+    pub(crate) index: usize,
+    pub(crate) commands: UnboundedSender<Command>,
+    pub(crate) events: UnboundedReceiver<Event>,
+    pub(crate) stats: watch::Receiver<Stats>,
 }
 
 impl Consumer {
@@ -69,7 +109,7 @@ pub struct Offer {
 }
 
 impl Offer {
-    pub(super) fn new(update: Update, index: usize, commands: UnboundedSender<Command>) -> Self {
+    pub(crate) fn new(update: Update, index: usize, commands: UnboundedSender<Command>) -> Self {
         Self {
             update,
             index,

@@ -5,12 +5,13 @@ use std::collections::VecDeque;
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 use tokio::time::Instant;
 
-use super::consumer::{Command, Event, Offer};
+use super::Stats;
+use super::consumer::{Command, Event, Offer, Type};
 use super::machine::{Machine, Response};
-use super::{Stats, Type};
-use crate::{Lifetimes, Resource, Update};
+use crate::wire::DiscoveryRequest;
+use crate::{Lifetimes, Resource, Sotw, Update};
 
-pub(super) struct Entry<M: Machine> {
+pub(crate) struct Entry<M: Machine> {
     consumer: Type,
     commands: WeakUnboundedSender<Command>,
     machine: M,
@@ -41,7 +42,7 @@ enum Fetch {
 }
 
 impl<M: Machine> Entry<M> {
-    pub(super) fn new(consumer: Type, commands: &UnboundedSender<Command>) -> Self {
+    pub(crate) fn new(consumer: Type, commands: &UnboundedSender<Command>) -> Self {
         Self {
             machine: M::new(&consumer.url, consumer.wildcard),
             consumer,
@@ -55,32 +56,32 @@ impl<M: Machine> Entry<M> {
         }
     }
 
-    pub(super) fn index(&self) -> usize {
+    pub(crate) fn index(&self) -> usize {
         self.consumer.index
     }
 
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.consumer.url
     }
 
     /// Whether the type was ever asked for.
-    pub(super) fn asked(&self) -> bool {
+    pub(crate) fn asked(&self) -> bool {
         !matches!(self.fetch, Fetch::NotAsked)
     }
 
-    pub(super) fn subscribe(&mut self, names: &[String]) {
+    pub(crate) fn subscribe(&mut self, names: &[String]) {
         self.machine.subscribe(names);
         if !names.is_empty() {
             self.ask();
         }
     }
 
-    pub(super) fn unsubscribe(&mut self, names: &[String]) {
+    pub(crate) fn unsubscribe(&mut self, names: &[String]) {
         self.machine.unsubscribe(names);
     }
 
     /// A new stream to `server` begins. What the old one sent and nobody saw is sent again.
-    pub(super) fn start(&mut self, server: usize) {
+    pub(crate) fn start(&mut self, server: usize) {
         self.server = server;
         match self.origin {
             Some(origin) if origin != server => self.machine.start_elsewhere(),
@@ -93,7 +94,7 @@ impl<M: Machine> Entry<M> {
     }
 
     /// The subscription's request, if it has one to make.
-    pub(super) fn poll_request(&mut self) -> Option<M::Request> {
+    pub(crate) fn poll_request(&mut self) -> Option<M::Request> {
         let request = self.machine.poll_request()?;
         self.count(|_| {});
         self.ask();
@@ -113,13 +114,13 @@ impl<M: Machine> Entry<M> {
     }
 
     /// Takes a response; returns the answers that need no consumer.
-    pub(super) fn response(&mut self, response: M::Response) -> Vec<M::Request> {
+    pub(crate) fn response(&mut self, response: M::Response) -> Vec<M::Request> {
         self.waiting.push_back(response);
         self.offer()
     }
 
     /// The consumer answered the offer that is out; returns what to send.
-    pub(super) fn answer(&mut self, answer: Result<(), String>) -> Vec<M::Request> {
+    pub(crate) fn answer(&mut self, answer: Result<(), String>) -> Vec<M::Request> {
         let Some(out) = self.out.take() else {
             return Vec::new();
         };
@@ -169,6 +170,11 @@ impl<M: Machine> Entry<M> {
         answers
     }
 
+    /// Whether the consumer owes an answer.
+    pub(crate) fn is_out(&self) -> bool {
+        self.out.is_some()
+    }
+
     fn send(&mut self, update: Update) {
         let Some(commands) = self.commands.upgrade() else {
             return; // All consumers are gone, and so the driver is about to end.
@@ -204,14 +210,14 @@ impl<M: Machine> Entry<M> {
     }
 
     /// A stream ended.
-    pub(super) fn lost(&mut self) {
+    pub(crate) fn lost(&mut self) {
         if self.asked() {
             self.count(|stats| stats.update_failure += 1);
         }
     }
 
     /// When to call [`Entry::tick`] next.
-    pub(super) fn next_tick(&self) -> Option<Instant> {
+    pub(crate) fn next_tick(&self) -> Option<Instant> {
         let fetch = match self.fetch {
             Fetch::Until(end) => Some(end),
             _ => None,
@@ -223,7 +229,7 @@ impl<M: Machine> Entry<M> {
     }
 
     /// Tells the consumer what the time brought.
-    pub(super) fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         let now = Instant::now();
         if matches!(self.fetch, Fetch::Until(end) if end <= now) {
             self.fetch = Fetch::Over;
@@ -241,11 +247,22 @@ impl<M: Machine> Entry<M> {
     }
 
     /// Counts an attempt and how it ended. As in Envoy, a request is one as well.
-    fn count(&self, change: impl FnOnce(&mut Stats)) {
+    pub(crate) fn count(&self, change: impl FnOnce(&mut Stats)) {
         self.consumer.stats.send_modify(|stats| {
             stats.update_attempt += 1;
             change(stats);
         });
+    }
+}
+
+impl Entry<Sotw> {
+    /// What to ask for, where every request says it all; `None` if that is nothing.
+    pub(crate) fn request(&mut self) -> Option<DiscoveryRequest> {
+        if !self.machine.is_needed() {
+            return None;
+        }
+        self.ask();
+        Some(self.machine.request())
     }
 }
 

@@ -9,19 +9,19 @@ use crate::wire::{
 use crate::{Delta, Malformed, Sotw, Update};
 
 /// A message that says for which type it is, and answers or is answered by nonce.
-pub(super) trait Response: Message + Default + Send + 'static {
+pub(crate) trait Response: Message + Default + Send + 'static {
     fn type_url(&self) -> &str;
     fn nonce(&self) -> &str;
     /// What the control plane calls itself.
     fn control_plane(&self) -> Option<&str>;
 }
 
-pub(super) trait Request: Message + 'static {
+pub(crate) trait Request: Message + 'static {
     fn set_node(&mut self, node: Node);
 }
 
 /// One type's subscription in one of the variants.
-pub(super) trait Machine {
+pub(crate) trait Machine {
     type Request: Request;
     type Response: Response;
 

@@ -11,11 +11,11 @@
 //! A type has at most one offer out; its further responses wait, so that a version is never
 //! skipped over and a NACK names what is in use. Other types go on meanwhile.
 
-mod consumer;
+pub(crate) mod consumer;
 mod driver;
-mod entry;
+pub(crate) mod entry;
 mod link;
-mod machine;
+pub(crate) mod machine;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -32,7 +32,7 @@ use tonic::codegen::{Body as HttpBody, StdError};
 use tonic::metadata::MetadataMap;
 
 use crate::{Backoff, Delta, Sotw, Variant};
-use consumer::Command;
+use consumer::{Command, Type, register};
 pub use consumer::{Consumer, Event, Offer};
 use driver::Driver;
 pub use stats::{Connection, Stats};
@@ -49,17 +49,6 @@ pub struct Ads {
     commands: UnboundedSender<Command>,
     inbox: UnboundedReceiver<Command>,
     connection: watch::Sender<Connection>,
-}
-
-/// The driver's end of one consumer.
-#[derive(Debug)]
-struct Type {
-    index: usize,
-    url: String,
-    wildcard: bool,
-    fetch_timeout: Option<Duration>,
-    events: UnboundedSender<Event>,
-    stats: watch::Sender<Stats>,
 }
 
 /// The type has a consumer already.
@@ -114,22 +103,9 @@ impl Ads {
             return Err(Taken(url));
         }
         let index = self.types.len();
-        let (sender, events) = unbounded_channel();
-        let (stats_sender, stats) = watch::channel(Stats::default());
-        self.types.push(Type {
-            index,
-            url,
-            wildcard,
-            fetch_timeout,
-            events: sender,
-            stats: stats_sender,
-        });
-        Ok(Consumer {
-            index,
-            commands: self.commands.clone(),
-            events,
-            stats,
-        })
+        let (one, consumer) = register(index, url, wildcard, fetch_timeout, &self.commands);
+        self.types.push(one);
+        Ok(consumer)
     }
 
     /// Speaks the service of the one type that was added, for a type whose configuration source is

@@ -1,7 +1,6 @@
 //! What a node looks like on the wire.
 
 use envoy_types::pb::envoy::config::core::v3 as core;
-use envoy_types::pb::google::protobuf as pb;
 use serde_json::{Value, json};
 
 use crate::node::{Extension, Locality, Node, Version};
@@ -10,33 +9,8 @@ fn map(value: Value) -> serde_json::Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
-/// The inverse, so that a test can compare.
-fn json(value: &pb::Value) -> Value {
-    use pb::value::Kind;
-    match value.kind.as_ref().unwrap() {
-        Kind::NullValue(_) => Value::Null,
-        Kind::BoolValue(value) => json!(value),
-        Kind::NumberValue(value) => json!(value),
-        Kind::StringValue(value) => json!(value),
-        Kind::ListValue(list) => list.values.iter().map(json).collect(),
-        Kind::StructValue(map) => fields(map),
-    }
-}
-
-fn fields(map: &pb::Struct) -> Value {
-    let fields = map.fields.iter();
-    fields
-        .map(|(name, one)| (name.clone(), json(one)))
-        .collect()
-}
-
-#[test]
-fn a_node_says_all_that_it_knows() {
-    let metadata = json!({
-        "INSTANCE_IPS": "10.0.0.1,10.0.0.2",
-        "LABELS": {"app": "web", "nested": [1.5, true, null, "x", {}]},
-    });
-    let node = core::Node::from(Node {
+fn full() -> Node {
+    Node {
         id: "sidecar~10.0.0.1~web.default~default.svc.cluster.local".to_owned(),
         cluster: "web.default".to_owned(),
         locality: Locality {
@@ -44,7 +18,10 @@ fn a_node_says_all_that_it_knows() {
             zone: "z".to_owned(),
             sub_zone: "s".to_owned(),
         },
-        metadata: map(metadata.clone()),
+        metadata: map(json!({
+            "INSTANCE_IPS": "10.0.0.1,10.0.0.2",
+            "LABELS": {"app": "web", "nested": [1.5, 2, true, null, "x", {}]},
+        })),
         user_agent: "envoy".to_owned(),
         version: Some(Version::Build {
             number: (1, 40, 2),
@@ -57,27 +34,37 @@ fn a_node_says_all_that_it_knows() {
             disabled: false,
         }],
         features: vec!["f".to_owned()],
-    });
-    assert_eq!(fields(node.metadata.as_ref().unwrap()), metadata);
-    assert_eq!(node.locality.unwrap().sub_zone, "s");
-    let Some(core::node::UserAgentVersionType::UserAgentBuildVersion(build)) =
-        node.user_agent_version_type
-    else {
-        panic!("expected a build version");
+    }
+}
+
+#[test]
+fn a_node_says_all_that_it_knows() {
+    let wire = core::Node::from(full());
+    assert_eq!(wire.locality.as_ref().unwrap().sub_zone, "s");
+    assert_eq!(wire.metadata.as_ref().unwrap().fields.len(), 2);
+    assert_eq!(Node::from(wire), full());
+    let text = Node {
+        version: Some(Version::Text("1.2".to_owned())),
+        ..full()
     };
-    let number = build.version.unwrap();
-    assert_eq!(
-        (number.major_number, number.minor_number, number.patch),
-        (1, 40, 2)
-    );
-    assert_eq!(fields(&build.metadata.unwrap()), json!({"ssl": "rustls"}));
-    assert_eq!(node.extensions[0].category, "envoy.filters.http");
-    assert_eq!(node.client_features, ["f"]);
+    assert_eq!(Node::from(core::Node::from(text.clone())), text);
+}
+
+#[test]
+fn in_json_the_fields_have_the_protocols_names() {
+    let json = full().to_json();
+    assert_eq!(json["locality"]["sub_zone"], "s");
+    assert_eq!(json["metadata"]["LABELS"]["nested"][1], 2);
+    assert_eq!(json["user_agent_name"], "envoy");
+    let version = &json["user_agent_build_version"]["version"];
+    assert_eq!(version["minor_number"], 40);
+    assert_eq!(json["extensions"][0]["category"], "envoy.filters.http");
+    assert_eq!(json["client_features"], json!(["f"]));
 }
 
 #[test]
 fn what_a_node_leaves_empty_is_not_said() {
-    let node = core::Node::from(Node {
+    let wire = core::Node::from(Node {
         id: "a".to_owned(),
         ..Node::default()
     });
@@ -85,5 +72,6 @@ fn what_a_node_leaves_empty_is_not_said() {
         id: "a".to_owned(),
         ..core::Node::default()
     };
-    assert_eq!(node, expected);
+    assert_eq!(wire, expected);
+    assert_eq!(Node::from(wire).to_json(), json!({"id": "a"}));
 }

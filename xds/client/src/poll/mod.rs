@@ -1,0 +1,20 @@
+//! Configuration that is fetched instead of pushed: REST and watched files.
+//!
+//! Both give whole responses, so both are state of the world, and their consumers see the same
+//! events as those of a stream. What a response's bytes mean is the caller's to say, by a
+//! [`Decode`] function.
+
+mod files;
+mod rest;
+mod subscription;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use files::{File, Files};
+pub use rest::{Rest, Timing};
+
+use crate::wire::DiscoveryResponse;
+
+/// Reads a response, JSON or what else the bytes are. The error's text is for the log.
+pub type Decode = Box<dyn Fn(&[u8]) -> Result<DiscoveryResponse, String> + Send>;
