@@ -4,6 +4,8 @@
 //! out. Its settings are plain data in the model; nothing here reads protobuf.
 
 pub mod fault;
+pub mod rbac;
 mod registry;
+mod view;
 
 pub use registry::{Registry, RuntimeFactory};

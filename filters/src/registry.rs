@@ -10,6 +10,7 @@ use tandem_model::filter::runtime::Runtime;
 use tower::Layer as _;
 
 use crate::fault::FaultLayer;
+use crate::rbac::RbacLayer;
 
 /// Builds the runtime filter, whose parts (components, callbacks) are the process's.
 pub type RuntimeFactory =
@@ -37,6 +38,9 @@ impl Registry {
         match config {
             FilterConfig::Fault(fault) => {
                 HttpService::new(FaultLayer::new(Arc::clone(fault), &context.scope).layer(inner))
+            }
+            FilterConfig::Rbac(rbac) => {
+                HttpService::new(RbacLayer::new(Arc::clone(rbac), &context.scope).layer(inner))
             }
             FilterConfig::Runtime(runtime) => (self.runtime)(runtime, context, inner),
         }

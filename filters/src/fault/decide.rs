@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, StatusCode};
+use tandem_core::Request;
 use tandem_core::ext::StreamInfo;
-use tandem_core::{Request, authority, grpc};
 use tandem_model::FractionalPercent;
 use tandem_model::filter::fault::{AbortStatus, Fault, FaultDuration};
-use tandem_model::matching::RequestView;
+
+use crate::view;
 
 const DELAY: HeaderName = HeaderName::from_static("x-envoy-fault-delay-request");
 const DELAY_PERCENTAGE: HeaderName =
@@ -95,16 +96,7 @@ fn applies(config: &Fault, request: &Request) -> bool {
     if config.headers.is_empty() {
         return true;
     }
-    let view = RequestView {
-        method: request.method(),
-        path_and_query: authority::path_and_query(request),
-        authority: authority::get(request),
-        uri_scheme: request.uri().scheme_str(),
-        encrypted: info.is_some_and(|info| info.connection.is_tls()),
-        headers: request.headers(),
-        is_grpc: grpc::is_grpc(request.headers()),
-        random: 0,
-    };
+    let view = view::of(request);
     config.headers.iter().all(|matcher| matcher.matches(&view))
 }
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use envoy_types::pb::envoy::config::core::v3 as core;
 use tandem_model::Address;
+use tandem_model::cidr::Cidr;
 
 use crate::cx::Cx;
 use crate::value;
@@ -83,4 +84,15 @@ pub(crate) fn cidr(cx: &Cx<'_>, proto: &core::CidrRange) -> Option<(IpAddr, u8)>
             None
         }
     }
+}
+
+/// An address range; a prefix that is longer than the address is all of it, as in Envoy.
+pub(crate) fn range(cx: &Cx<'_>, proto: &core::CidrRange) -> Option<Cidr> {
+    let Ok(address) = proto.address_prefix.parse::<IpAddr>() else {
+        let reason = format!("expected an IP address, got {:?}", proto.address_prefix);
+        cx.field("address_prefix").error(reason);
+        return None;
+    };
+    let bits = value::u32_or(proto.prefix_len.as_ref(), 0);
+    Some(Cidr::new(address, u8::try_from(bits).unwrap_or(u8::MAX)))
 }

@@ -176,6 +176,11 @@ impl<'a> Trail<'a> {
         self.parent.unwrap_or(&Trail::ROOT)
     }
 
+    /// Whether the last step was to a field of this name.
+    pub(crate) fn is_field(&self, name: &str) -> bool {
+        matches!(self.step, Step::Field(field) if field == name)
+    }
+
     /// What to call the type of an `Any` here.
     pub(crate) fn type_word(&self) -> &'static str {
         match (self.up().step, self.up().up().step) {

@@ -18,6 +18,7 @@ mod json;
 mod listener;
 mod matcher;
 mod protocol;
+mod rbac;
 mod read;
 mod route;
 mod schema;

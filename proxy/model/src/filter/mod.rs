@@ -1,6 +1,7 @@
 //! The settings of every HTTP filter that a user can configure, one file each.
 
 pub mod fault;
+pub mod rbac;
 pub mod router;
 pub mod runtime;
 
@@ -23,8 +24,23 @@ pub struct HttpFilter {
 pub enum FilterConfig {
     /// `envoy.filters.http.fault`.
     Fault(Arc<fault::Fault>),
+    /// `envoy.filters.http.rbac`.
+    Rbac(Arc<rbac::Rbac>),
     /// The runtime APIs.
     Runtime(Arc<runtime::Runtime>),
+}
+
+impl FilterConfig {
+    /// What a route's settings make of these; settings of another type change nothing, as in
+    /// Envoy: a filter that guards access is not replaced by one that does not.
+    #[must_use]
+    pub fn overridden(&self, by: &Self) -> Self {
+        match (self, by) {
+            (Self::Rbac(listed), Self::Rbac(own)) => Self::Rbac(Arc::new(own.counted_as(listed))),
+            (Self::Fault(_), Self::Fault(_)) | (Self::Runtime(_), Self::Runtime(_)) => by.clone(),
+            (Self::Rbac(_) | Self::Fault(_) | Self::Runtime(_), _) => self.clone(),
+        }
+    }
 }
 
 /// Settings of one filter at a route, virtual host or route configuration

@@ -9,10 +9,13 @@ use std::sync::Arc;
 pub struct Regex {
     pattern: Arc<str>,
     /// Anchored at both ends, as Envoy's `FullMatch`.
-    full: ::regex::Regex,
+    full: ::regex::bytes::Regex,
     /// Unanchored, for replacements.
     search: ::regex::Regex,
 }
+
+/// The most bytes that a compiled pattern takes.
+const SIZE_LIMIT: usize = 1 << 20;
 
 /// A pattern that does not compile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,24 +29,31 @@ impl Regex {
     /// Compiles a pattern; its compiled size is bounded, so that no configuration can make
     /// the proxy grow without limit.
     pub fn new(pattern: &str) -> Result<Self, InvalidRegex> {
-        let compile = |text: &str| {
-            ::regex::RegexBuilder::new(text)
-                .size_limit(1 << 20)
-                .build()
-                .map_err(|error| InvalidRegex {
-                    pattern: pattern.to_owned(),
-                    reason: error
-                        .to_string()
-                        .lines()
-                        .last()
-                        .unwrap_or_default()
-                        .to_owned(),
-                })
+        let invalid = |error: ::regex::Error| InvalidRegex {
+            pattern: pattern.to_owned(),
+            reason: error
+                .to_string()
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .to_owned(),
         };
-        let search = compile(pattern)?;
+        let search = ::regex::RegexBuilder::new(pattern)
+            .size_limit(SIZE_LIMIT)
+            .build()
+            .map_err(invalid)?;
+        // By bytes, as Envoy: what is not UTF-8 does not hide from a condition. Only patterns
+        // that name classes of Unicode need its tables.
+        let anchored = format!("^(?:{pattern})$");
+        let full = |unicode| {
+            ::regex::bytes::RegexBuilder::new(&anchored)
+                .unicode(unicode)
+                .size_limit(SIZE_LIMIT)
+                .build()
+        };
         Ok(Self {
             pattern: pattern.into(),
-            full: compile(&format!("^(?:{pattern})$"))?,
+            full: full(false).or_else(|_| full(true)).map_err(invalid)?,
             search,
         })
     }
@@ -58,9 +68,9 @@ impl Regex {
         self.search.captures_len() - 1
     }
 
-    /// Whether the whole text matches.
-    pub fn is_full_match(&self, text: &str) -> bool {
-        self.full.is_match(text)
+    /// Whether the whole text matches; it need not be UTF-8.
+    pub fn is_full_match(&self, text: impl AsRef<[u8]>) -> bool {
+        self.full.is_match(text.as_ref())
     }
 
     /// Replaces every match; `substitution` uses `${1}` for groups.

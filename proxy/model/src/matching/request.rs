@@ -54,7 +54,7 @@ impl HeaderMatcher {
         match &self.name {
             MatchedHeader::Name(name) => {
                 let values = request.headers.get_all(name);
-                let mut values = values.iter().map(|v| v.to_str().unwrap_or_default());
+                let mut values = values.iter().map(http::HeaderValue::as_bytes);
                 // Of several fields with the name one has to do, or none when inverted, as Envoy
                 // has it.
                 match values.next() {
@@ -67,21 +67,19 @@ impl HeaderMatcher {
                     }
                 }
             }
-            MatchedHeader::Method => self.decide(Some(request.method.as_str())),
-            MatchedHeader::Path => self.decide(Some(request.path_and_query)),
-            MatchedHeader::Authority => self.decide(Some(request.authority)),
-            MatchedHeader::Scheme => self.decide(Some(request.scheme())),
+            MatchedHeader::Method => self.decide(Some(request.method.as_str().as_bytes())),
+            MatchedHeader::Path => self.decide(Some(request.path_and_query.as_bytes())),
+            MatchedHeader::Authority => self.decide(Some(request.authority.as_bytes())),
+            MatchedHeader::Scheme => self.decide(Some(request.scheme().as_bytes())),
         }
     }
 
     /// The same for response headers, which have no pseudo-headers to look at.
     pub fn matches_headers(&self, headers: &HeaderMap) -> bool {
         match &self.name {
-            MatchedHeader::Name(name) => self.decide(
-                headers
-                    .get(name)
-                    .map(|value| value.to_str().unwrap_or_default()),
-            ),
+            MatchedHeader::Name(name) => {
+                self.decide(headers.get(name).map(http::HeaderValue::as_bytes))
+            }
             MatchedHeader::Method
             | MatchedHeader::Path
             | MatchedHeader::Authority
@@ -89,19 +87,21 @@ impl HeaderMatcher {
         }
     }
 
-    fn decide(&self, value: Option<&str>) -> bool {
-        let value = match value {
-            None if self.treat_missing_as_empty => Some(""),
+    fn decide(&self, value: Option<&[u8]>) -> bool {
+        let value: Option<&[u8]> = match value {
+            None if self.treat_missing_as_empty => Some(b""),
             value => value,
         };
         let holds = match (&self.value, value) {
             (HeaderValueMatch::Present(wanted), value) => value.is_some() == *wanted,
             // A missing header meets no value condition, not even an inverted one.
             (_, None) => return false,
-            (HeaderValueMatch::String(matcher), Some(value)) => matcher.matches(value),
-            (HeaderValueMatch::Range { start, end }, Some(value)) => value
-                .parse::<i64>()
-                .is_ok_and(|number| (*start..*end).contains(&number)),
+            (HeaderValueMatch::String(matcher), Some(value)) => matcher.matches_bytes(value),
+            (HeaderValueMatch::Range { start, end }, Some(value)) => std::str::from_utf8(value)
+                .is_ok_and(|value| {
+                    let number = value.parse::<i64>();
+                    number.is_ok_and(|number| (*start..*end).contains(&number))
+                }),
         };
         holds != self.invert
     }

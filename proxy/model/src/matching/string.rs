@@ -31,7 +31,12 @@ pub enum StringMatch {
 impl StringMatcher {
     /// Whether `text` meets the condition.
     pub fn matches(&self, text: &str) -> bool {
-        let (a, fold) = (text.as_bytes(), self.ignore_case);
+        self.matches_bytes(text.as_bytes())
+    }
+
+    /// Whether bytes that need not be UTF-8, such as a header's value, meet the condition.
+    pub fn matches_bytes(&self, text: &[u8]) -> bool {
+        let (a, fold) = (text, self.ignore_case);
         match &self.matches {
             StringMatch::Exact(b) => equal(a, b.as_bytes(), fold),
             StringMatch::Prefix(b) => a

@@ -1,5 +1,6 @@
 //! Building a route's chain: the connection manager's filters around the route's action.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tandem_core::HttpService;
@@ -59,7 +60,8 @@ impl Chains {
                 Box::pin(std::future::ready(Err(Error::new(Kind::NoRoute))))
             },
         ));
-        self.wrap(terminal, &[&self.config.filters])
+        // As in Envoy: without a route, no level says anything of the filters.
+        self.wrap(terminal, &[])
     }
 
     /// The chain of a route (and of one of its weighted clusters).
@@ -104,7 +106,7 @@ impl Chains {
                 .iter()
                 .find_map(|level| level.iter().find(|per_route| per_route.name == filter.name));
             if let Some(config) = effective(filter, said) {
-                service = self.deps.filters.build(config, &self.context, service);
+                service = self.deps.filters.build(&config, &self.context, service);
             }
         }
         service
@@ -113,12 +115,12 @@ impl Chains {
 
 fn effective<'a>(
     filter: &'a HttpFilter,
-    said: Option<&'a PerRouteFilter>,
-) -> Option<&'a FilterConfig> {
+    said: Option<&PerRouteFilter>,
+) -> Option<Cow<'a, FilterConfig>> {
     match said.map(|said| &said.config) {
         Some(PerRouteConfig::Disabled) => None,
-        Some(PerRouteConfig::Enabled) => Some(&filter.config),
-        Some(PerRouteConfig::Override(config)) => Some(config),
-        None => (!filter.disabled).then_some(&filter.config),
+        Some(PerRouteConfig::Enabled) => Some(Cow::Borrowed(&filter.config)),
+        Some(PerRouteConfig::Override(own)) => Some(Cow::Owned(filter.config.overridden(own))),
+        None => (!filter.disabled).then_some(Cow::Borrowed(&filter.config)),
     }
 }

@@ -17,6 +17,8 @@ pub enum Refusal {
     InvalidUrl,
     /// An absolute target that is not `http` or `https`.
     InvalidScheme,
+    /// An absolute target with a query and no path before it.
+    NoPath,
     /// A host with characters that no host has.
     InvalidAuthority,
     /// A transfer coding other than exactly `chunked`.
@@ -41,6 +43,7 @@ impl Refusal {
             Self::InvalidCharacters => (StatusCode::BAD_REQUEST, "http1.invalid_characters"),
             Self::InvalidUrl => (StatusCode::BAD_REQUEST, "http1.invalid_url"),
             Self::InvalidScheme => (StatusCode::BAD_REQUEST, "http1.invalid_scheme"),
+            Self::NoPath => (StatusCode::NOT_FOUND, "absolute_path_rejected"),
             Self::InvalidAuthority => (StatusCode::BAD_REQUEST, "http.invalid_authority"),
             Self::TransferEncoding => (
                 StatusCode::NOT_IMPLEMENTED,

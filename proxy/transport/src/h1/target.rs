@@ -113,6 +113,8 @@ fn absolute(target: &Bytes) -> Result<(Bytes, Option<HeaderValue>), Refusal> {
     let path = match rest.get(end) {
         None => Bytes::from_static(b"/"),
         Some(b'/') => rest.slice(end..),
+        // As Envoy: what begins with a query would be a path for some and none for others.
+        Some(b'?') => return Err(Refusal::NoPath),
         Some(_) => {
             let mut path = Vec::with_capacity(rest.len() - end + 1);
             path.push(b'/');

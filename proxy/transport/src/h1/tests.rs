@@ -161,7 +161,6 @@ fn an_absolute_target_becomes_the_host() {
         ("http://b.c/x?y", "/x?y", "b.c"),
         ("https://u:p@b.c:8/", "/", "b.c:8"),
         ("HTTP://b.c", "/", "b.c"),
-        ("http://b.c?q", "/?q", "b.c"),
     ] {
         let bytes = format!("GET {target} HTTP/1.1\r\nhost: a\r\n\r\n");
         let head = read(bytes.as_bytes(), &LIMITS).unwrap();
@@ -176,6 +175,10 @@ fn an_absolute_target_becomes_the_host() {
     assert_eq!(
         read(b"GET http://b/ HTTP/1.1\r\nhost: a\r\n\r\n", &refused).err(),
         Some(Refusal::InvalidUrl)
+    );
+    assert_eq!(
+        read(b"GET http://b.c?q HTTP/1.1\r\nhost: a\r\n\r\n", &LIMITS).err(),
+        Some(Refusal::NoPath)
     );
 }
 

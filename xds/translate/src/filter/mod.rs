@@ -1,6 +1,7 @@
 //! HTTP filters: the list of a connection manager, and what routes say of them.
 
 mod fault;
+mod rbac;
 mod router;
 mod runtime;
 
@@ -20,6 +21,8 @@ use crate::value;
 
 const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
+const RBAC: &str = "envoy.extensions.filters.http.rbac.v3.RBAC";
+const RBAC_PER_ROUTE: &str = "envoy.extensions.filters.http.rbac.v3.RBACPerRoute";
 const RUNTIME: &str = "tandem.filter.runtime.v1.Runtime";
 const ROUTE_FILTER: &str = "envoy.config.route.v3.FilterConfig";
 
@@ -76,6 +79,7 @@ fn typed_config<'p>(cx: &Cx<'_>, proto: &'p Proto) -> Option<&'p Any> {
 fn config(cx: &Cx<'_>, any: &Any) -> Option<FilterConfig> {
     match value::type_name(any) {
         FAULT => fault::fault(cx, any).map(|fault| FilterConfig::Fault(Arc::new(fault))),
+        RBAC => rbac::rbac(cx, any).map(|rbac| FilterConfig::Rbac(Arc::new(rbac))),
         RUNTIME => {
             runtime::runtime(cx, any).map(|runtime| FilterConfig::Runtime(Arc::new(runtime)))
         }
@@ -101,13 +105,29 @@ pub(crate) fn per_route(cx: &Cx<'_>, protos: &HashMap<String, Any>) -> Vec<PerRo
 }
 
 fn per_route_config(cx: &Cx<'_>, any: &Any) -> Option<PerRouteConfig> {
-    if value::type_name(any) != ROUTE_FILTER {
-        return config(cx, any).map(PerRouteConfig::Override);
+    match value::type_name(any) {
+        ROUTE_FILTER => {}
+        RBAC_PER_ROUTE => {
+            return rbac::per_route(cx, any).map(|own| match own {
+                Some(own) => PerRouteConfig::Override(FilterConfig::Rbac(Arc::new(own))),
+                None => PerRouteConfig::Disabled,
+            });
+        }
+        FAULT => return config(cx, any).map(PerRouteConfig::Override),
+        other => {
+            cx.error(format!("type '{other}' is not supported"));
+            return None;
+        }
     }
     let proto: route::FilterConfig = value::unpack(cx, any)?;
     match &proto.config {
         _ if proto.disabled => Some(PerRouteConfig::Disabled),
-        Some(any) => config(&cx.field("config"), any).map(PerRouteConfig::Override),
+        Some(any) if any.type_url.is_empty() => Some(PerRouteConfig::Enabled),
+        Some(any) if value::type_name(any) == ROUTE_FILTER => {
+            cx.field("config").error("expected a filter's own settings");
+            None
+        }
+        Some(any) => per_route_config(&cx.field("config"), any),
         None => Some(PerRouteConfig::Enabled),
     }
 }

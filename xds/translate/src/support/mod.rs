@@ -117,6 +117,8 @@ fn single(trail: &Trail<'_>, ty: Message, bytes: &[u8], only: &[&str], errors: &
     };
     match view::any_type(url) {
         Some(ty) if only.contains(&ty.name()) => message(trail, ty, value, errors),
+        // `config: {}` of a `FilterConfig` stands for the settings of the list.
+        _ if bytes.is_empty() && trail.is_field("config") => {}
         _ if url.is_empty() => errors.push(Error::new(trail, "expected '@type', it is empty")),
         _ => errors.push(Error::new(trail, unsupported_type(trail, url))),
     }

@@ -7,6 +7,7 @@ mod filter;
 mod hcm;
 mod listener;
 mod process;
+mod rbac;
 mod route;
 
 use super::area::Area;
@@ -18,6 +19,7 @@ pub(super) const AREAS: &[Area] = &[
     hcm::AREA,
     route::AREA,
     filter::AREA,
+    rbac::AREA,
     access_log::AREA,
     cluster::AREA,
     common::AREA,

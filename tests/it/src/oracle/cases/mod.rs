@@ -9,6 +9,7 @@ mod limits;
 mod matchers;
 mod paths;
 mod ports;
+mod rbac;
 mod redirects;
 mod retries;
 mod rewrites;

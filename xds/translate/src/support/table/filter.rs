@@ -10,6 +10,7 @@ pub(super) const AREA: Area = Area {
             typed_config =
                 "envoy.extensions.filters.http.router.v3.Router"
                 | "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                | "envoy.extensions.filters.http.rbac.v3.RBAC"
                 | "tandem.filter.runtime.v1.Runtime",
             disabled;
             is_optional: "every type that is listed here exists",

@@ -13,7 +13,8 @@ pub(super) const AREA: Area = Area {
             ignore_path_parameters_in_path_matching,
             typed_per_filter_config =
                 "envoy.config.route.v3.FilterConfig"
-                | "envoy.extensions.filters.http.fault.v3.HTTPFault";
+                | "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                | "envoy.extensions.filters.http.rbac.v3.RBACPerRoute";
             metadata: "nothing that is supported reads it",
         }
         "envoy.config.route.v3.VirtualHost" {
@@ -22,7 +23,8 @@ pub(super) const AREA: Area = Area {
             include_attempt_count_in_response, retry_policy, per_request_buffer_limit_bytes,
             typed_per_filter_config =
                 "envoy.config.route.v3.FilterConfig"
-                | "envoy.extensions.filters.http.fault.v3.HTTPFault";
+                | "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                | "envoy.extensions.filters.http.rbac.v3.RBACPerRoute";
             metadata: "nothing that is supported reads it",
         }
         "envoy.config.route.v3.Route" {
@@ -31,13 +33,16 @@ pub(super) const AREA: Area = Area {
             response_headers_to_remove, per_request_buffer_limit_bytes,
             typed_per_filter_config =
                 "envoy.config.route.v3.FilterConfig"
-                | "envoy.extensions.filters.http.fault.v3.HTTPFault";
+                | "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                | "envoy.extensions.filters.http.rbac.v3.RBACPerRoute";
             metadata: "nothing that is supported reads it",
             decorator: "there are no traces",
             stat_prefix: "there are no metrics per route",
         }
         "envoy.config.route.v3.FilterConfig" {
-            config = "envoy.extensions.filters.http.fault.v3.HTTPFault",
+            config =
+                "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                | "envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
             disabled;
             is_optional: "every type that is listed here exists",
         }
@@ -67,7 +72,8 @@ pub(super) const AREA: Area = Area {
             response_headers_to_add, response_headers_to_remove, host_rewrite_literal,
             typed_per_filter_config =
                 "envoy.config.route.v3.FilterConfig"
-                | "envoy.extensions.filters.http.fault.v3.HTTPFault",
+                | "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                | "envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
         }
         "envoy.config.route.v3.RedirectAction" {
             https_redirect, scheme_redirect, host_redirect, port_redirect, path_redirect,
