@@ -1,5 +1,6 @@
 //! Carries the messages of one stream over gRPC.
 
+use futures_util::Stream as Outgoing;
 use futures_util::stream::unfold;
 use prost::Message;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -25,7 +26,7 @@ where
     /// Opens a stream over `service`: a `tonic` channel, or any other gRPC transport.
     ///
     /// Control planes send nothing, not even headers, before the first request, so the first
-    /// ones are needed here. Responses may be of any size, as Envoy takes them.
+    /// ones are needed here. Responses may have up to 2 GiB.
     pub async fn open<T>(
         service: T,
         method: PathAndQuery,
@@ -42,7 +43,10 @@ where
             // The receiver is alive: it is `queue`.
             let _ = requests.send(request);
         }
-        let responses = open(service, method, metadata, queue).await?;
+        let outgoing = unfold(queue, async |mut queue: UnboundedReceiver<Q>| {
+            Some((queue.recv().await?, queue))
+        });
+        let responses = open(service, method, metadata, outgoing).await?;
         Ok(Self {
             requests,
             responses,
@@ -61,12 +65,16 @@ where
     }
 }
 
-/// Opens a stream that says what `queue` brings, also while the control plane has not answered.
+/// The size that gRPC gives messages at most in its own libraries. Control planes send all that
+/// they have in one, so anything smaller would be a limit to the mesh.
+const LARGEST: usize = i32::MAX as usize;
+
+/// Opens a stream that says what `outgoing` brings, also while the control plane has not answered.
 pub(crate) async fn open<T, Q, A>(
     service: T,
     method: PathAndQuery,
     metadata: MetadataMap,
-    queue: UnboundedReceiver<Q>,
+    outgoing: impl Outgoing<Item = Q> + Send + 'static,
 ) -> Result<Streaming<A>, Status>
 where
     Q: Message + 'static,
@@ -75,10 +83,9 @@ where
     T::ResponseBody: HttpBody + Send + 'static,
     <T::ResponseBody as HttpBody>::Error: Into<StdError>,
 {
-    let outgoing = unfold(queue, async |mut queue| Some((queue.recv().await?, queue)));
     let mut request = Request::new(outgoing);
     *request.metadata_mut() = metadata;
-    let mut grpc = Grpc::new(service).max_decoding_message_size(usize::MAX);
+    let mut grpc = Grpc::new(service).max_decoding_message_size(LARGEST);
     grpc.ready()
         .await
         .map_err(|error| Status::unavailable(error.into().to_string()))?;

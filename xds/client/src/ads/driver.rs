@@ -18,6 +18,8 @@ use crate::Backoff;
 
 pub(super) struct Driver<M: Machine> {
     node: Node,
+    /// Whether every request says the node, and not only a stream's first.
+    always: bool,
     method: PathAndQuery,
     /// Whether it is the one type's own, so that responses need not name the type.
     own: bool,
@@ -57,6 +59,7 @@ impl<M: Machine> Driver<M> {
         entries.sort_by_key(|entry| rank(entry.url()));
         Self {
             node: ads.node,
+            always: ads.always,
             own: ads.method != ads.variant.aggregated(),
             method: ads.method,
             metadata: ads.metadata,
@@ -87,7 +90,8 @@ impl<M: Machine> Driver<M> {
                 Link::Waiting(_) => {}
                 Link::Open { .. } => {
                     let requests = self.entries.iter_mut().filter_map(Entry::poll_request);
-                    self.link.send(requests);
+                    let requests = requests.collect();
+                    self.say(requests);
                 }
             }
             let tick = self.entries.iter().filter_map(Entry::next_tick).min();
@@ -131,7 +135,7 @@ impl<M: Machine> Driver<M> {
             self.metadata.clone(),
             self.connection.clone(),
         );
-        self.link.send(requests);
+        self.say(requests);
     }
 
     fn command(&mut self, command: Command) {
@@ -147,7 +151,7 @@ impl<M: Machine> Driver<M> {
             Command::Unsubscribe(_, names) => entry.unsubscribe(&names),
             Command::Answer(_, answer) => {
                 let requests = entry.answer(answer);
-                self.link.send(requests);
+                self.say(requests);
             }
         }
     }
@@ -155,12 +159,18 @@ impl<M: Machine> Driver<M> {
     fn happened(&mut self, happened: Happened<M::Response>, servers: usize) {
         match happened {
             Happened::MayOpen => self.link = Link::Idle,
-            Happened::Response(response) => self.response(response),
+            Happened::Response(response) => {
+                if !self.response(response) {
+                    let why = "responses come without an end while one waits for its answer";
+                    self.lost(why.to_owned(), servers);
+                }
+            }
             Happened::Lost(why) => self.lost(why, servers),
         }
     }
 
-    fn response(&mut self, response: M::Response) {
+    /// Whether the stream may go on.
+    fn response(&mut self, response: M::Response) -> bool {
         self.backoff.reset();
         self.answered = true;
         if let Some(identifier) = response.control_plane() {
@@ -176,10 +186,23 @@ impl<M: Machine> Driver<M> {
         match entries.find(|entry| implied || entry.url() == url) {
             Some(entry) => {
                 let answers = entry.response(response);
-                self.link.send(answers);
+                let flooded = entry.is_flooded();
+                self.say(answers);
+                return !flooded;
             }
             None => self.connection.send_modify(|state| state.ignored += 1),
         }
+        true
+    }
+
+    /// Sends requests on the stream that is open, if one is.
+    fn say(&mut self, mut requests: Vec<M::Request>) {
+        if self.always {
+            for request in &mut requests {
+                request.set_node(self.node.clone());
+            }
+        }
+        self.link.send(requests);
     }
 
     fn lost(&mut self, why: String, servers: usize) {

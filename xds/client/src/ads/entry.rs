@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use prost::Message;
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 use tokio::time::Instant;
 
@@ -11,12 +12,19 @@ use super::machine::{Machine, Response};
 use crate::wire::DiscoveryRequest;
 use crate::{Lifetimes, Resource, Sotw, Update};
 
+/// Responses of a type that may wait for the answer to the one before. Most control planes send
+/// none before it.
+const WAITING: usize = 256;
+const WAITING_BYTES: usize = 64 << 20;
+
 pub(crate) struct Entry<M: Machine> {
     consumer: Type,
     commands: WeakUnboundedSender<Command>,
     machine: M,
     /// Responses that wait for the answer to the offer that is out.
     waiting: VecDeque<M::Response>,
+    /// At least their bytes, until none is left.
+    waiting_bytes: usize,
     out: Option<Out>,
     lifetimes: Lifetimes,
     fetch: Fetch,
@@ -48,6 +56,7 @@ impl<M: Machine> Entry<M> {
             consumer,
             commands: commands.downgrade(),
             waiting: VecDeque::new(),
+            waiting_bytes: 0,
             out: None,
             lifetimes: Lifetimes::default(),
             fetch: Fetch::NotAsked,
@@ -87,7 +96,7 @@ impl<M: Machine> Entry<M> {
             Some(origin) if origin != server => self.machine.start_elsewhere(),
             _ => self.machine.start(),
         }
-        self.waiting.clear();
+        self.forget_waiting();
         if let Some(out) = &mut self.out {
             out.stale = true;
         }
@@ -115,8 +124,27 @@ impl<M: Machine> Entry<M> {
 
     /// Takes a response; returns the answers that need no consumer.
     pub(crate) fn response(&mut self, response: M::Response) -> Vec<M::Request> {
+        if self.is_out() {
+            self.waiting_bytes += response.encoded_len();
+        }
         self.waiting.push_back(response);
         self.offer()
+    }
+
+    /// Whether more waits for the consumer than any control plane has to say: then it is
+    /// forgotten, to be asked for again on another stream.
+    pub(crate) fn is_flooded(&mut self) -> bool {
+        let flooded = self.waiting.len() > WAITING
+            || (self.waiting.len() > 1 && self.waiting_bytes > WAITING_BYTES);
+        if flooded {
+            self.forget_waiting();
+        }
+        flooded
+    }
+
+    fn forget_waiting(&mut self) {
+        self.waiting = VecDeque::new();
+        self.waiting_bytes = 0;
     }
 
     /// The consumer answered the offer that is out; returns what to send.
@@ -149,6 +177,7 @@ impl<M: Machine> Entry<M> {
         let mut answers = Vec::new();
         while self.out.is_none() {
             let Some(response) = self.waiting.pop_front() else {
+                self.waiting_bytes = 0;
                 break;
             };
             let nonce = response.nonce().to_owned();

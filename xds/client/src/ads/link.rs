@@ -2,7 +2,6 @@
 
 use futures_util::stream::{BoxStream, once};
 use futures_util::{StreamExt, TryStreamExt};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
@@ -13,6 +12,7 @@ use tonic::metadata::MetadataMap;
 
 use super::Connection;
 use super::machine::{Request, Response};
+use super::outbox::{Full, Outbox, outbox};
 use crate::grpc;
 
 pub(super) enum Link<Q, A> {
@@ -21,7 +21,7 @@ pub(super) enum Link<Q, A> {
     /// The last stream was lost; the next may be opened then.
     Waiting(Instant),
     Open {
-        requests: UnboundedSender<Q>,
+        requests: Outbox<Q>,
         responses: BoxStream<'static, Result<A, Status>>,
     },
 }
@@ -48,9 +48,9 @@ impl<Q: Request, A: Response> Link<Q, A> {
         T::ResponseBody: HttpBody + Send + 'static,
         <T::ResponseBody as HttpBody>::Error: Into<StdError>,
     {
-        let (requests, queue) = unbounded_channel();
+        let (requests, outgoing) = outbox();
         let opened = async move {
-            let responses = grpc::open(service, method, metadata, queue).await?;
+            let responses = grpc::open(service, method, metadata, outgoing).await?;
             connection.send_modify(|state| state.connected = true);
             Ok::<_, Status>(responses)
         };
@@ -61,10 +61,19 @@ impl<Q: Request, A: Response> Link<Q, A> {
     }
 
     /// Sends requests. Without a stream they have nowhere to go, and the next one asks anew.
-    pub(super) fn send(&self, all: impl IntoIterator<Item = Q>) {
-        if let Self::Open { requests, .. } = self {
-            for request in all {
-                let _ = requests.send(request);
+    pub(super) fn send(&mut self, all: impl IntoIterator<Item = Q>) {
+        let Self::Open {
+            requests,
+            responses,
+        } = self
+        else {
+            return;
+        };
+        for request in all {
+            if let Err(Full) = requests.send(request) {
+                let status = Status::resource_exhausted("the control plane does not read requests");
+                *responses = once(std::future::ready(Err(status))).boxed();
+                return;
             }
         }
     }

@@ -16,6 +16,7 @@ mod driver;
 pub(crate) mod entry;
 mod link;
 pub(crate) mod machine;
+mod outbox;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ pub use stats::{Connection, Stats};
 pub struct Ads {
     variant: Variant,
     node: Node,
+    always: bool,
     method: PathAndQuery,
     metadata: MetadataMap,
     backoff: Backoff,
@@ -79,6 +81,7 @@ impl Ads {
         Self {
             variant,
             node: node.into(),
+            always: false,
             method: variant.aggregated(),
             metadata,
             backoff,
@@ -106,6 +109,13 @@ impl Ads {
         let (one, consumer) = register(index, url, wildcard, fetch_timeout, &self.commands);
         self.types.push(one);
         Ok(consumer)
+    }
+
+    /// Every request says the node, and not only the first of a stream, for control planes that
+    /// keep nothing (Envoy's way without `set_node_on_first_message_only`).
+    pub fn node_always(mut self) -> Self {
+        self.always = true;
+        self
     }
 
     /// Speaks the service of the one type that was added, for a type whose configuration source is

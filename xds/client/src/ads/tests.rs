@@ -3,6 +3,7 @@
 mod backup;
 mod delta;
 mod faults;
+mod hostile;
 mod own;
 mod plane;
 mod sotw;

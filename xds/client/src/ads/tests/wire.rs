@@ -14,18 +14,18 @@ use super::*;
 use crate::connect::{Address, Channel, Server};
 use crate::tests::served::{Served, http2, listen, serve};
 
-fn plane(listener: TcpListener, stalls: bool) -> (Plane, Served) {
+pub(super) fn plane(listener: TcpListener, stalls: bool) -> (Plane, Served) {
     let (service, plane) = service(stalls);
     let served = serve(listener, move |stream| http2(stream, service.clone()));
     (plane, served)
 }
 
-fn channel(port: u16) -> Channel {
+pub(super) fn channel(port: u16) -> Channel {
     let host = "127.0.0.1".to_owned();
     Channel::new(Server::new([Address::Tcp { host, port }]))
 }
 
-fn impatient(variant: Variant) -> Ads {
+pub(super) fn impatient(variant: Variant) -> Ads {
     let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(20));
     Ads::new(variant, Node::default(), MetadataMap::new(), backoff)
 }
