@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use http::request::Parts;
 use http::{Request, StatusCode, Version, header};
-use tandem_core::error::{Kind, ResetReason};
+use tandem_core::error::{Kind, LocalReply, ResetReason};
 use tandem_core::ext::{Protocol, StreamInfo};
 use tandem_core::{Body, Error};
 use tandem_model::cluster::UpstreamProtocol;
@@ -20,7 +20,7 @@ use crate::pool::http1::Failure;
 use crate::pool::{HostPool, http2};
 use crate::timeout::Alarm;
 use crate::upload::{Outgoing, Upload};
-use crate::{convert, outlier};
+use crate::{convert, outlier, tunnel};
 
 /// A response whose body may still be arriving.
 pub(crate) struct Answer {
@@ -218,8 +218,17 @@ async fn over_http2(
     info: &StreamInfo,
     connected: Option<&AtomicBool>,
 ) -> Result<Answer, Error> {
+    let mut upgrade = None;
     if let Some(head) = head {
         convert::to_http2(head)?;
+        upgrade = head.extensions.get::<h2::ext::Protocol>().cloned();
+    }
+    if upgrade.is_some() && !matches!(upload, Upload::Empty) {
+        return Err(Error::reply(LocalReply::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "an upgrade with a body cannot go to an HTTP/2 upstream",
+            "upgrade_with_a_body",
+        )));
     }
     let slot = match pool.open_http2() {
         Some(slot) => slot,
@@ -242,12 +251,23 @@ async fn over_http2(
     let head = head.take().ok_or_else(misbuilt)?;
     let empty = matches!(body, Outgoing::Empty);
     // gRPC ends a request by a DATA frame: servers of grpc-go wait for one for ever.
-    let at_once = empty && !tandem_core::grpc::is_grpc(&head.headers);
+    let at_once = empty && upgrade.is_none() && !tandem_core::grpc::is_grpc(&head.headers);
     let sent = sender.send_request(Request::from_parts(head, ()), at_once);
     let (mut response, mut stream) = match sent {
         Ok(sent) => sent,
         Err(error) => return broken(active, error, false),
     };
+    if let Some(protocol) = upgrade {
+        // Boxed: it is rare.
+        return Box::pin(tunnel::open(
+            protocol,
+            (response, stream),
+            slot,
+            active,
+            info,
+        ))
+        .await;
+    }
     let mut rest = None;
     match body {
         Outgoing::Empty if at_once => {}
@@ -296,7 +316,7 @@ async fn over_http2(
 
 /// Looks whether the whole body is here already. Nobody is to be woken yet: whoever reads on
 /// polls again, and so this needs no await, whose locals every request's future would carry.
-fn answer(head: http::response::Parts, mut body: ResponseBody) -> Answer {
+pub(crate) fn answer(head: http::response::Parts, mut body: ResponseBody) -> Answer {
     let complete = body.take_if_complete(&mut Context::from_waker(Waker::noop()));
     Answer {
         head,

@@ -70,12 +70,11 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 /// Scheme, authority and path in the URI; nothing that belongs to a connection.
 pub(crate) fn to_http2(head: &mut Parts) -> Result<(), Error> {
-    if head.headers.contains_key(UPGRADE) {
-        return Err(Error::reply(LocalReply::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "upgrades to HTTP/2 upstreams are not supported",
-            "upgrade_to_http2_upstream",
-        )));
+    if let Some(wanted) = head.headers.remove(UPGRADE) {
+        // RFC 8441: what HTTP/1 asks of a connection, HTTP/2 asks of a stream.
+        head.method = Method::CONNECT;
+        let wanted = wanted.to_str().unwrap_or_default();
+        head.extensions.insert(h2::ext::Protocol::from(wanted));
     }
     head.version = Version::HTTP_2;
     let host = head.headers.remove(HOST);

@@ -8,9 +8,11 @@ mod conn;
 mod interim;
 mod stream;
 mod tls;
+mod tunnel;
 
 pub use chosen::{LocalAnswer, Rejected};
 pub use conn::{ConnectionInfo, Protocol};
 pub use interim::Interim;
 pub use stream::{CaptureSpec, Captured, Latest, StreamInfo, UpstreamFacts};
 pub use tls::{Certificate, TlsFacts};
+pub use tunnel::{Io, Tunnel};

@@ -51,7 +51,7 @@ impl Finish {
 
     /// Attaches itself to the response's body.
     pub(crate) fn follow(mut self, response: Response) -> Response {
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
         self.shared.stats.answered(parts.status);
         let mut kept = HeaderMap::new();
         for name in &*self.shared.logs.response_headers {
@@ -60,7 +60,10 @@ impl Finish {
             }
         }
         self.response = Some((parts.status, kept));
-        if body.is_end_stream() {
+        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+            // What follows belongs to the request: who relays it counts it.
+            parts.extensions.insert(Arc::clone(&self.info));
+        } else if body.is_end_stream() {
             self.complete = true;
             drop(self);
             return Response::from_parts(parts, body);

@@ -54,6 +54,24 @@ fn http1_heads_become_http2() {
     assert_eq!(head.headers.len(), 1);
     assert!(to_http2(&mut self::head("/", &[])).is_err());
     assert!(to_http2(&mut self::head("/", &[("host", "a b")])).is_err());
-    let upgrade = [("host", "a"), ("upgrade", "websocket")];
-    assert!(to_http2(&mut self::head("/", &upgrade)).is_err());
+}
+
+/// What HTTP/1 asks of a connection, HTTP/2 asks of a stream (RFC 8441); a second try finds the
+/// head as the first left it.
+#[test]
+fn an_upgrade_becomes_an_extended_connect() {
+    let fields = [
+        ("host", "a"),
+        ("upgrade", "websocket"),
+        ("connection", "upgrade"),
+    ];
+    let mut head = head("/chat", &fields);
+    for _ in 0..2 {
+        to_http2(&mut head).unwrap();
+        assert_eq!(head.method, Method::CONNECT);
+        assert_eq!(head.uri, "http://a/chat");
+        assert!(head.headers.is_empty(), "{:?}", head.headers);
+        let protocol = head.extensions.get::<h2::ext::Protocol>();
+        assert_eq!(protocol.map(|p| p.as_str()), Some("websocket"));
+    }
 }

@@ -20,6 +20,7 @@ pub(super) async fn serve(stream: TcpStream, server: &'static str, connection: u
         .initial_window_size(1 << 20)
         .initial_connection_window_size(16 << 20);
     builder.max_concurrent_streams(1000);
+    builder.enable_connect_protocol();
     let Ok(mut conn) = builder.handshake::<_, Bytes>(stream).await else {
         return;
     };
@@ -57,6 +58,11 @@ async fn exchange(
     if let Some(authority) = parts.uri.authority() {
         headers.insert(0, (":authority".into(), authority.to_string()));
     }
+    let protocol = parts.extensions.get::<h2::ext::Protocol>();
+    if let Some(protocol) = protocol {
+        headers.insert(0, (":protocol".into(), protocol.as_str().to_owned()));
+    }
+    let tunnel = protocol.is_some();
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
     let scheme = parts.uri.scheme_str().unwrap_or("-");
     let script = script_for(&headers, &log);
@@ -71,6 +77,10 @@ async fn exchange(
     if script.broken == Some(Break::AtOnce) {
         log.update(entry, |seen| seen.end = End::Ignored);
         respond.send_reset(Reason::REFUSED_STREAM);
+        return None;
+    }
+    if script.upgrade && tunnel {
+        switch(body, respond, &script, &log, entry).await;
         return None;
     }
     for status in &script.interim {
@@ -93,6 +103,37 @@ async fn exchange(
     };
     answer(respond, &script, parts.method.as_str(), data).await;
     (script.close || script.hangup).then_some(Close)
+}
+
+/// Answers an extended CONNECT (RFC 8441); then every byte comes back.
+async fn switch(
+    mut body: RecvStream,
+    mut respond: SendResponse<Bytes>,
+    script: &Script,
+    log: &Log,
+    entry: Entry,
+) {
+    let mut response = Response::new(());
+    *response.headers_mut() = head::to_map(&script.headers);
+    let Ok(mut stream) = respond.send_response(response, false) else {
+        return;
+    };
+    while let Some(data) = body.data().await {
+        if script.broken.is_some() {
+            log.update(entry, |seen| seen.end = End::Ignored);
+            return stream.send_reset(Reason::INTERNAL_ERROR);
+        }
+        match data {
+            Ok(data) => {
+                let _ = body.flow_control().release_capacity(data.len());
+                log.update(entry, |seen| seen.body.extend_from_slice(&data));
+                send(&mut stream, &data).await;
+            }
+            Err(error) => return log.update(entry, |seen| seen.end = aborted(&error)),
+        }
+    }
+    log.update(entry, |seen| seen.end = End::Complete);
+    let _ = stream.send_data(Bytes::new(), true);
 }
 
 async fn read(mut body: RecvStream, log: &Log, entry: Entry) {

@@ -201,8 +201,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     }
 
     /// Passes the switch of protocols on, then only bytes.
-    async fn switch(&mut self, mut response: Response, asked: Asked) -> After {
-        let upstream = hyper::upgrade::on(&mut response);
+    async fn switch(&mut self, response: Response, asked: Asked) -> After {
         encode::head(
             self.output.buffer(),
             asked.version,
@@ -216,9 +215,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
         }
         let input = std::mem::take(&mut self.input).freeze();
         let mut io = Rewind::new(input, &mut self.io);
-        // The response, and with it the request's record, lasts as long as the tunnel.
-        let end = Box::pin(self.server.tunnel(&mut io, upstream)).await;
-        drop(response);
+        let end = Box::pin(self.server.tunnel(&mut io, response)).await;
         After::Ended(end)
     }
 }

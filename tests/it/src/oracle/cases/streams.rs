@@ -154,6 +154,7 @@ fn raws() -> Vec<Case> {
     let ws = |script: &str| {
         format!("GET /ws HTTP/1.1\r\nHost: any.test\r\n{upgrade}x-script: {script}\r\n\r\n")
     };
+    let h2 = |script: &str| ws(script).replace("/ws", "/h2");
     let upstream = |name: &str, bytes: &str| {
         raw(
             &format!("upstream: {name}"),
@@ -165,6 +166,22 @@ fn raws() -> Vec<Case> {
         raw("websocket where it is not allowed", ws("200 upgrade")),
         raw("websocket refused by the upstream", ws("403 text=no")).on("ws"),
         raw("another upgrade", ws("200 upgrade").replace("websocket", "other")).on("ws"),
+        raw("websocket, and bytes", ws("200 upgrade")).on("ws").then(50, "ping").cancel(150),
+        raw("websocket to HTTP/2", h2("200 upgrade")).on("ws"),
+        raw("websocket to HTTP/2, and bytes", h2("200 upgrade header=sec-websocket-protocol:x"))
+            .on("ws")
+            .then(50, "ping")
+            .cancel(150),
+        raw("websocket to HTTP/2, bytes at once", h2("200 upgrade") + "ping").on("ws").cancel(150),
+        raw("websocket to HTTP/2 that ends", h2("200 upgrade")).on("ws").then(50, "ping").cancel(150),
+        raw("websocket to HTTP/2 where it is not allowed", h2("200 upgrade")),
+        raw("websocket to HTTP/2 that answers 201", h2("201 early text=no")).on("ws"),
+        raw("websocket to HTTP/2 that ends at once", h2("200 early nobody")).on("ws"),
+        raw("websocket refused by HTTP/2", h2("403 text=no early")).on("ws"),
+        raw("websocket to HTTP/2, reset before the head", h2("200 early break=before")).on("ws"),
+        raw("websocket to HTTP/2 that breaks", h2("200 upgrade break=mid")).on("ws").then(50, "ping"),
+        raw("another upgrade to HTTP/2", h2("200 upgrade").replace("websocket", "other")).on("ws"),
+        raw("an upgrade to HTTP/2 by POST", h2("200 upgrade").replace("GET", "POST")).on("ws"),
         raw("CONNECT", "CONNECT any.test:443 HTTP/1.1\r\nHost: any.test:443\r\n\r\n").on("ws"),
         raw("a client that closes in the body", "POST / HTTP/1.1\r\nHost: any.test\r\nContent-Length: 10\r\n\r\nabc").cancel(50),
         raw("expect something else", "POST / HTTP/1.1\r\nHost: any.test\r\nExpect: tea\r\nContent-Length: 2\r\n\r\nab"),

@@ -1,0 +1,35 @@
+//! What carries bytes once an upstream has switched protocols.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The upstream's side of a switch of protocols that happened within an HTTP/2 stream; hyper
+/// has a type of its own for whole connections. In the extensions of a response with status
+/// 101, set by the upstream's HTTP/2 codec.
+#[derive(Clone)]
+pub struct Tunnel(Arc<Mutex<Option<Box<dyn Io>>>>);
+
+/// Bytes both ways.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+impl Tunnel {
+    /// Leaves it for whoever serves the client.
+    pub fn new(io: impl Io + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Some(Box::new(io)))))
+    }
+
+    /// The bytes; only the first who asks gets them.
+    pub fn take(&self) -> Option<Box<dyn Io>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tunnel")
+    }
+}
