@@ -46,9 +46,6 @@ pub struct Cluster {
     pub tcp_keepalive: Option<TcpKeepalive>,
     /// The address that connections come from; `None`: the system chooses.
     pub bind: Option<Arc<Bind>>,
-    /// Close the connections to a host that outlier detection ejects or the control plane calls
-    /// unhealthy (`close_connections_on_host_health_failure`).
-    pub close_connections_on_host_health_failure: bool,
 }
 
 impl Cluster {
@@ -71,7 +68,6 @@ impl Cluster {
             per_connection_buffer_limit_bytes: 1024 * 1024,
             tcp_keepalive: None,
             bind: None,
-            close_connections_on_host_health_failure: false,
         }
     }
 }
