@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::HttpConnectionManager;
 use crate::cidr::Cidr;
 use crate::tcp_proxy::TcpProxy;
+use crate::tls::DownstreamTls;
 
 /// What a connection goes through (`config.listener.v3.FilterChain`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct FilterChain {
     pub name: Arc<str>,
     /// Which connections it is for; of a default chain this says nothing.
     pub matches: FilterChainMatch,
+    /// What carries its connections; `None`: plain bytes.
+    pub transport_socket: Option<Arc<DownstreamTls>>,
     /// How long the transport's handshake may take; `None`: no limit of its own.
     pub transport_socket_connect_timeout: Option<Duration>,
     /// The network filters before the terminal one, in order.
@@ -62,7 +65,7 @@ pub struct FilterChainMatch {
     pub source_ports: Vec<u16>,
 }
 
-/// A server name as chains ask for it.
+/// A server name as chains ask for it, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ServerName {
     /// This name.
