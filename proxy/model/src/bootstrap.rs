@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::tls::Secret;
 use crate::{Address, Cluster, Listener};
 
 /// The resolved bootstrap.
@@ -15,6 +16,8 @@ pub struct Bootstrap {
     pub listeners: Vec<Arc<Listener>>,
     /// Static clusters, in file order.
     pub clusters: Vec<Arc<Cluster>>,
+    /// Static secrets, in file order.
+    pub secrets: Vec<Arc<Secret>>,
 }
 
 /// The proxy's identity (`config.core.v3.Node`), as far as it is used.

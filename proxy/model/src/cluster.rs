@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Percent;
+use crate::tls::{CommonTls, UpstreamTransport};
 
-pub use connection::{Bind, TcpKeepalive, UpstreamHttp, UpstreamProtocol};
+pub use connection::{Bind, TcpKeepalive, TransportSocketMatch, UpstreamHttp, UpstreamProtocol};
 pub use discovery::{Discovery, Dns, DnsLookupFamily, FailureRefresh, OriginalDst};
 pub use endpoint::{Endpoint, EndpointHealth, LoadAssignment, LocalityEndpoints};
 
@@ -44,8 +45,15 @@ pub struct Cluster {
     pub per_connection_buffer_limit_bytes: u32,
     /// TCP keep-alive of upstream connections; `None`: off.
     pub tcp_keepalive: Option<TcpKeepalive>,
+    /// What carries connections to endpoints that none of the next match.
+    pub transport_socket: UpstreamTransport,
+    /// What carries connections to endpoints by their metadata; the first that matches.
+    pub transport_socket_matches: Vec<TransportSocketMatch>,
     /// The address that connections come from; `None`: the system chooses.
     pub bind: Option<Arc<Bind>>,
+    /// Close the connections to a host that outlier detection ejects or the control plane calls
+    /// unhealthy (`close_connections_on_host_health_failure`).
+    pub close_connections_on_host_health_failure: bool,
 }
 
 impl Cluster {
@@ -67,8 +75,27 @@ impl Cluster {
             http: UpstreamHttp::default(),
             per_connection_buffer_limit_bytes: 1024 * 1024,
             tcp_keepalive: None,
+            transport_socket: UpstreamTransport::Raw,
+            transport_socket_matches: Vec::new(),
             bind: None,
+            close_connections_on_host_health_failure: false,
         }
+    }
+}
+
+impl Cluster {
+    /// All that its connections may be carried by.
+    pub fn transports(&self) -> impl Iterator<Item = &UpstreamTransport> {
+        let by_match = self.transport_socket_matches.iter();
+        std::iter::once(&self.transport_socket).chain(by_match.map(|one| &one.transport))
+    }
+
+    /// The TLS among it, whose secrets it needs.
+    pub fn tls(&self) -> impl Iterator<Item = &CommonTls> {
+        self.transports().filter_map(|transport| match transport {
+            UpstreamTransport::Raw => None,
+            UpstreamTransport::Tls(tls) => Some(&tls.common),
+        })
     }
 }
 

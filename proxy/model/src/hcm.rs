@@ -35,6 +35,10 @@ pub struct HttpConnectionManager {
     pub router: crate::filter::router::Router,
     /// Its access logs.
     pub access_logs: Vec<Arc<AccessLog>>,
+    /// What becomes of `x-forwarded-client-cert`.
+    pub forward_client_cert: ForwardClientCert,
+    /// What is said there of the client's certificate.
+    pub client_cert_details: ClientCertDetails,
     /// Trust the peer's address and rewrite `x-forwarded-for` as an edge proxy does.
     pub use_remote_address: bool,
     /// Trusted proxies in front; 0 by default.
@@ -111,6 +115,37 @@ pub struct HttpConnectionManager {
     pub enable_trailers: bool,
     /// HTTP/2 settings.
     pub http2: Http2Options,
+}
+
+/// `forward_client_cert_details`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ForwardClientCert {
+    /// It is removed.
+    #[default]
+    Sanitize,
+    /// It is passed on, if the client showed a certificate.
+    ForwardOnly,
+    /// The client's certificate is added to it, if it showed one.
+    AppendForward,
+    /// It says what the client's certificate says, if it showed one.
+    SanitizeSet,
+    /// It is passed on.
+    AlwaysForwardOnly,
+}
+
+/// `set_current_client_cert_details`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ClientCertDetails {
+    /// The subject.
+    pub subject: bool,
+    /// The certificate.
+    pub cert: bool,
+    /// The certificate and those that came with it.
+    pub chain: bool,
+    /// The host names.
+    pub dns: bool,
+    /// The URIs.
+    pub uri: bool,
 }
 
 /// `codec_type`.

@@ -10,7 +10,7 @@ use tandem_xds_translate::{Errors, Source};
 
 use crate::cli::proxy::ProxyOptions;
 use crate::cli::run::RunOptions;
-use crate::defaults;
+use crate::{defaults, tls};
 
 /// A bootstrap that is fit to be served.
 #[derive(Debug)]
@@ -38,6 +38,9 @@ pub(crate) enum Error {
     /// The configuration is wrong; one line for each fault.
     #[error("the configuration is refused:\n{0}")]
     Refused(Errors),
+    /// Certificates, keys or roots are; one line for each.
+    #[error("the configuration is refused:\n{0}")]
+    Secrets(String),
 }
 
 /// Reads a file, a text, or the text merged over the file.
@@ -96,6 +99,10 @@ fn file(path: &Path) -> Result<Source, Error> {
 
 fn load(sources: Vec<Source>) -> Result<Loaded, Error> {
     let bootstrap = tandem_xds_translate::load(&sources).map_err(Error::Refused)?;
+    let faults = tls::faults(&bootstrap);
+    if !faults.is_empty() {
+        return Err(Error::Secrets(faults));
+    }
     Ok(Loaded { bootstrap, sources })
 }
 

@@ -16,6 +16,7 @@ mod process;
 mod rotate;
 mod runtime;
 mod shutdown;
+mod tls;
 mod worker;
 
 use std::process::ExitCode;

@@ -1,16 +1,17 @@
 //! The assembled paths: what a connection and a request go through, in which order and why.
 //!
-//! Read [`listeners`] (accepting, choosing a filter chain), `server` (serving a connection), [`hcm`] (everything a
+//! Read [`listener`] (accepting), `server` (serving a connection), [`hcm`] (everything a
 //! request passes whatever its route) and [`router`] (its route) in this order. This crate
 //! names no filter: it is given a function that builds them.
 
 pub mod access_log;
 mod after;
 pub mod hcm;
-pub mod listeners;
+pub mod listener;
 pub mod router;
 mod server;
 mod tcp;
+mod tls;
 
 use tandem_core::directory::Directory;
 use tandem_core::filter::BuildFilter;

@@ -30,6 +30,8 @@ struct Inner<IO> {
     io: IO,
     held: Vec<u8>,
     sent: usize,
+    /// Whether something that was not held may still be below: encrypted, and not yet sent.
+    below: bool,
     /// Until the driver has taken over (during a handshake), every flush is obeyed.
     driven: bool,
     failed: Option<io::ErrorKind>,
@@ -41,6 +43,7 @@ pub fn cork<IO>(io: IO) -> (Corked<IO>, Uncork<IO>) {
         io,
         held: Vec::new(),
         sent: 0,
+        below: false,
         driven: false,
         failed: None,
     }));
@@ -60,7 +63,7 @@ impl<IO: AsyncWrite + Unpin> Uncork<IO> {
     pub fn send(&self, cx: &mut Context<'_>) {
         let mut inner = lock(&self.0);
         inner.driven = true;
-        if inner.held.is_empty() {
+        if inner.held.is_empty() && !inner.below {
             return;
         }
         if let Poll::Ready(Err(error)) = inner.poll_send(cx) {
@@ -84,7 +87,9 @@ impl<IO: AsyncWrite + Unpin> Inner<IO> {
         // An idle connection holds no buffer.
         spare::put(std::mem::take(&mut self.held));
         self.sent = 0;
-        Pin::new(&mut self.io).poll_flush(cx)
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        self.below = false;
+        Poll::Ready(Ok(()))
     }
 
     /// Where to add `more` bytes.
@@ -119,6 +124,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Corked<IO> {
     ) -> Poll<io::Result<usize>> {
         let mut inner = lock(&self.0);
         if !ready!(inner.poll_holds(buf.len(), cx))? {
+            inner.below = true;
             return Pin::new(&mut inner.io).poll_write(cx, buf);
         }
         inner.buffer(buf.len()).extend_from_slice(buf);
@@ -133,6 +139,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Corked<IO> {
         let mut inner = lock(&self.0);
         let length = bufs.iter().map(|buf| buf.len()).sum();
         if !ready!(inner.poll_holds(length, cx))? {
+            inner.below = true;
             return Pin::new(&mut inner.io).poll_write_vectored(cx, bufs);
         }
         let held = inner.buffer(length);

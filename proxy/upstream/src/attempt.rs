@@ -12,6 +12,7 @@ use tandem_core::error::{Kind, LocalReply, ResetReason};
 use tandem_core::ext::{Protocol, StreamInfo};
 use tandem_core::{Body, Error};
 use tandem_model::cluster::UpstreamProtocol;
+use tandem_model::matching::strip_port;
 
 use crate::active::Active;
 use crate::body::{ResponseBody, Source};
@@ -19,6 +20,7 @@ use crate::forward::misbuilt;
 use crate::pool::http1::Failure;
 use crate::pool::{HostPool, http2};
 use crate::timeout::Alarm;
+use crate::transport::ServerName;
 use crate::upload::{Outgoing, Upload};
 use crate::{convert, outlier, tunnel};
 
@@ -62,10 +64,25 @@ pub(crate) async fn send(
     info: &StreamInfo,
     connected: Option<&AtomicBool>,
 ) -> Result<Answer, Error> {
+    let named;
+    let pool = match server_name(pool, head.as_ref()) {
+        None => pool,
+        Some(name) => {
+            named = pool.for_name(name);
+            &named
+        }
+    };
     let wants_http2 = match pool.cluster.config.http.protocol {
         UpstreamProtocol::Http1 => false,
         UpstreamProtocol::Http2 => true,
         UpstreamProtocol::Downstream => info.protocol == Protocol::Http2,
+        UpstreamProtocol::Auto => match Box::pin(pool.wants_http2()).await {
+            Ok(wants) => wants,
+            Err(error) => {
+                failed(pool, &error, info);
+                return Err(error);
+            }
+        },
     };
     let result = if wants_http2 {
         over_http2(pool, head, upload, high_priority, info, connected).await
@@ -78,6 +95,27 @@ pub(crate) async fn send(
     }
     // A client that broke off its own body is why the upstream was left, not the upstream.
     result.map_err(|error| upload.take_error().unwrap_or(error))
+}
+
+/// The name to ask the endpoint for, where the request decides about that.
+fn server_name(pool: &HostPool, head: Option<&Parts>) -> Option<ServerName> {
+    let http = &pool.cluster.config.http;
+    if !(http.auto_sni || http.auto_san_validation) || !pool.is_secure() {
+        return None;
+    }
+    let head = head?;
+    let other = http.override_auto_sni_header.as_ref();
+    let value = other.and_then(|name| head.headers.get(name));
+    let value = value.or_else(|| head.headers.get(header::HOST));
+    let host = match (value.and_then(|value| value.to_str().ok()), head.uri.host()) {
+        (Some(host), _) => strip_port(host),
+        (None, host) => host?,
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    Some(ServerName {
+        sni: Some(host.into()),
+        check: http.auto_san_validation,
+    })
 }
 
 fn failed(pool: &HostPool, error: &Error, info: &StreamInfo) {
@@ -96,6 +134,7 @@ fn failed(pool: &HostPool, error: &Error, info: &StreamInfo) {
                     cluster: Arc::clone(&pool.cluster.config.name),
                     local: None,
                     protocol: None,
+                    tls: None,
                 })));
         }
         _ => {}

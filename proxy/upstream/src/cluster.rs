@@ -17,6 +17,7 @@ use crate::breaker::Breaker;
 use crate::dns;
 use crate::host::HostSet;
 use crate::stats::ClusterStats;
+use crate::transport::Transports;
 
 pub(crate) use endpoints::{Resolved, addresses};
 
@@ -38,6 +39,8 @@ pub(crate) struct SharedCluster {
     pub(crate) place: u64,
     /// Whether a control plane brought it.
     pub(crate) via_api: bool,
+    /// What carries its connections.
+    pub(crate) transports: Transports,
     latest: ArcSwap<Cluster>,
     hosts: ArcSwap<HostSet>,
     /// Hosts that requests named themselves.
@@ -75,6 +78,7 @@ pub(crate) struct Origin<'a> {
     pub(crate) id: u64,
     pub(crate) place: u64,
     pub(crate) via_api: bool,
+    pub(crate) transports: Transports,
 }
 
 impl SharedCluster {
@@ -89,6 +93,7 @@ impl SharedCluster {
             id: origin.id,
             place: origin.place,
             via_api: origin.via_api,
+            transports: origin.transports,
             latest: ArcSwap::new(Arc::clone(&config)),
             hosts: ArcSwap::default(),
             on_demand: Mutex::default(),

@@ -29,6 +29,7 @@ mod retry;
 mod stats;
 mod tcp;
 mod timeout;
+mod transport;
 mod tunnel;
 mod upload;
 mod worker;

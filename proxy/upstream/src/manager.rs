@@ -10,10 +10,12 @@ use arc_swap::ArcSwap;
 use tandem_core::stats::Registry;
 use tandem_model::Cluster;
 use tandem_model::cluster::LoadAssignment;
+use tandem_transport::tls::Contexts;
 use tokio::runtime::Handle;
 
 use crate::cluster::{Origin, SharedCluster};
 use crate::stats::ClusterStats;
+use crate::transport::Transports;
 use crate::{Clusters, admin, dns};
 
 pub use batch::Batch;
@@ -36,6 +38,7 @@ pub struct ClusterManager {
     /// Held while a batch is made.
     changing: Mutex<()>,
     resolver: dns::Resolver,
+    tls: Contexts,
 }
 
 /// One published state.
@@ -64,6 +67,7 @@ impl ClusterManager {
             making: Mutex::default(),
             changing: Mutex::new(()),
             resolver: dns::Resolver::default(),
+            tls: Contexts::default(),
         });
         manager.update(clusters);
         manager
@@ -134,6 +138,7 @@ impl ClusterManager {
                 id,
                 place: before.map_or(id, |before| before.place),
                 via_api,
+                transports: Transports::new(&self.tls, &self.stats),
             },
         );
         if let Some(before) = before {
@@ -153,6 +158,11 @@ impl ClusterManager {
         {
             let _ = resolved.wait_for(|done| *done).await;
         }
+    }
+
+    /// The TLS contexts of the process, and the secrets that they use; listeners use them too.
+    pub fn tls(&self) -> &Contexts {
+        &self.tls
     }
 
     /// A worker's view. Its pools are built when first used, and used only on that worker.

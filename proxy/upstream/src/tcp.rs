@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tandem_core::Error;
 use tandem_core::error::Kind;
 use tandem_core::ext::{ConnectionInfo, UpstreamFacts};
-use tokio::net::TcpStream;
+use tandem_transport::io::Io;
+use tandem_transport::tls::Offer;
 
 use crate::Clusters;
 use crate::active::Active;
@@ -16,7 +17,7 @@ use crate::worker::Asker;
 #[derive(Debug)]
 pub struct TcpUpstream {
     /// The connection.
-    pub stream: TcpStream,
+    pub stream: Io,
     /// Where it leads.
     pub facts: Arc<UpstreamFacts>,
     _active: TcpGuard,
@@ -61,9 +62,9 @@ impl Clusters {
         };
         let live = Live::new(&pool, permit);
         let target = pool.target();
-        let stream = {
+        let wire = {
             let _pending = Pending::begin(&pool, breaker)?;
-            pool.connect(&target)
+            pool.connect(&target, Offer::Nothing)
                 .await
                 .inspect_err(|_| stats.upstream_rq_pending_failure_eject.inc())?
         };
@@ -71,11 +72,12 @@ impl Clusters {
         let facts = UpstreamFacts {
             host: Arc::clone(target.text()),
             cluster: Arc::clone(&pool.cluster.config.name),
-            local: stream.local_addr().ok(),
+            local: wire.io.local_addr(),
             protocol: None,
+            tls: wire.tls,
         };
         Ok(TcpUpstream {
-            stream,
+            stream: wire.io,
             facts: Arc::new(facts),
             _active: TcpGuard {
                 _live: live,

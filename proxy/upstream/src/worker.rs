@@ -16,6 +16,7 @@ use tandem_core::Error;
 use tandem_core::error::Kind;
 use tandem_core::ext::ConnectionInfo;
 use tandem_model::cluster::Discovery;
+use tandem_transport::tls::Contexts;
 
 use on_demand::OnDemand;
 
@@ -74,6 +75,11 @@ impl Clusters {
             manager,
             used: Mutex::default(),
         }))
+    }
+
+    /// The TLS contexts of the process.
+    pub fn tls(&self) -> &Contexts {
+        self.0.manager.tls()
     }
 
     /// Whether a cluster of that name exists.

@@ -98,7 +98,7 @@ fn log_format(cx: &Cx<'_>, proto: Option<&core::SubstitutionFormatString>) -> Op
         Some(Proto::JsonFormat(proto)) => json_format(&cx.field("json_format"), proto, omit),
         Some(Proto::TextFormatSource(source)) => {
             let cx = &cx.field("text_format_source");
-            let data = value::data(source);
+            let data = value::data(cx, source)?;
             text_format(cx, cx.ok(std::str::from_utf8(&data))?, omit)
         }
     }

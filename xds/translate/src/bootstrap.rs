@@ -13,7 +13,7 @@ use crate::error::{Error, Errors};
 use crate::read::read_with;
 use crate::route::Scope;
 use crate::source::Source;
-use crate::{address, cluster, endpoint, listener};
+use crate::{address, cluster, endpoint, listener, tls};
 
 /// Reads, checks and translates a bootstrap; what is wrong with it is reported in one go.
 ///
@@ -34,6 +34,8 @@ fn bootstrap(cx: &Cx<'_>, proto: &proto::Bootstrap) -> Bootstrap {
     let names: Vec<_> = statics.clusters.iter().map(|c| c.name.as_str()).collect();
     once(&cx_statics.field("clusters"), "cluster", &names);
     let listener_names: Vec<_> = statics.listeners.iter().map(|l| l.name.as_str()).collect();
+    let secret_names: Vec<_> = statics.secrets.iter().map(|s| s.name.as_str()).collect();
+    once(&cx_statics.field("secrets"), "secret", &secret_names);
     once(&cx_statics.field("listeners"), "listener", &listener_names);
     let clusters = names.into_iter().collect();
     let scope = Scope {
@@ -53,6 +55,9 @@ fn bootstrap(cx: &Cx<'_>, proto: &proto::Bootstrap) -> Bootstrap {
             Some(Arc::new(cluster::cluster(cx, proto)))
         }),
         listeners,
+        secrets: cx_statics.each("secrets", &statics.secrets, |cx, proto| {
+            tls::secret(cx, proto).map(Arc::new)
+        }),
     }
 }
 
@@ -75,16 +80,16 @@ fn once(cx: &Cx<'_>, what: &str, names: &[&str]) {
 fn addresses_once(cx: &Cx<'_>, listeners: &[Arc<Listener>]) {
     let mut seen = HashSet::new();
     for listener in listeners {
-        for address in listener.addresses() {
-            let port = address.socket().map(|address| address.port());
-            let chosen = listener.bind_to_port && port == Some(0);
-            if !chosen && !seen.insert(address) {
-                let reason = format!(
-                    "expected every address once, '{}' has {address} again",
-                    listener.name
-                );
-                cx.error(reason);
-            }
+        let chosen = listener
+            .address
+            .socket()
+            .is_some_and(|address| address.port() == 0);
+        if !chosen && !seen.insert(&listener.address) {
+            let reason = format!(
+                "expected every address once, '{}' has {} again",
+                listener.name, listener.address
+            );
+            cx.error(reason);
         }
     }
 }

@@ -7,7 +7,8 @@ use envoy_types::pb::envoy::extensions::filters::network::http_connection_manage
 use envoy_types::pb::google::protobuf::BoolValue;
 use http::HeaderValue;
 use tandem_model::hcm::{
-    CodecType, EscapedSlashes, HttpConnectionManager, RouteSource, ServerHeader, StripPort,
+    ClientCertDetails, CodecType, EscapedSlashes, ForwardClientCert, HttpConnectionManager,
+    RouteSource, ServerHeader, StripPort,
 };
 use v3::http_connection_manager as proto;
 
@@ -67,6 +68,16 @@ pub(crate) fn connection_manager(
         http_filters,
         router,
         access_logs,
+        forward_client_cert: match proto.forward_client_cert_details() {
+            proto::ForwardClientCertDetails::Sanitize => ForwardClientCert::Sanitize,
+            proto::ForwardClientCertDetails::ForwardOnly => ForwardClientCert::ForwardOnly,
+            proto::ForwardClientCertDetails::AppendForward => ForwardClientCert::AppendForward,
+            proto::ForwardClientCertDetails::SanitizeSet => ForwardClientCert::SanitizeSet,
+            proto::ForwardClientCertDetails::AlwaysForwardOnly => {
+                ForwardClientCert::AlwaysForwardOnly
+            }
+        },
+        client_cert_details: client_cert_details(proto),
         use_remote_address: value::bool_or(proto.use_remote_address.as_ref(), false),
         xff_num_trusted_hops: proto.xff_num_trusted_hops,
         skip_xff_append: proto.skip_xff_append,
@@ -125,6 +136,17 @@ pub(crate) fn connection_manager(
         enable_trailers: http1.enable_trailers,
         http2,
     })
+}
+
+fn client_cert_details(proto: &v3::HttpConnectionManager) -> ClientCertDetails {
+    let details = proto.set_current_client_cert_details.unwrap_or_default();
+    ClientCertDetails {
+        subject: value::bool_or(details.subject.as_ref(), false),
+        cert: details.cert,
+        chain: details.chain,
+        dns: details.dns,
+        uri: details.uri,
+    }
 }
 
 /// `upgrade_configs` of a connection manager or a route: names in lower case, each once.

@@ -25,6 +25,7 @@ mod schema;
 mod source;
 mod support;
 mod tcp_proxy;
+mod tls;
 mod transcode;
 mod validate;
 mod value;

@@ -119,12 +119,27 @@ pub(crate) fn type_name(any: &protobuf::Any) -> &str {
     any.type_url.rsplit('/').next().unwrap_or_default()
 }
 
-/// Inline data; other sources are refused before.
-pub(crate) fn data(source: &core::DataSource) -> bytes::Bytes {
+/// What a source holds now.
+pub(crate) fn data(cx: &Cx<'_>, source: &core::DataSource) -> Option<bytes::Bytes> {
     use core::data_source::Specifier;
-    match &source.specifier {
-        Some(Specifier::InlineString(text)) => text.clone().into_bytes().into(),
-        Some(Specifier::InlineBytes(bytes)) => bytes.clone().into(),
-        _ => bytes::Bytes::new(),
+    match source.specifier.as_ref()? {
+        Specifier::InlineString(text) => Some(text.clone().into_bytes().into()),
+        Specifier::InlineBytes(bytes) => Some(bytes.clone().into()),
+        Specifier::Filename(path) => match std::fs::read(path) {
+            Ok(bytes) => Some(bytes.into()),
+            Err(error) => {
+                let reason = format!("expected a file that can be read: {path}: {error}");
+                cx.field("filename").error(reason);
+                None
+            }
+        },
+        Specifier::EnvironmentVariable(name) => match std::env::var(name) {
+            Ok(text) => Some(text.into_bytes().into()),
+            Err(_) => {
+                let reason = format!("expected a variable that is set, '{name}' is not");
+                cx.field("environment_variable").error(reason);
+                None
+            }
+        },
     }
 }

@@ -1,8 +1,8 @@
 //! Facts about the downstream connection.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock};
 
 use super::TlsFacts;
 
@@ -30,6 +30,8 @@ pub struct ConnectionInfo {
     pub filter_chain: Arc<str>,
     /// What its handshake showed, if it came encrypted.
     pub tls: Option<Arc<TlsFacts>>,
+    /// `%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`: why its handshake failed.
+    pub transport_failure: OnceLock<Arc<str>>,
     /// Bytes read from the socket.
     pub wire_received: AtomicU64,
     /// Bytes written to the socket.

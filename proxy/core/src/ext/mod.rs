@@ -14,5 +14,5 @@ pub use chosen::{LocalAnswer, Rejected};
 pub use conn::{ConnectionInfo, Protocol};
 pub use interim::Interim;
 pub use stream::{CaptureSpec, Captured, Latest, StreamInfo, UpstreamFacts};
-pub use tls::{Certificate, TlsFacts};
+pub use tls::{Certificate, Texts, TlsFacts};
 pub use tunnel::{Io, Tunnel};

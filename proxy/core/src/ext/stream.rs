@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use super::{ConnectionInfo, Interim, Protocol};
+use super::{ConnectionInfo, Interim, Protocol, TlsFacts};
 use crate::ResponseFlags;
 
 /// The running record of one request; shared by reference; nothing ever waits for it.
@@ -81,6 +81,8 @@ pub struct UpstreamFacts {
     pub local: Option<SocketAddr>,
     /// The protocol spoken.
     pub protocol: Option<Protocol>,
+    /// What its handshake showed, if it is encrypted.
+    pub tls: Option<Arc<TlsFacts>>,
 }
 
 /// A fact that a later try replaces. It is written and read a few times by one thread, so an

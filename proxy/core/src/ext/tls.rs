@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use http::HeaderValue;
 
 /// A finished handshake; shared by all that runs over the connection.
 #[derive(Debug, Default)]
@@ -24,6 +25,9 @@ pub struct TlsFacts {
     pub peer_validated: bool,
     /// This side's certificate, if it showed one.
     pub local: Option<Arc<Certificate>>,
+    /// What the connection manager says of the client in `x-forwarded-client-cert`, once it has
+    /// been said.
+    pub client_cert_header: OnceLock<Option<HeaderValue>>,
 }
 
 /// A certificate, and those that came with it.
@@ -54,11 +58,12 @@ pub struct Certificate {
     /// It and its issuers as they were shown, DER, the leaf first.
     pub chain: Vec<Bytes>,
     /// Written out when first asked for.
-    texts: Texts,
+    pub texts: Texts,
 }
 
+/// A certificate as text.
 #[derive(Debug, Default)]
-struct Texts {
+pub struct Texts {
     pem: OnceLock<Arc<str>>,
     chain: OnceLock<Arc<str>>,
 }

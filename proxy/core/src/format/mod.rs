@@ -3,6 +3,7 @@
 mod json;
 mod operator;
 mod time;
+mod tls;
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use tandem_model::format::{
 };
 use tandem_model::scheme::{self, X_FORWARDED_PROTO};
 
-use super::{Context, time};
+use super::{Context, time, tls};
 use crate::ext::{Captured, Protocol};
 use crate::grpc;
 
@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Number,
 }
 
-type Out<'a> = &'a mut Vec<u8>;
+pub(super) type Out<'a> = &'a mut Vec<u8>;
 
 /// Appends the operator's value; `None`: it has none (what was appended so far is to be cut).
 pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) -> Option<Kind> {
@@ -133,7 +133,9 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
         }
         O::AccessLogType => text(out, "DownstreamEnd"),
         O::QueryParameter(name) => query_parameter(out, context, name),
-        O::RequestedServerName | O::VirtualClusterName | O::TraceId | O::Tls(_) => None,
+        O::RequestedServerName => text(out, connection.server_name.as_ref()?),
+        O::Tls(side, fact) => tls::write(*side, fact, context, out),
+        O::VirtualClusterName | O::TraceId => None,
     }
 }
 
@@ -230,11 +232,11 @@ fn put(out: Out<'_>, value: &str) -> Option<()> {
     Some(())
 }
 
-fn text(out: Out<'_>, value: &str) -> Option<Kind> {
+pub(super) fn text(out: Out<'_>, value: &str) -> Option<Kind> {
     put(out, value).map(|()| Kind::Text)
 }
 
-fn some(value: &str) -> Option<&str> {
+pub(super) fn some(value: &str) -> Option<&str> {
     (!value.is_empty()).then_some(value)
 }
 

@@ -1,9 +1,13 @@
 //! How connections to endpoints are made and spoken over.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
+
 use crate::hcm::Http2Options;
+use crate::tls::UpstreamTransport;
 
 /// How HTTP is spoken upstream (`extensions.upstreams.http.v3.HttpProtocolOptions`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +28,12 @@ pub struct UpstreamHttp {
     pub max_response_headers_kb: u32,
     /// HTTP/2 settings.
     pub http2: Http2Options,
+    /// Send the request's host as the server name of TLS.
+    pub auto_sni: bool,
+    /// The endpoint's certificate must be for the request's host.
+    pub auto_san_validation: bool,
+    /// The header to take the host from in place of `:authority`.
+    pub override_auto_sni_header: Option<HeaderName>,
 }
 
 impl Default for UpstreamHttp {
@@ -37,6 +47,9 @@ impl Default for UpstreamHttp {
             max_headers_count: 100,
             max_response_headers_kb: 60,
             http2: Http2Options::default(),
+            auto_sni: false,
+            auto_san_validation: false,
+            override_auto_sni_header: None,
         }
     }
 }
@@ -50,6 +63,26 @@ pub enum UpstreamProtocol {
     Http2,
     /// What the downstream request came in.
     Downstream,
+    /// What the endpoint prefers of HTTP/2 and HTTP/1.1, which it says by ALPN (`auto_config`).
+    Auto,
+}
+
+/// What carries connections to some endpoints (`Cluster.TransportSocketMatch`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TransportSocketMatch {
+    /// Its name, for metrics.
+    pub name: Arc<str>,
+    /// What an endpoint's metadata must say; nothing: every endpoint matches.
+    pub criteria: Vec<(Arc<str>, Arc<str>)>,
+    /// What carries the connections.
+    pub transport: UpstreamTransport,
+}
+
+impl TransportSocketMatch {
+    /// Whether an endpoint with this metadata matches.
+    pub fn matches(&self, metadata: &[(Arc<str>, Arc<str>)]) -> bool {
+        self.criteria.iter().all(|wanted| metadata.contains(wanted))
+    }
 }
 
 /// TCP keep-alive; unset values are the system's.

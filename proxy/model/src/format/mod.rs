@@ -7,12 +7,14 @@ mod parse;
 #[cfg(test)]
 mod tests;
 mod time;
+mod tls;
 
 pub use json::{JsonFormat, JsonSource, JsonValue};
 pub use operator::{
     DurationSpec, DurationUnit, GrpcStatusFormat, HeaderArg, HeaderKey, Operator, TimePoint,
 };
 pub use time::{TimeFormat, TimePiece};
+pub use tls::{TlsFact, TlsSide};
 
 use std::sync::Arc;
 

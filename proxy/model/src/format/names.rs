@@ -7,7 +7,7 @@ use http::HeaderName;
 use super::operator::{
     DurationSpec, DurationUnit, GrpcStatusFormat, HeaderArg, HeaderKey, Operator, TimePoint,
 };
-use super::{FormatError, TimeFormat};
+use super::{FormatError, TimeFormat, tls};
 
 /// Finds the operator; `argument` is what stood between parentheses.
 pub(super) fn operator(name: &str, argument: Option<&str>) -> Result<Operator, FormatError> {
@@ -39,8 +39,8 @@ pub(super) fn operator(name: &str, argument: Option<&str>) -> Result<Operator, F
         "COMMON_DURATION" => Operator::CommonDuration(
             duration(text).ok_or_else(|| wrong(name, "START:END:ms|us|ns, where START and END are DS_RX_BEG, DS_RX_END, US_RX_BEG or DS_TX_END", text))?,
         ),
-        _ => match TLS.iter().find(|known| **known == name) {
-            Some(known) => Operator::Tls(known),
+        _ => match tls::operator(name, argument) {
+            Some((side, fact)) => Operator::Tls(side, fact),
             None => return Err(FormatError::Unknown(name.to_owned())),
         },
     })
@@ -103,42 +103,6 @@ fn plain(name: &str) -> Option<Operator> {
         _ => return None,
     })
 }
-
-/// Operators about TLS connections. They are accepted, since common formats carry them, and
-/// are empty on a plaintext connection, as they are in Envoy.
-const TLS: &[&str] = &[
-    "DOWNSTREAM_TLS_VERSION",
-    "DOWNSTREAM_TLS_CIPHER",
-    "DOWNSTREAM_TLS_SESSION_ID",
-    "DOWNSTREAM_TRANSPORT_FAILURE_REASON",
-    "DOWNSTREAM_PEER_SUBJECT",
-    "DOWNSTREAM_PEER_ISSUER",
-    "DOWNSTREAM_PEER_SERIAL",
-    "DOWNSTREAM_PEER_CERT",
-    "DOWNSTREAM_PEER_CERT_V_START",
-    "DOWNSTREAM_PEER_CERT_V_END",
-    "DOWNSTREAM_PEER_FINGERPRINT_1",
-    "DOWNSTREAM_PEER_FINGERPRINT_256",
-    "DOWNSTREAM_PEER_URI_SAN",
-    "DOWNSTREAM_PEER_DNS_SAN",
-    "DOWNSTREAM_PEER_IP_SAN",
-    "DOWNSTREAM_LOCAL_SUBJECT",
-    "DOWNSTREAM_LOCAL_URI_SAN",
-    "DOWNSTREAM_LOCAL_DNS_SAN",
-    "DOWNSTREAM_LOCAL_IP_SAN",
-    "UPSTREAM_TLS_VERSION",
-    "UPSTREAM_TLS_CIPHER",
-    "UPSTREAM_TLS_SESSION_ID",
-    "UPSTREAM_PEER_SUBJECT",
-    "UPSTREAM_PEER_ISSUER",
-    "UPSTREAM_PEER_CERT",
-    "UPSTREAM_PEER_URI_SAN",
-    "UPSTREAM_PEER_DNS_SAN",
-    "UPSTREAM_PEER_IP_SAN",
-    "UPSTREAM_LOCAL_URI_SAN",
-    "UPSTREAM_LOCAL_DNS_SAN",
-    "UPSTREAM_LOCAL_IP_SAN",
-];
 
 fn header(operator: &str, text: &str) -> Result<HeaderArg, FormatError> {
     let error = || wrong(operator, "a header name, optionally '?' and another", text);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::TimeFormat;
+use super::{TimeFormat, TlsFact, TlsSide};
 
 /// A header operator's argument: a first choice, an alternative.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -102,8 +102,8 @@ pub enum Operator {
     AccessLogType,
     TraceId,
     QueryParameter(Arc<str>),
-    /// A fact of TLS connections; there are none yet, so it has no value. By its name.
-    Tls(&'static str),
+    /// A fact of TLS connections.
+    Tls(TlsSide, TlsFact),
 }
 
 /// `%GRPC_STATUS(X)%`.

@@ -1,13 +1,11 @@
-//! Pure matching: strings, headers, query parameters, domains and routes; filter chains.
+//! Pure matching: strings, headers, query parameters, domains and routes.
 
-mod filter_chain;
 pub mod path;
 mod regex;
 mod request;
 mod string;
 mod table;
 
-pub use filter_chain::{ConnectionFacts, FilterChains, Overlap};
 pub use regex::{InvalidRegex, Regex};
 pub use request::RequestView;
 pub use string::{StringMatch, StringMatcher};

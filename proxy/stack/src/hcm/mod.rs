@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod client;
+mod client_cert;
 mod follow;
 mod forwarded;
 mod prepare;

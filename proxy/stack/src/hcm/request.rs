@@ -16,12 +16,11 @@ use tandem_model::HttpConnectionManager;
 use tandem_model::hcm::{EscapedSlashes, StripPort, UnderscoresAction};
 use tandem_model::matching::{path, strip_port};
 
-use super::{Settings, forwarded};
+use super::{Settings, client_cert, forwarded};
 
 pub(crate) const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 pub(crate) const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const X_FORWARDED_CLIENT_CERT: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 const X_ENVOY_INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal");
 const X_ENVOY_EXTERNAL_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
 
@@ -63,8 +62,12 @@ pub(crate) fn prepare(
     host(request, manager, info);
     normalize(request, manager, info.is_grpc)?;
     hop_by_hop(request);
-    // A client's certificate is what this proxy saw of it, not what the client says.
-    request.headers_mut().remove(X_FORWARDED_CLIENT_CERT);
+    client_cert::forward(
+        request.headers_mut(),
+        manager.forward_client_cert,
+        manager.client_cert_details,
+        &info.connection,
+    );
     if let Some(scheme) = &manager.scheme {
         forwarded::set_scheme(request, scheme)?;
     }

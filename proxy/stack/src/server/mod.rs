@@ -87,10 +87,12 @@ impl Server {
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let open = self.stats.open();
+        let open = self.stats.open(info.is_tls());
         let expires = self.expiry();
         let mut input = BytesMut::new();
-        let end = match self.detect(&mut io, &mut input, expires).await {
+        let alpn = info.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
+        let agreed = alpn.map(str::as_bytes);
+        let end = match self.detect(&mut io, &mut input, agreed, expires).await {
             None => End::Remote,
             Some(Detected::Http2) => {
                 let _counted = self.stats.open_http2();
@@ -108,20 +110,25 @@ impl Server {
         self.stats.closed(open, &info, end);
     }
 
-    /// Reads until it is known what the connection speaks; `None` if it ended before.
+    /// Reads until it is known what the connection speaks, unless that was agreed on by ALPN;
+    /// `None` if it ended before.
     async fn detect<IO>(
         &self,
         io: &mut IO,
         input: &mut BytesMut,
+        agreed: Option<&[u8]>,
         expires: Option<Instant>,
     ) -> Option<Detected>
     where
         IO: AsyncRead + Unpin,
     {
-        match self.manager.codec {
-            CodecType::Http1 => return Some(Detected::Http1),
-            CodecType::Http2 => return Some(Detected::Http2),
-            CodecType::Auto => {}
+        match (self.manager.codec, agreed) {
+            (CodecType::Http1, _) => return Some(Detected::Http1),
+            (CodecType::Http2, _) | (CodecType::Auto, Some(b"h2")) => {
+                return Some(Detected::Http2);
+            }
+            (CodecType::Auto, Some(_)) => return Some(Detected::Http1),
+            (CodecType::Auto, None) => {}
         }
         let mut deadline = Deadline::new();
         let idle = self.after(self.manager.idle_timeout);

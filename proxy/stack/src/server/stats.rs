@@ -12,6 +12,8 @@ use super::End;
 pub(super) struct Stats {
     total: Counter,
     active: Gauge,
+    ssl_total: Counter,
+    ssl_active: Gauge,
     http1_total: Counter,
     http1_active: Gauge,
     http2_total: Counter,
@@ -38,6 +40,7 @@ pub(super) struct Stats {
 pub(super) struct Open {
     since: Instant,
     _active: GaugeGuard,
+    _encrypted: Option<GaugeGuard>,
 }
 
 impl Stats {
@@ -45,6 +48,8 @@ impl Stats {
         Self {
             total: scope.counter("downstream_cx_total"),
             active: scope.gauge("downstream_cx_active"),
+            ssl_total: scope.counter("downstream_cx_ssl_total"),
+            ssl_active: scope.gauge("downstream_cx_ssl_active"),
             http1_total: scope.counter("downstream_cx_http1_total"),
             http1_active: scope.gauge("downstream_cx_http1_active"),
             http2_total: scope.counter("downstream_cx_http2_total"),
@@ -67,9 +72,13 @@ impl Stats {
         }
     }
 
-    pub(super) fn open(&self) -> Open {
+    pub(super) fn open(&self, encrypted: bool) -> Open {
         self.total.inc();
+        if encrypted {
+            self.ssl_total.inc();
+        }
         Open {
+            _encrypted: encrypted.then(|| self.ssl_active.guard()),
             since: Instant::now(),
             _active: self.active.guard(),
         }

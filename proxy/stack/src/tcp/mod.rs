@@ -10,9 +10,9 @@ use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
 use tandem_core::format::Context;
 use tandem_core::{Error, ResponseFlags, rescue};
 use tandem_model::tcp_proxy::{TcpCluster, TcpProxy as Config};
+use tandem_transport::io::Io;
 use tandem_transport::relay::{self, Ended, Moved};
 use tandem_upstream::{Clusters, TcpUpstream};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::Deps;
@@ -42,7 +42,8 @@ impl TcpProxy {
     }
 
     /// Serves a connection to its end.
-    pub(crate) async fn serve(&self, mut stream: TcpStream, connection: Arc<ConnectionInfo>) {
+    pub(crate) async fn serve(&self, stream: impl Into<Io>, connection: Arc<ConnectionInfo>) {
+        let mut stream = stream.into();
         self.stats.total.inc();
         let record = Record {
             info: StreamInfo::new(connection, Protocol::Tcp, NEXT.fetch_add(1, Relaxed)),
@@ -69,10 +70,10 @@ impl TcpProxy {
                 record.info.add_flags(ResponseFlags::DURATION_TIMEOUT);
             }
             // A direction that failed ends both with a reset, as it would without a proxy.
-            Ended::First(_) => abort(&upstream.stream),
+            Ended::First(_) => upstream.stream.abort_on_drop(),
             Ended::Second(_) => {
                 record.info.add_flags(ResponseFlags::UPSTREAM_REMOTE_RESET);
-                abort(&stream);
+                stream.abort_on_drop();
             }
             Ended::Closed => {}
         }
@@ -129,11 +130,6 @@ impl TcpProxy {
             }
         }
     }
-}
-
-fn abort(stream: &TcpStream) {
-    // Best effort: without it the peer sees an orderly end.
-    let _ = stream.set_zero_linger();
 }
 
 /// The log line of a connection, written however it ends.

@@ -9,7 +9,7 @@ use tandem_model::cluster::*;
 use tandem_model::{Address, Cluster};
 use tandem_upstream::ClusterManager;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::access_log::Sinks;

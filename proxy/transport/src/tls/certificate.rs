@@ -24,12 +24,14 @@ pub(crate) fn read<'a>(
         .collect();
     let leaf = chain.first()?;
     let (_, parsed) = X509Certificate::from_der(leaf).ok()?;
-    let mut facts = Certificate::default();
-    facts.subject = name::rfc2253(parsed.subject()).into();
-    facts.issuer = name::rfc2253(parsed.issuer()).into();
-    facts.serial = hex(significant(parsed.raw_serial())).into();
-    facts.not_before = time(parsed.validity().not_before);
-    facts.not_after = time(parsed.validity().not_after);
+    let mut facts = Certificate {
+        subject: name::rfc2253(parsed.subject()).into(),
+        issuer: name::rfc2253(parsed.issuer()).into(),
+        serial: hex(significant(parsed.raw_serial())).into(),
+        not_before: time(parsed.validity().not_before),
+        not_after: time(parsed.validity().not_after),
+        ..Certificate::default()
+    };
     if let Ok(Some(names)) = parsed.subject_alternative_name() {
         for name in &names.value.general_names {
             add(&mut facts, name);
@@ -57,6 +59,22 @@ fn add(facts: &mut Certificate, name: &GeneralName<'_>) {
         }
         _ => {}
     }
+}
+
+/// All alternative names that are text, in the certificate's order.
+pub(super) fn names(der: &[u8]) -> Vec<String> {
+    let mut all = Vec::new();
+    if let Ok((_, parsed)) = X509Certificate::from_der(der)
+        && let Ok(Some(names)) = parsed.subject_alternative_name()
+    {
+        for name in &names.value.general_names {
+            let mut one = Certificate::default();
+            add(&mut one, name);
+            let lists = [one.uris, one.dns, one.emails, one.ips];
+            all.extend(lists.into_iter().flatten().map(|name| name.to_string()));
+        }
+    }
+    all
 }
 
 /// A name with a control character in it is nobody's name: what a rule reads up to a NUL, and

@@ -54,7 +54,8 @@ impl Failure {
             }
             (Some(Error::NoCertificatesPresented), _) => Self::new(
                 FailureKind::NoCertificate,
-                Code(192, "PEER_DID_NOT_RETURN_A_CERTIFICATE").line(""),
+                Code(192, "PEER_DID_NOT_RETURN_A_CERTIFICATE")
+                    .line("peer did not provide required client certificate"),
             ),
             (Some(error), _) => Self::new(FailureKind::Protocol, code(error).line("")),
             (None, _) if is_end(error) => Self::new(FailureKind::Closed, String::new()),

@@ -45,11 +45,11 @@ fn facts_of(session: &CommonState, noted: Noted) -> TlsFacts {
     TlsFacts {
         version: suites::version_name(session.protocol_version()),
         cipher: suites::cipher_name(session.negotiated_cipher_suite()),
-        sni: None,
         alpn: alpn.map(|name| String::from_utf8_lossy(name).into()),
         peer: noted.peer,
         peer_validated: noted.validated,
         local: noted.local,
+        ..TlsFacts::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs::{ALL_CIPHER_SUITES, cipher_suite, default_provider, kx_group};
+use rustls::crypto::aws_lc_rs::{cipher_suite, default_provider, kx_group};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::{
     CipherSuite as Suite, ProtocolVersion, SupportedCipherSuite, SupportedProtocolVersion,
@@ -18,8 +18,7 @@ pub(super) fn provider(context: &CommonTls) -> Arc<CryptoProvider> {
         cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
     ];
     if context.cipher_suites.is_empty() {
-        let older = |suite: &&SupportedCipherSuite| suite.tls13().is_none();
-        cipher_suites.extend(ALL_CIPHER_SUITES.iter().filter(older));
+        cipher_suites.extend(OLDER.map(older));
     } else {
         cipher_suites.extend(context.cipher_suites.iter().map(|suite| older(*suite)));
     }
@@ -34,6 +33,16 @@ pub(super) fn provider(context: &CommonTls) -> Arc<CryptoProvider> {
         ..default_provider()
     })
 }
+
+/// Those of TLS 1.2, the cheapest of the safe ones first.
+const OLDER: [CipherSuite; 6] = [
+    CipherSuite::EcdheEcdsaAes128GcmSha256,
+    CipherSuite::EcdheRsaAes128GcmSha256,
+    CipherSuite::EcdheEcdsaAes256GcmSha384,
+    CipherSuite::EcdheRsaAes256GcmSha384,
+    CipherSuite::EcdheEcdsaChacha20Poly1305,
+    CipherSuite::EcdheRsaChacha20Poly1305,
+];
 
 fn older(suite: CipherSuite) -> SupportedCipherSuite {
     use CipherSuite as C;

@@ -20,6 +20,7 @@ use hyper_util::rt::TokioIo;
 use tandem_core::Error;
 use tandem_core::error::{Kind, ResetReason, UpstreamReset};
 use tandem_core::ext::{Protocol, UpstreamFacts};
+use tandem_transport::tls::Offer;
 use tokio::sync::oneshot;
 
 use super::watched::Watched;
@@ -121,13 +122,17 @@ impl HostPool {
         let stats = &self.cluster.stats;
         stats.upstream_cx_http1_total.inc();
         let target = self.target();
-        let connected = self.connect(&target).await;
-        let stream = connected.inspect_err(|_| stats.upstream_rq_pending_failure_eject.inc())?;
+        let connected = match self.take_spare() {
+            Some(spare) => Ok(spare),
+            None => self.connect(&target, Offer::Http1).await,
+        };
+        let wire = connected.inspect_err(|_| stats.upstream_rq_pending_failure_eject.inc())?;
         let facts = UpstreamFacts {
             host: Arc::clone(target.text()),
             cluster: Arc::clone(&self.cluster.config.name),
-            local: stream.local_addr().ok(),
+            local: wire.io.local_addr(),
             protocol: Some(Protocol::Http11),
+            tls: wire.tls,
         };
         let http = &self.cluster.config.http;
         let mut builder = Builder::new();
@@ -137,7 +142,7 @@ impl HostPool {
         }
         let heard = Arc::new(AtomicBool::new(false));
         let io = TokioIo::new(Watched {
-            stream,
+            stream: wire.io,
             heard: Arc::clone(&heard),
             deaf: None,
         });

@@ -15,6 +15,7 @@ use tandem_core::error::{ConnectFailure, Kind, ResetReason, UpstreamReset};
 use tandem_core::ext::{Protocol, UpstreamFacts};
 use tandem_model::hcm::Http2Options;
 use tandem_transport::cork::cork;
+use tandem_transport::tls::Offer;
 use tokio::sync::oneshot;
 
 use super::{HostPool, Live, Pending};
@@ -154,20 +155,24 @@ async fn open(pool: Arc<HostPool>, permit: Permit) {
 
 async fn handshake(pool: &Arc<HostPool>, mut live: Live) -> Result<Arc<Connection>, Error> {
     let target = pool.target();
-    let stream = pool.connect(&target).await?;
+    let wire = match pool.take_spare() {
+        Some(spare) => spare,
+        None => pool.connect(&target, Offer::Http2).await?,
+    };
     let config = &pool.cluster.config;
     let options = &config.http.http2;
     let facts = UpstreamFacts {
         host: Arc::clone(target.text()),
         cluster: Arc::clone(&config.name),
-        local: stream.local_addr().ok(),
+        local: wire.io.local_addr(),
         protocol: Some(Protocol::Http2),
+        tls: wire.tls,
     };
     // What a stalled reader may make us hold is bounded by the buffer limit, not the window.
     let window = options
         .initial_stream_window_size
         .min(config.per_connection_buffer_limit_bytes.max(65_535));
-    let (stream, uncork) = cork(stream);
+    let (stream, uncork) = cork(wire.io);
     let (sender, mut driver) = h2::client::Builder::new()
         .enable_push(false)
         .initial_window_size(window)

@@ -1,15 +1,20 @@
 //! Connections to one host, kept by one worker.
 
+mod agreed;
 pub(crate) mod http1;
 pub(crate) mod http2;
 mod live;
+mod named;
 mod pending;
 mod sweep;
 mod watched;
 
+use agreed::Agreed;
 pub(crate) use live::Live;
+use named::Named;
 pub(crate) use pending::Pending;
 
+use std::future::Future;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
@@ -17,11 +22,14 @@ use std::time::Instant;
 use tandem_core::Error;
 use tandem_core::error::{ConnectFailure, Kind};
 use tandem_model::cluster::Discovery;
+use tandem_transport::io::Io;
+use tandem_transport::tls::Offer;
 use tokio::net::TcpStream;
 
 use crate::cluster::SharedCluster;
 use crate::host::Host;
 use crate::outlier;
+use crate::transport::{ServerName, Transport, Wire};
 
 /// A host's connections on one worker.
 ///
@@ -32,6 +40,12 @@ use crate::outlier;
 pub(crate) struct HostPool {
     pub(crate) cluster: Arc<SharedCluster>,
     pub(crate) host: Arc<Host>,
+    transport: Transport,
+    /// The name that its connections ask for, where requests decide about that.
+    name: Option<ServerName>,
+    /// Pools for other names.
+    named: Mutex<Named>,
+    agreed: Agreed,
     pub(crate) http1: Mutex<http1::Pool>,
     pub(crate) http2: Mutex<http2::Pool>,
     sweeping: OnceLock<()>,
@@ -39,9 +53,23 @@ pub(crate) struct HostPool {
 
 impl HostPool {
     pub(crate) fn new(cluster: &Arc<SharedCluster>, host: &Arc<Host>) -> Arc<Self> {
+        let transport = cluster.transports.of(&cluster.config, host);
+        Self::with(cluster, host, transport, None)
+    }
+
+    fn with(
+        cluster: &Arc<SharedCluster>,
+        host: &Arc<Host>,
+        transport: Transport,
+        name: Option<ServerName>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             cluster: Arc::clone(cluster),
             host: Arc::clone(host),
+            transport,
+            name,
+            named: Mutex::default(),
+            agreed: Agreed::default(),
             http1: Mutex::default(),
             http2: Mutex::default(),
             sweeping: OnceLock::new(),
@@ -55,7 +83,7 @@ impl HostPool {
 
     /// Whether it has an open connection, or opens one.
     pub(crate) fn is_connected(&self) -> bool {
-        http1::is_connected(self)
+        http1::is_connected(self) || self.named().values().any(|pool| pool.is_connected())
     }
 
     /// Where its connections go now. A logical host is wherever its name leads at the time.
@@ -68,17 +96,25 @@ impl HostPool {
         Arc::clone(&self.host)
     }
 
-    /// Opens a connection to `target` and counts how that went.
-    pub(crate) async fn connect(&self, target: &Host) -> Result<TcpStream, Error> {
+    /// Opens a connection to `target` and counts how that went; `offer` is what is to be spoken on it.
+    pub(crate) async fn connect(&self, target: &Host, offer: Offer) -> Result<Wire, Error> {
         let (stats, config) = (&self.cluster.stats, &self.cluster.config);
         let began = Instant::now();
-        let result = tandem_transport::connect::connect(
+        let socket = tandem_transport::connect::connect(
             target.address,
             config.connect_timeout,
             config.tcp_keepalive.as_ref(),
             config.bind.as_deref(),
-        )
-        .await;
+        );
+        let result = if self.transport.is_secure() {
+            // Boxed: its state is large.
+            Box::pin(self.secure(target, socket, offer)).await
+        } else {
+            socket.await.map(|socket| Wire {
+                io: Io::Plain(socket),
+                tls: None,
+            })
+        };
         match &result {
             Ok(_) => {
                 stats.upstream_cx_connect_ms.record(began.elapsed());
@@ -98,5 +134,21 @@ impl HostPool {
             }
         }
         result
+    }
+
+    /// The handshake is a part of connecting: one limit for both.
+    async fn secure(
+        &self,
+        host: &Host,
+        socket: impl Future<Output = Result<TcpStream, Error>>,
+        offer: Offer,
+    ) -> Result<Wire, Error> {
+        let name = self.name.as_ref();
+        let connecting = async { self.transport.wrap(socket.await?, host, name, offer).await };
+        let limit = self.cluster.config.connect_timeout;
+        match tokio::time::timeout(limit, connecting).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::new(Kind::ConnectFailure(ConnectFailure::Timeout))),
+        }
     }
 }

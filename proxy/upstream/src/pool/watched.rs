@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
+use tandem_transport::io::Io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// Sets `heard` by what is read: whether the peer has begun to
 /// say something and has not finished it.
 #[derive(Debug)]
 pub(super) struct Watched {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Io,
     pub(super) heard: Arc<AtomicBool>,
     /// Why nothing can be written; told when there is nothing left to read.
     pub(super) deaf: Option<io::Error>,

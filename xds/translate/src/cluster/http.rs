@@ -57,13 +57,41 @@ fn extension(cx: &Cx<'_>, proto: &HttpProtocolOptions) -> UpstreamHttp {
                 http2(&cx.field("http2_protocol_options"), options),
             )
         }
+        Some(Proto::AutoConfig(config)) => {
+            let cx = &cx.field("auto_config");
+            let options = config.http2_protocol_options.as_ref();
+            (
+                UpstreamProtocol::Auto,
+                http2(&cx.field("http2_protocol_options"), options),
+            )
+        }
         _ => {
-            cx.error("expected one of explicit_http_config, use_downstream_protocol_config");
+            cx.error(
+                "expected one of explicit_http_config, use_downstream_protocol_config, auto_config",
+            );
             (UpstreamProtocol::Http1, Http2Options::default())
         }
     };
     let common = Common::of(cx, proto.common_http_protocol_options.as_ref());
-    with(common, protocol, http2)
+    let names = proto
+        .upstream_http_protocol_options
+        .clone()
+        .unwrap_or_default();
+    let cx = &cx.field("upstream_http_protocol_options");
+    if names.auto_san_validation && !names.auto_sni {
+        cx.field("auto_san_validation")
+            .error("not supported without auto_sni");
+    }
+    let header = value::text(&names.override_auto_sni_header);
+    let header = header.filter(|header| **header != *":authority");
+    let header = header
+        .and_then(|header| value::header_name(&cx.field("override_auto_sni_header"), &header));
+    UpstreamHttp {
+        auto_sni: names.auto_sni,
+        auto_san_validation: names.auto_san_validation,
+        override_auto_sni_header: header,
+        ..with(common, protocol, http2)
+    }
 }
 
 /// The fields that Envoy had before the extension.
@@ -93,5 +121,6 @@ fn with(common: Common, protocol: UpstreamProtocol, http2: Http2Options) -> Upst
         max_headers_count: common.max_headers_count,
         max_response_headers_kb: common.max_response_headers_kb,
         http2,
+        ..UpstreamHttp::default()
     }
 }

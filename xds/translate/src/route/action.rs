@@ -41,7 +41,9 @@ fn direct_response(
     proto: &proto::DirectResponseAction,
     table: &Table<'_>,
 ) -> Option<DirectResponse> {
-    let body = proto.body.as_ref().map(value::data).unwrap_or_default();
+    let source = proto.body.as_ref();
+    let body = source.and_then(|source| value::data(&cx.field("body"), source));
+    let body = body.unwrap_or_default();
     if body.len() > table.max_direct_response {
         let max = table.max_direct_response;
         cx.field("body")

@@ -9,6 +9,7 @@ mod listener;
 mod process;
 mod rbac;
 mod route;
+mod tls;
 
 use super::area::Area;
 
@@ -22,5 +23,6 @@ pub(super) const AREAS: &[Area] = &[
     rbac::AREA,
     access_log::AREA,
     cluster::AREA,
+    tls::AREA,
     common::AREA,
 ];

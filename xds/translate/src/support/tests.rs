@@ -45,7 +45,7 @@ fn unsupported_fields_are_refused_all_at_once() {
     let found = lines(
         "dynamic_resources: {}\nstatic_resources:\n  clusters:\n  - name: a\n    type: EDS\n\
          \x20   lb_subset_config: {}\n    transport_socket:\n      name: tls\n      typed_config:\n\
-         \x20       '@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext\n\
+         \x20       '@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n\
          \x20 - name: b\n    transport_socket: {name: x, typed_config: {'@type': a.b/c.D}}\n",
     );
     assert_eq!(
@@ -55,7 +55,7 @@ fn unsupported_fields_are_refused_all_at_once() {
             "static_resources.clusters[0].type: 'EDS' is not supported (t:5:5)",
             "static_resources.clusters[0]: 'lb_subset_config' is not supported (t:6:5)",
             "static_resources.clusters[0].transport_socket.typed_config: type \
-             'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext' is \
+             'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret' is \
              not supported (t:9:7)",
             "static_resources.clusters[1].transport_socket.typed_config: type 'a.b/c.D' is not \
              supported (t:12:48)",

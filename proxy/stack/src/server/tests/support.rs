@@ -181,6 +181,8 @@ pub(crate) fn default_manager() -> HttpConnectionManager {
         http_filters: Vec::new(),
         router: tandem_model::filter::router::Router::default(),
         access_logs: Vec::new(),
+        forward_client_cert: Default::default(),
+        client_cert_details: Default::default(),
         use_remote_address: false,
         xff_num_trusted_hops: 0,
         skip_xff_append: false,

@@ -92,7 +92,9 @@ fn judged(
             .iter()
             .any(|rule| san::matches(rule, shown.facts))
         {
-            return Err(refusal(Failed::Names, "SAN matcher"));
+            let names = certificate::names(shown.leaf).join(", ");
+            let words = format!("SAN matcher, certificate SANs are [{names}]");
+            return Err(refusal(Failed::Names, &words));
         }
         checked = true;
     }

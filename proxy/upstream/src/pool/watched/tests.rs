@@ -3,6 +3,8 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use tandem_transport::io::Io;
+
 use super::Watched;
 
 #[tokio::test]
@@ -10,7 +12,7 @@ async fn what_was_said_before_a_reset_is_read_although_writing_fails() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
     let address = listener.local_addr().expect("bound");
     let mut watched = Watched {
-        stream: TcpStream::connect(address).await.expect("connect"),
+        stream: Io::Plain(TcpStream::connect(address).await.expect("connect")),
         heard: Arc::default(),
         deaf: None,
     };

@@ -8,23 +8,18 @@ pub(super) const AREA: Area = Area {
         "envoy.config.core.v3.Address" { socket_address }
         "envoy.config.core.v3.SocketAddress" { protocol = TCP, address, port_value }
         "envoy.config.core.v3.CidrRange" { address_prefix, prefix_len }
-        "envoy.config.core.v3.DataSource" { inline_string, inline_bytes }
+        "envoy.config.core.v3.DataSource" {
+            inline_string, inline_bytes, filename, environment_variable,
+        }
         "envoy.config.core.v3.HeaderValueOption" {
             header, append, append_action, keep_empty_value,
         }
         "envoy.config.core.v3.HeaderValue" { key, value }
-        "envoy.config.core.v3.Metadata" {
-            filter_metadata;
-            typed_filter_metadata: "nothing that is supported reads it",
-        }
-        "envoy.config.core.v3.TypedExtensionConfig" {
-            name,
-            typed_config =
-                "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
-        }
         "envoy.config.core.v3.TransportSocket" {
             name,
-            typed_config = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
+            typed_config = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
+                | "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+                | "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
         }
         "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer" {}
         "envoy.config.core.v3.RuntimeFractionalPercent" {

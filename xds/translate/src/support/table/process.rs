@@ -10,7 +10,9 @@ pub(super) const AREA: Area = Area {
             stats_flush_interval: "metrics are read when they are asked for, never flushed",
             enable_dispatcher_stats: "there is no dispatcher",
         }
-        "envoy.config.bootstrap.v3.Bootstrap.StaticResources" { listeners, clusters }
+        "envoy.config.bootstrap.v3.Bootstrap.StaticResources" {
+            listeners, clusters, secrets,
+        }
         "envoy.config.core.v3.Node" {
             id, cluster, locality;
             metadata: "only a control plane reads it",

@@ -1,0 +1,143 @@
+//! What carries the connections of a cluster: sockets alone, or TLS over them.
+
+use std::sync::{Arc, OnceLock};
+
+use tandem_core::Error;
+use tandem_core::error::{ConnectFailure, Kind};
+use tandem_core::ext::TlsFacts;
+use tandem_core::stats::Registry;
+use tandem_model::Cluster;
+use tandem_model::tls::UpstreamTransport;
+use tandem_transport::io::Io;
+use tandem_transport::tls::{ClientContext, Contexts, Offer, Peer, Stats};
+use tokio::net::TcpStream;
+
+use crate::host::Host;
+
+/// What a cluster needs to encrypt; nothing of it is made before it is used.
+#[derive(Debug)]
+pub(crate) struct Transports {
+    contexts: Contexts,
+    registry: Registry,
+    stats: OnceLock<Arc<Stats>>,
+}
+
+/// What carries the connections to one host.
+#[derive(Clone, Debug)]
+pub(crate) enum Transport {
+    /// Nothing more than a socket.
+    Raw,
+    /// TLS.
+    Tls(Arc<ClientContext>, Arc<Stats>),
+    /// TLS that cannot be: never plain instead.
+    Broken(Arc<str>),
+}
+
+/// The name in a host's certificate, where a request decides about it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ServerName {
+    /// The server name to send; `None`: the configured one.
+    pub(crate) sni: Option<Arc<str>>,
+    /// Whether the certificate must be for it.
+    pub(crate) check: bool,
+}
+
+/// A connection that can be used.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) io: Io,
+    pub(crate) tls: Option<Arc<TlsFacts>>,
+}
+
+impl Transports {
+    pub(crate) fn new(contexts: &Contexts, registry: &Registry) -> Self {
+        Self {
+            contexts: contexts.clone(),
+            registry: registry.clone(),
+            stats: OnceLock::new(),
+        }
+    }
+
+    /// What carries connections to `host`.
+    pub(crate) fn of(&self, cluster: &Cluster, host: &Host) -> Transport {
+        let metadata = &host.transport_socket_match;
+        let mut matches = cluster.transport_socket_matches.iter();
+        let found = matches.find(|one| one.matches(metadata));
+        match found.map_or(&cluster.transport_socket, |one| &one.transport) {
+            UpstreamTransport::Raw => Transport::Raw,
+            UpstreamTransport::Tls(config) => match self.contexts.client(config) {
+                Ok(context) => Transport::Tls(context, Arc::clone(self.stats(cluster))),
+                Err(error) => {
+                    let reason = format!("TLS error: {error}");
+                    tracing::error!(cluster = %cluster.name, %error, "cannot connect with TLS");
+                    Transport::Broken(reason.into())
+                }
+            },
+        }
+    }
+
+    fn stats(&self, cluster: &Cluster) -> &Arc<Stats> {
+        self.stats.get_or_init(|| {
+            let scope = self.registry.cluster(&cluster.stat_name);
+            Arc::new(Stats::new(&scope))
+        })
+    }
+}
+
+impl Transport {
+    /// Whether connections are encrypted, or should be.
+    pub(crate) fn is_secure(&self) -> bool {
+        !matches!(self, Self::Raw)
+    }
+
+    /// Makes a connection of a socket.
+    pub(crate) async fn wrap(
+        &self,
+        socket: TcpStream,
+        host: &Host,
+        name: Option<&ServerName>,
+        offer: Offer,
+    ) -> Result<Wire, Error> {
+        let (context, stats) = match self {
+            Self::Raw => {
+                return Ok(Wire {
+                    io: Io::Plain(socket),
+                    tls: None,
+                });
+            }
+            Self::Broken(reason) => return Err(refused(reason)),
+            Self::Tls(context, stats) => (context, stats),
+        };
+        let own = (context.config().auto_host_sni && !host.hostname.is_empty())
+            .then_some(&*host.hostname);
+        let peer = Peer {
+            address: host.address.ip(),
+            sni: name.and_then(|name| name.sni.as_deref()).or(own),
+            check_name: name.is_some_and(|name| name.check),
+            offer,
+        };
+        // Boxed: it is large, and rare beside the requests.
+        match Box::pin(context.connect(socket, peer)).await {
+            Ok(connected) => {
+                stats.succeeded(&connected.facts, connected.resumed);
+                Ok(Wire {
+                    io: Io::Client(Box::new(connected.stream)),
+                    tls: Some(Arc::new(connected.facts)),
+                })
+            }
+            Err(failure) => {
+                stats.failed(&failure);
+                Err(refused(&failure.reason))
+            }
+        }
+    }
+}
+
+fn refused(reason: &str) -> Error {
+    let kind = Kind::ConnectFailure(ConnectFailure::Refused);
+    if reason.is_empty() {
+        Error::new(kind)
+    } else {
+        Error::with_source(kind, reason.to_owned())
+    }
+}
