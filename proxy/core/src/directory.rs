@@ -14,7 +14,7 @@ use crate::HttpService;
 #[derive(Clone, Debug, Default)]
 pub struct Directory(Arc<ArcSwap<Vec<Entry>>>);
 
-/// A listener's HTTP service.
+/// The service of one of a listener's HTTP filter chains.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The listener's name.
@@ -47,7 +47,7 @@ impl Directory {
         self.0.store(Arc::new(entries));
     }
 
-    /// The service of the named listener, or of the only outbound one.
+    /// The service of the named listener, or of the only outbound one: its first HTTP chain's.
     pub fn outbound(&self, name: Option<&str>) -> Result<HttpService, NotFound> {
         let entries = self.0.load();
         if let Some(name) = name {
@@ -60,10 +60,12 @@ impl Directory {
         let mut outbound = entries
             .iter()
             .filter(|entry| entry.direction == TrafficDirection::Outbound);
-        match (outbound.next(), outbound.next()) {
-            (Some(entry), None) => Ok(entry.service.clone()),
-            (None, _) => Err(NotFound::NoOutbound),
-            (Some(first), Some(second)) => Err(NotFound::SeveralOutbound(format!(
+        let Some(first) = outbound.next() else {
+            return Err(NotFound::NoOutbound);
+        };
+        match outbound.find(|entry| entry.listener != first.listener) {
+            None => Ok(first.service.clone()),
+            Some(second) => Err(NotFound::SeveralOutbound(format!(
                 "{}, {}, …",
                 first.listener, second.listener
             ))),

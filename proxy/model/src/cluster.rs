@@ -51,9 +51,6 @@ pub struct Cluster {
     pub transport_socket_matches: Vec<TransportSocketMatch>,
     /// The address that connections come from; `None`: the system chooses.
     pub bind: Option<Arc<Bind>>,
-    /// Close the connections to a host that outlier detection ejects or the control plane calls
-    /// unhealthy (`close_connections_on_host_health_failure`).
-    pub close_connections_on_host_health_failure: bool,
 }
 
 impl Cluster {
@@ -78,7 +75,6 @@ impl Cluster {
             transport_socket: UpstreamTransport::Raw,
             transport_socket_matches: Vec::new(),
             bind: None,
-            close_connections_on_host_health_failure: false,
         }
     }
 }

@@ -42,7 +42,10 @@ pub struct Listener {
     pub listener_filters_timeout: Option<Duration>,
     /// After that time go on with what is known, instead of closing.
     pub continue_on_listener_filters_timeout: bool,
-    /// The chains. No two have the same matching rules.
+    /// The chains; which of them a connection takes [`FilterChains`] knows. No two have the
+    /// same matching rules.
+    ///
+    /// [`FilterChains`]: crate::matching::FilterChains
     pub filter_chains: Vec<Arc<FilterChain>>,
     /// The chain of connections that match none; `None`: they are closed.
     pub default_filter_chain: Option<Arc<FilterChain>>,

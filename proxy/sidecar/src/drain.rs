@@ -38,6 +38,11 @@ impl Drains {
         }
     }
 
+    /// All sides.
+    pub(crate) fn sides(&self) -> [Watch; 2] {
+        [self.inbound.watch.clone(), self.others.watch.clone()]
+    }
+
     /// `/drain_listeners`: no new connections, and what runs is finished. Graceful or not:
     /// nobody wants the requests dropped that Envoy drops without `graceful`.
     pub(crate) fn listeners(&self, inbound_only: bool) {

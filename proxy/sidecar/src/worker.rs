@@ -1,34 +1,42 @@
-//! Worker threads: each with its own runtime, listening sockets, pools and services.
+//! Worker threads: each with its own runtime, listeners, pools and services.
 
 use std::io;
-use std::net::TcpListener;
-use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use futures_util::future::join_all;
-use tandem_core::directory::{Directory, Entry};
-use tandem_core::drain::Watch;
-use tandem_model::listener::{Listener, NetworkFilter};
+use tandem_core::directory::Directory;
+use tandem_core::drain::{Phase, Watch};
+use tandem_stack::Deps;
 use tandem_stack::access_log::Sinks;
-use tandem_stack::{Deps, hcm, listener};
-use tokio::sync::oneshot;
+use tandem_stack::listeners::{Command, Listeners};
+use tokio::sync::{mpsc, oneshot};
 
-/// A listening socket of one worker, with what it listens for.
-pub(crate) struct Bound {
-    pub(crate) listener: Arc<Listener>,
-    pub(crate) socket: TcpListener,
-    pub(crate) drain: Watch,
+/// A worker, as the control thread sees it.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// What its listeners are told.
+    pub(crate) commands: mpsc::UnboundedSender<Command>,
+    /// Resolves when it has drained, or has cut off what it still served.
+    pub(crate) ended: oneshot::Receiver<()>,
 }
 
-/// Starts a worker. `deps` is called on the new thread, within its runtime, so that whatever
-/// is per worker is made there. The receiver resolves when the worker has drained,
-/// or has cut off what it still served.
+/// When a worker ends.
+pub(crate) struct Drain {
+    /// Both say so when the whole process drains.
+    pub(crate) sides: [Watch; 2],
+    /// How long connections of what was removed may go on.
+    pub(crate) time: Duration,
+}
+
+/// Starts a worker that has no listeners yet. `deps` is called on the new thread, within its
+/// runtime, so that whatever is per worker is made there.
 pub(crate) fn spawn(
     index: usize,
-    bound: Vec<Bound>,
+    drain: Drain,
     deps: impl FnOnce(Directory) -> Deps + Send + 'static,
-) -> io::Result<oneshot::Receiver<()>> {
+) -> io::Result<Worker> {
     let (done, ended) = oneshot::channel();
+    let (commands, inbox) = mpsc::unbounded_channel();
     thread::Builder::new()
         .name(format!("worker-{index}"))
         .spawn(move || {
@@ -42,50 +50,49 @@ pub(crate) fn spawn(
                     return;
                 }
             };
-            let logs = runtime.block_on(serve(bound, deps));
+            let logs = runtime.block_on(serve(inbox, drain, deps));
             // Connections that outlasted the drain are tasks of the runtime: they end with it.
             logs.end_worker(runtime);
             let _ = done.send(());
         })?;
-    Ok(ended)
+    Ok(Worker { commands, ended })
 }
 
-async fn serve(bound: Vec<Bound>, deps: impl FnOnce(Directory) -> Deps) -> Sinks {
-    let directory = Directory::default();
-    let deps = deps(directory.clone());
-    let mut entries = Vec::new();
-    let mut running = Vec::with_capacity(bound.len());
-    for Bound {
-        listener,
-        socket,
-        drain,
-    } in bound
-    {
-        let service = match listener.chains().next().map(|chain| &chain.filter) {
-            Some(NetworkFilter::Http(manager)) => {
-                let service = hcm::build(manager, &listener, &deps);
-                entries.push(Entry {
-                    listener: Arc::clone(&listener.name),
-                    direction: listener.traffic_direction,
-                    service: service.clone(),
-                });
-                Some(service)
-            }
-            Some(NetworkFilter::Tcp(_)) | None => None,
-        };
-        running.push(listener::run(
-            socket,
-            listener,
-            service,
-            deps.clone(),
-            drain,
-        ));
-    }
-    directory.publish(entries);
+async fn serve(
+    mut inbox: mpsc::UnboundedReceiver<Command>,
+    drain: Drain,
+    deps: impl FnOnce(Directory) -> Deps,
+) -> Sinks {
+    let deps = deps(Directory::default());
     let logs = deps.logs.clone();
+    let mut listeners = Listeners::new(deps, drain.time);
+    let [mut one, mut other] = drain.sides;
+    let work = async {
+        tokio::select! {
+            biased;
+            () = async { one.reached(Phase::Draining).await; other.reached(Phase::Draining).await } => {}
+            () = obey(&mut listeners, &mut inbox) => {}
+        }
+        listeners.drain();
+        tokio::select! {
+            () = listeners.idle() => {}
+            () = other.reached(Phase::Closing) => {}
+        }
+    };
     tokio::select! {
-        _ = join_all(running) => {}
+        () = work => {}
         () = logs.keep_flushing() => {}
     }
     logs
+}
+
+/// Does what the listeners are told, for ever.
+async fn obey(listeners: &mut Listeners, inbox: &mut mpsc::UnboundedReceiver<Command>) {
+    /// More than this many at once would only make them wait longer.
+    const BATCH: usize = 1024;
+    let mut commands = Vec::new();
+    while inbox.recv_many(&mut commands, BATCH).await > 0 {
+        listeners.apply(commands.drain(..));
+    }
+    std::future::pending().await
 }

@@ -1,13 +1,13 @@
 //! The assembled paths: what a connection and a request go through, in which order and why.
 //!
-//! Read [`listener`] (accepting), `server` (serving a connection), [`hcm`] (everything a
+//! Read [`listeners`] (accepting, choosing a filter chain), `server` (serving a connection), [`hcm`] (everything a
 //! request passes whatever its route) and [`router`] (its route) in this order. This crate
 //! names no filter: it is given a function that builds them.
 
 pub mod access_log;
 mod after;
 pub mod hcm;
-pub mod listener;
+pub mod listeners;
 pub mod router;
 mod server;
 mod tcp;

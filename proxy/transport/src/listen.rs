@@ -2,25 +2,46 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd as _;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tandem_model::Address;
+use tandem_model::{Address, Listener};
+
+/// How a listening socket is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// `listen(2)` backlog.
+    pub backlog: u32,
+    /// A queue for each worker (`SO_REUSEPORT`).
+    pub reuse_port: bool,
+    /// Take connections to any address (`IP_TRANSPARENT`); needs `CAP_NET_ADMIN`.
+    pub transparent: bool,
+    /// Bind to an address that the system does not have yet (`IP_FREEBIND`).
+    pub freebind: bool,
+}
+
+impl Options {
+    /// As a listener asks for.
+    pub fn of(listener: &Listener) -> Self {
+        Self {
+            backlog: listener.tcp_backlog_size,
+            reuse_port: listener.enable_reuse_port,
+            transparent: listener.transparent,
+            freebind: listener.freebind,
+        }
+    }
+}
 
 /// Binds one listening socket for each worker.
 ///
-/// With `reuse_port` every worker has a queue of its own and the kernel spreads connections
+/// With [`Options::reuse_port`] every worker has a queue of its own and the kernel spreads connections
 /// among them; without it all workers accept from one queue. Port 0 is chosen once and shared.
 ///
 /// # Errors
 ///
 /// What the system says, with the address in front; addresses that are not IP sockets are
 /// refused.
-pub fn bind(
-    address: &Address,
-    workers: usize,
-    backlog: u32,
-    reuse_port: bool,
-) -> io::Result<Vec<TcpListener>> {
+pub fn bind(address: &Address, workers: usize, options: &Options) -> io::Result<Vec<TcpListener>> {
     let mut addr = match address {
         Address::Socket(addr) => *addr,
         Address::Name { .. } => {
@@ -33,8 +54,8 @@ pub fn bind(
     let mut sockets: Vec<TcpListener> = Vec::with_capacity(workers);
     for _ in 0..workers {
         let socket = match sockets.first() {
-            Some(first) if !reuse_port => first.try_clone()?,
-            _ => bind_one(addr, backlog, reuse_port).map_err(|error| {
+            Some(first) if !options.reuse_port => first.try_clone()?,
+            _ => bind_one(addr, options).map_err(|error| {
                 io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"))
             })?,
         };
@@ -44,10 +65,10 @@ pub fn bind(
     Ok(sockets)
 }
 
-fn bind_one(addr: SocketAddr, backlog: u32, reuse_port: bool) -> io::Result<TcpListener> {
+fn bind_one(addr: SocketAddr, options: &Options) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    if reuse_port {
+    if options.reuse_port {
         // Two processes must not share a port by accident: an address already taken by a
         // listener that does not share is still refused by the system.
         socket.set_reuse_port(true)?;
@@ -55,10 +76,45 @@ fn bind_one(addr: SocketAddr, backlog: u32, reuse_port: bool) -> io::Result<TcpL
     if addr.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    if options.transparent {
+        set_transparent(&socket, addr)?;
+    }
+    if options.freebind {
+        match addr {
+            SocketAddr::V4(_) => socket.set_freebind_v4(true)?,
+            SocketAddr::V6(_) => socket.set_freebind_v6(true)?,
+        }
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
+}
+
+fn set_transparent(socket: &Socket, addr: SocketAddr) -> io::Result<()> {
+    match addr {
+        SocketAddr::V4(_) => socket.set_ip_transparent_v4(true),
+        SocketAddr::V6(_) => {
+            let on: libc::c_int = 1;
+            let size = std::mem::size_of_val(&on);
+            // SAFETY: the descriptor is open while `socket` is borrowed, and the value is read
+            // from memory of exactly the size that is told.
+            #[allow(unsafe_code, reason = "socket2 has this option for IPv4 only")]
+            let result = unsafe {
+                libc::setsockopt(
+                    socket.as_raw_fd(),
+                    libc::SOL_IPV6,
+                    libc::IPV6_TRANSPARENT,
+                    (&raw const on).cast(),
+                    size as libc::socklen_t,
+                )
+            };
+            match result {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use socket2::{SockRef, Socket};
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// Size of the buffer: one large TCP receive.
@@ -40,6 +41,32 @@ where
         ready!(Pin::new(&mut *io).poll_read(cx, &mut buf))?;
         Poll::Ready(Ok(take(io, cx, buf.filled())))
     })
+}
+
+/// Shows `look` what a socket has to read, up to `limit` bytes, and leaves it there. Nothing is
+/// shown at the end of the stream.
+pub(crate) fn peek<T>(
+    socket: SockRef<'_>,
+    limit: usize,
+    look: impl FnOnce(&[u8]) -> io::Result<T>,
+) -> io::Result<T> {
+    SCRATCH.with(|scratch| {
+        let mut scratch = scratch.borrow_mut();
+        let end = limit.min(SIZE);
+        let n = peek_into(&socket, &mut scratch[..end])?;
+        look(&scratch[..n])
+    })
+}
+
+fn peek_into(socket: &Socket, buf: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: initialised bytes may be seen as perhaps uninitialised ones as long as no
+    // uninitialised ones are written through the view: `recv` writes bytes or nothing.
+    #[allow(
+        unsafe_code,
+        reason = "socket2 peeks into memory that need not be initialised"
+    )]
+    let buf = unsafe { &mut *(std::ptr::from_mut(buf) as *mut [std::mem::MaybeUninit<u8>]) };
+    socket.peek(buf)
 }
 
 /// Reads once into memory of its own, up to `limit` bytes (at most [`SIZE`]); for bodies too

@@ -1,77 +1,23 @@
-//! STRICT_DNS: every address that a name resolves to is an endpoint.
+//! Clusters whose endpoints have names: STRICT_DNS, where every address of a name is an
+//! endpoint, and LOGICAL_DNS, where one host is wherever its name leads.
+
+mod resolver;
+mod schedule;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::LookupIpStrategy;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tandem_model::Address;
-use tandem_model::cluster::{DnsLookupFamily, LoadAssignment};
+use tandem_model::cluster::{Discovery, LoadAssignment};
 use tokio::sync::watch;
 
 use crate::cluster::{Resolved, SharedCluster, addresses};
 
-/// The system's resolver configuration, read when first needed. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Resolver(Arc<[OnceLock<Option<TokioResolver>>; 5]>);
-
-impl Resolver {
-    fn for_family(&self, family: DnsLookupFamily) -> Option<&TokioResolver> {
-        let (place, strategy) = match family {
-            DnsLookupFamily::Auto => (0, LookupIpStrategy::Ipv6thenIpv4),
-            DnsLookupFamily::V4Only => (1, LookupIpStrategy::Ipv4Only),
-            DnsLookupFamily::V6Only => (2, LookupIpStrategy::Ipv6Only),
-            DnsLookupFamily::V4Preferred => (3, LookupIpStrategy::Ipv4thenIpv6),
-            DnsLookupFamily::All => (4, LookupIpStrategy::Ipv4AndIpv6),
-        };
-        self.0[place]
-            .get_or_init(|| {
-                let built = TokioResolver::builder_tokio().and_then(|mut builder| {
-                    builder.options_mut().ip_strategy = strategy;
-                    // Each cluster has its own refresh rate; answers kept here would defeat it.
-                    builder.options_mut().cache_size = 0;
-                    builder.build()
-                });
-                built
-                    .inspect_err(|error| tracing::error!(%error, "cannot read resolver settings"))
-                    .ok()
-            })
-            .as_ref()
-    }
-
-    /// The addresses of a name and how long they hold.
-    async fn lookup(
-        &self,
-        name: &str,
-        family: DnsLookupFamily,
-    ) -> Result<(Vec<IpAddr>, Duration), String> {
-        if name.eq_ignore_ascii_case("localhost") {
-            return Ok((loopback(family), Duration::MAX));
-        }
-        let resolver = self.for_family(family).ok_or("no resolver is configured")?;
-        let found = resolver.lookup_ip(name).await.map_err(|e| e.to_string())?;
-        let ttl = found
-            .valid_until()
-            .saturating_duration_since(Instant::now());
-        let mut addresses: Vec<IpAddr> = found.iter().collect();
-        addresses.sort_unstable();
-        addresses.dedup();
-        Ok((addresses, ttl))
-    }
-}
-
-fn loopback(family: DnsLookupFamily) -> Vec<IpAddr> {
-    let v4 = IpAddr::from([127, 0, 0, 1]);
-    let v6 = IpAddr::from(std::net::Ipv6Addr::LOCALHOST);
-    match family {
-        DnsLookupFamily::V6Only => vec![v6],
-        DnsLookupFamily::All => vec![v4, v6],
-        // A server on localhost is far more often on IPv4; Envoy's `AUTO` takes what
-        // `/etc/hosts` says, which on Debian is 127.0.0.1 too when ::1 is named otherwise.
-        DnsLookupFamily::Auto | DnsLookupFamily::V4Only | DnsLookupFamily::V4Preferred => vec![v4],
-    }
-}
+use resolver::Answer;
+pub(crate) use resolver::Resolver;
+use schedule::Schedule;
 
 /// An endpoint that has a name instead of an address.
 struct Name {
@@ -79,6 +25,9 @@ struct Name {
     port: u16,
     locality: usize,
     endpoint: usize,
+    schedule: Schedule,
+    /// The last good answer; `None`: there was none yet, good or bad.
+    known: Option<Vec<IpAddr>>,
 }
 
 impl Name {
@@ -92,6 +41,8 @@ impl Name {
                         port: *port,
                         locality,
                         endpoint,
+                        schedule: Schedule::default(),
+                        known: None,
                     });
                 }
             }
@@ -99,17 +50,18 @@ impl Name {
         names
     }
 
-    fn at(&self, ip: IpAddr) -> Resolved {
-        Resolved {
-            address: SocketAddr::new(ip, self.port),
+    fn resolved(&self) -> impl Iterator<Item = Resolved> {
+        self.known.iter().flatten().map(|ip| Resolved {
+            address: SocketAddr::new(*ip, self.port),
             locality: self.locality,
             endpoint: self.endpoint,
             name: Some(Arc::clone(&self.host)),
-        }
+        })
     }
 }
 
-/// Resolves a cluster's names again and again; `first` turns true after the first round.
+/// Resolves a cluster's names again and again, each at its own pace; `first` turns true when
+/// each was looked up once.
 pub(crate) async fn run(
     resolver: Resolver,
     cluster: Arc<SharedCluster>,
@@ -119,42 +71,76 @@ pub(crate) async fn run(
         return;
     };
     let assignment = &cluster.config.load_assignment;
-    let names = Name::all(assignment);
-    // The last good answer for each.
-    let mut known: Vec<Vec<Resolved>> = vec![Vec::new(); names.len()];
-    loop {
-        let mut wait = dns.refresh_rate.max(Duration::from_millis(1));
-        let mut shortest_ttl = Duration::MAX;
-        let lookups = names.iter().map(|name| {
-            cluster.stats.update_attempt.inc();
-            resolver.lookup(&name.host, dns.lookup_family)
-        });
-        let answers = futures_util::future::join_all(lookups).await;
-        for ((name, answer), known) in names.iter().zip(answers).zip(&mut known) {
-            match answer {
-                Ok((found, ttl)) => {
-                    cluster.stats.update_success.inc();
-                    shortest_ttl = shortest_ttl.min(ttl);
-                    if found.is_empty() {
-                        cluster.stats.update_empty.inc();
-                    }
-                    *known = found.into_iter().map(|ip| name.at(ip)).collect();
-                }
-                Err(reason) => {
-                    // What was known stays: a broken resolver must not empty a cluster.
-                    cluster.stats.update_failure.inc();
-                    tracing::debug!(name = %name.host, reason, "name was not resolved");
-                }
-            }
-        }
-        let mut all = addresses(assignment);
-        all.extend(known.iter().flatten().cloned());
-        cluster.set_hosts(assignment, &all);
-        first.send_replace(true);
-        if dns.respect_ttl && shortest_ttl < Duration::MAX {
-            wait = shortest_ttl.max(Duration::from_secs(1));
-        }
+    let mut names = Name::all(assignment);
+    let mut published: Option<Vec<Resolved>> = None;
+    let look_up = async |place: usize, host: Arc<str>, wait| {
         tokio::time::sleep(wait).await;
+        cluster.stats.update_attempt.inc();
+        (place, resolver.lookup(&host, dns).await)
+    };
+    let mut lookups: FuturesUnordered<_> = names
+        .iter()
+        .enumerate()
+        .map(|(place, name)| look_up(place, Arc::clone(&name.host), Default::default()))
+        .collect();
+    if names.is_empty() {
+        first.send_replace(true);
+    }
+    while let Some((place, answer)) = lookups.next().await {
+        let Some(name) = names.get_mut(place) else {
+            continue;
+        };
+        let answer = answer.and_then(|answer| usable(answer, &cluster));
+        let wait = match &answer {
+            Ok(answer) => name.schedule.after_success(dns, answer),
+            Err(_) => name.schedule.after_failure(dns),
+        };
+        learn(name, answer, &cluster);
+        lookups.push(look_up(place, Arc::clone(&name.host), wait));
+        let mut all = addresses(assignment);
+        all.extend(names.iter().flat_map(Name::resolved));
+        if published.as_ref() == Some(&all) {
+            cluster.stats.update_no_rebuild.inc();
+        } else {
+            cluster.set_hosts(assignment, &all);
+            published = Some(all);
+        }
+        if !*first.borrow() && names.iter().all(|name| name.known.is_some()) {
+            first.send_replace(true);
+        }
+    }
+}
+
+/// What the cluster's type makes of an answer.
+fn usable(mut answer: Answer, cluster: &SharedCluster) -> Result<Answer, String> {
+    let addresses = &mut answer.addresses;
+    if let Discovery::LogicalDns(_) = cluster.config.discovery {
+        // The host stays where it was, since it must be somewhere.
+        if addresses.is_empty() {
+            return Err("it has no addresses".to_owned());
+        }
+        addresses.truncate(1);
+    } else {
+        // Servers shuffle their answers; that is no change.
+        addresses.sort_unstable();
+        addresses.dedup();
+    }
+    Ok(answer)
+}
+
+fn learn(name: &mut Name, answer: Result<Answer, String>, cluster: &SharedCluster) {
+    let stats = &cluster.stats;
+    match answer {
+        Ok(Answer { addresses, .. }) => {
+            stats.update_success.inc();
+            name.known = Some(addresses);
+        }
+        Err(reason) => {
+            // What was known stays: a broken resolver must not empty a cluster.
+            stats.update_failure.inc();
+            name.known.get_or_insert_default();
+            tracing::debug!(name = %name.host, reason, "name was not resolved");
+        }
     }
 }
 

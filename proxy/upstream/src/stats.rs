@@ -106,7 +106,7 @@ cluster_stats! {
         upstream_rq_retry_limit_exceeded upstream_rq_retry_backoff_exponential
         upstream_rq_completed
         lb_healthy_panic bind_errors original_dst_host_invalid
-        update_attempt update_success update_failure update_empty
+        update_attempt update_success update_failure update_empty update_no_rebuild
     }
     gauges { upstream_cx_active upstream_rq_active upstream_rq_pending_active }
     histograms { upstream_rq_time upstream_cx_connect_ms upstream_cx_length_ms }

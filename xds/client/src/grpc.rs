@@ -11,6 +11,8 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Status, Streaming};
 use tonic_prost::ProstCodec;
 
+use crate::connect;
+
 /// A stream to a control plane. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Stream<Q, A> {
@@ -90,5 +92,15 @@ where
         .await
         .map_err(|error| Status::unavailable(error.into().to_string()))?;
     let codec = ProstCodec::<Q, A>::default();
-    Ok(grpc.streaming(request, method, codec).await?.into_inner())
+    let opened = grpc.streaming(request, method, codec).await;
+    Ok(opened.map_err(told)?.into_inner())
+}
+
+/// Without a connection nothing was said, which is what `UNAVAILABLE` is for.
+fn told(status: Status) -> Status {
+    let cause = std::error::Error::source(&status);
+    match cause.and_then(|cause| cause.downcast_ref::<connect::Error>()) {
+        Some(error) => Status::unavailable(error.to_string()),
+        None => status,
+    }
 }

@@ -58,13 +58,18 @@ fn socket_address(cx: &Cx<'_>, proto: &core::SocketAddress, names: bool) -> Opti
         Err(_) => {
             let reason = format!(
                 "expected an IP address, got {:?} (names are resolved in clusters of type \
-                 STRICT_DNS)",
+                 STRICT_DNS and LOGICAL_DNS)",
                 proto.address
             );
             cx.field("address").error(reason);
             None
         }
     }
+}
+
+/// An IP address and port, of a message of its own.
+pub(crate) fn ip(cx: &Cx<'_>, proto: &core::SocketAddress) -> Option<SocketAddr> {
+    socket_address(cx, proto, false)?.socket()
 }
 
 /// An address and a prefix length.

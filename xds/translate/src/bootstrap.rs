@@ -80,16 +80,16 @@ fn once(cx: &Cx<'_>, what: &str, names: &[&str]) {
 fn addresses_once(cx: &Cx<'_>, listeners: &[Arc<Listener>]) {
     let mut seen = HashSet::new();
     for listener in listeners {
-        let chosen = listener
-            .address
-            .socket()
-            .is_some_and(|address| address.port() == 0);
-        if !chosen && !seen.insert(&listener.address) {
-            let reason = format!(
-                "expected every address once, '{}' has {} again",
-                listener.name, listener.address
-            );
-            cx.error(reason);
+        for address in listener.addresses() {
+            let port = address.socket().map(|address| address.port());
+            let chosen = listener.bind_to_port && port == Some(0);
+            if !chosen && !seen.insert(address) {
+                let reason = format!(
+                    "expected every address once, '{}' has {address} again",
+                    listener.name
+                );
+                cx.error(reason);
+            }
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Endpoints.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::core::v3::{HealthStatus, Locality as LocalityProto, Metadata};
 use envoy_types::pb::envoy::config::endpoint::v3 as proto;
-use envoy_types::pb::google::protobuf::{Value, value::Kind};
+use envoy_types::pb::google::protobuf::Value;
+use envoy_types::pb::google::protobuf::value::Kind;
 use proto::lb_endpoint::HostIdentifier;
 use tandem_model::Address;
 use tandem_model::bootstrap::Locality;
@@ -12,6 +14,11 @@ use tandem_model::cluster::{Endpoint, EndpointHealth, LoadAssignment, LocalityEn
 
 use crate::cx::Cx;
 use crate::{address, value};
+
+/// Under which metadata an endpoint says what transport socket it wants.
+const MATCH: &str = "envoy.transport_socket_match";
+
+type Criteria = Arc<[(Arc<str>, Arc<str>)]>;
 
 /// Translates an assignment; `names` says whether the cluster resolves host names.
 pub(crate) fn load_assignment(
@@ -23,14 +30,20 @@ pub(crate) fn load_assignment(
         .policy
         .as_ref()
         .and_then(|p| p.overprovisioning_factor.as_ref());
+    let alike = &RefCell::default();
     LoadAssignment {
         localities: cx.each("endpoints", &proto.endpoints, |cx, proto| {
+            if criteria(proto.metadata.as_ref()).next().is_some() {
+                cx.field("metadata").error(format!(
+                    "'{MATCH}' is not supported here, but in the metadata of endpoints"
+                ));
+            }
             Some(LocalityEndpoints {
                 locality: locality(proto.locality.as_ref()),
                 priority: proto.priority,
                 weight: proto.load_balancing_weight.map(|weight| weight.value),
                 endpoints: cx.each("lb_endpoints", &proto.lb_endpoints, |cx, proto| {
-                    endpoint(cx, proto, names)
+                    endpoint(cx, proto, names, alike)
                 }),
             })
         }),
@@ -46,7 +59,12 @@ pub(crate) fn locality(proto: Option<&LocalityProto>) -> Locality {
     })
 }
 
-fn endpoint(cx: &Cx<'_>, proto: &proto::LbEndpoint, names: bool) -> Option<Endpoint> {
+fn endpoint(
+    cx: &Cx<'_>,
+    proto: &proto::LbEndpoint,
+    names: bool,
+    alike: &RefCell<Criteria>,
+) -> Option<Endpoint> {
     let Some(HostIdentifier::Endpoint(endpoint)) = &proto.host_identifier else {
         cx.error("expected an endpoint");
         return None;
@@ -67,27 +85,41 @@ fn endpoint(cx: &Cx<'_>, proto: &proto::LbEndpoint, names: bool) -> Option<Endpo
             HealthStatus::Degraded => EndpointHealth::Degraded,
             HealthStatus::Draining => EndpointHealth::Draining,
         },
-        transport_socket_match: transport_socket_match(proto.metadata.as_ref()),
+        transport_socket_match: transport_socket_match(proto.metadata.as_ref(), alike),
     })
 }
 
-/// The strings of the endpoint's metadata by which its transport socket is chosen.
-fn transport_socket_match(metadata: Option<&Metadata>) -> Arc<[(Arc<str>, Arc<str>)]> {
-    let found = metadata.and_then(|m| m.filter_metadata.get("envoy.transport_socket_match"));
-    let fields = found.iter().flat_map(|found| &found.fields);
-    let text = |(key, value): (&String, &Value)| match &value.kind {
-        Some(Kind::StringValue(text)) => Some((key.as_str().into(), text.as_str().into())),
-        _ => None,
-    };
-    let mut all: Vec<(Arc<str>, Arc<str>)> = fields.filter_map(text).collect();
-    all.sort();
-    all.into()
+/// What an endpoint's metadata says to the matches of its cluster. Endpoints beside each other
+/// mostly say the same, and then share it. A value that is no string equals none that a match
+/// can ask for.
+fn transport_socket_match(metadata: Option<&Metadata>, alike: &RefCell<Criteria>) -> Criteria {
+    let mut pairs: Vec<(Arc<str>, Arc<str>)> = criteria(metadata)
+        .filter_map(|(key, value)| match &value.kind {
+            Some(Kind::StringValue(text)) => Some((key.as_str().into(), text.as_str().into())),
+            _ => None,
+        })
+        .collect();
+    pairs.sort_unstable();
+    let mut alike = alike.borrow_mut();
+    if **alike != *pairs {
+        *alike = pairs.into();
+    }
+    Arc::clone(&alike)
+}
+
+fn criteria(metadata: Option<&Metadata>) -> impl Iterator<Item = (&String, &Value)> {
+    metadata
+        .and_then(|metadata| metadata.filter_metadata.get(MATCH))
+        .into_iter()
+        .flat_map(|criteria| &criteria.fields)
 }
 
 /// A name that is resolved is also the host name, as in Envoy.
 fn hostname(configured: &str, address: &Address) -> Arc<str> {
     match address {
         Address::Name { host, .. } if configured.is_empty() => host.clone(),
+        // The empty text is one for all.
+        _ if configured.is_empty() => Arc::default(),
         _ => configured.into(),
     }
 }

@@ -1,5 +1,6 @@
 //! How a cluster's endpoints are found.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -45,6 +46,8 @@ pub struct Dns {
     pub jitter: Duration,
     /// Which address families to use.
     pub lookup_family: DnsLookupFamily,
+    /// The name servers to ask; none: those of the system.
+    pub resolvers: Vec<SocketAddr>,
 }
 
 impl Default for Dns {
@@ -55,6 +58,7 @@ impl Default for Dns {
             respect_ttl: false,
             jitter: Duration::ZERO,
             lookup_family: DnsLookupFamily::Auto,
+            resolvers: Vec::new(),
         }
     }
 }

@@ -65,7 +65,7 @@ pub struct FilterChainMatch {
     pub source_ports: Vec<u16>,
 }
 
-/// A server name as chains ask for it.
+/// A server name as chains ask for it, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ServerName {
     /// This name.

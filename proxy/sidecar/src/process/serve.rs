@@ -12,9 +12,10 @@ use tandem_core::drain::Phase;
 use tandem_core::routes::RouteTables;
 use tandem_core::stats;
 use tandem_model::{Address, Listener};
+use tandem_stack::listeners::Command;
+use tandem_transport::listen::{self, Options};
 use tandem_upstream::ClusterManager;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 use super::Error;
 use crate::admin::{self, Admin, State};
@@ -27,7 +28,7 @@ use crate::rotate;
 use crate::runtime::Runtimes;
 use crate::shutdown::{Quit, Signals};
 use crate::tls;
-use crate::worker::{self, Bound};
+use crate::worker::{self, Drain, Worker};
 
 /// How long workers may take to cut off what outlasted the drain.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -68,7 +69,7 @@ pub(super) fn serve(
 
 /// A process that serves.
 struct Started {
-    workers: Vec<oneshot::Receiver<()>>,
+    workers: Vec<Worker>,
     runtimes: Runtimes,
     drains: Arc<Drains>,
     logs: tandem_stack::access_log::Sinks,
@@ -97,17 +98,20 @@ impl Started {
         rotate::on_signal(logs.clone()).map_err(Error::system("cannot take over SIGUSR1"))?;
         let runtimes = Runtimes::start(&bootstrap, settings.default_data_dir.as_deref()).await?;
         let mut addresses = Vec::new();
-        let mut per_worker: Vec<Vec<Bound>> =
+        let mut per_worker: Vec<Vec<Command>> =
             (0..settings.concurrency).map(|_| Vec::new()).collect();
         for listener in &bootstrap.listeners {
             let sockets = bind(listener, settings.concurrency)?;
-            if let Some(address) = sockets.first().and_then(|socket| socket.local_addr().ok()) {
+            if let Some(address) = sockets
+                .first()
+                .and_then(|sockets| sockets.first()?.local_addr().ok())
+            {
                 addresses.push((Arc::clone(&listener.name), Address::Socket(address)));
             }
-            for (bound, socket) in per_worker.iter_mut().zip(sockets) {
-                bound.push(Bound {
+            for (commands, sockets) in per_worker.iter_mut().zip(sockets) {
+                commands.push(Command::Add {
                     listener: Arc::clone(listener),
-                    socket,
+                    sockets,
                     drain: drains.watch(listener.traffic_direction),
                 });
             }
@@ -131,16 +135,23 @@ impl Started {
         clusters.warmed().await;
         let routes = RouteTables::default();
         let mut workers = Vec::with_capacity(per_worker.len());
-        for (index, bound) in per_worker.into_iter().enumerate() {
+        for (index, commands) in per_worker.into_iter().enumerate() {
             let (clusters, stats) = (Arc::clone(&clusters), stats.clone());
             let (logs, runtimes) = (logs.clone(), runtimes.clone());
             let routes = routes.clone();
             let deps =
                 move |directory| runtimes.deps(clusters.worker(), stats, directory, routes, logs);
-            workers.push(
-                worker::spawn(index, bound, deps)
-                    .map_err(Error::system("cannot start a worker thread"))?,
-            );
+            let drain = Drain {
+                sides: drains.sides(),
+                time: settings.drain_time,
+            };
+            let worker = worker::spawn(index, drain, deps)
+                .map_err(Error::system("cannot start a worker thread"))?;
+            for command in commands {
+                // It only fails for a worker that could not start, which says so itself.
+                let _ = worker.commands.send(command);
+            }
+            workers.push(worker);
         }
         state.live();
         tracing::info!(
@@ -246,9 +257,9 @@ impl Started {
 }
 
 /// Resolves when every worker is gone. Dropped before, it can be asked again.
-async fn all_ended(workers: &mut Vec<oneshot::Receiver<()>>) {
+async fn all_ended(workers: &mut Vec<Worker>) {
     while let Some(worker) = workers.last_mut() {
-        let _ = worker.await;
+        let _ = (&mut worker.ended).await;
         workers.pop();
     }
 }
@@ -260,18 +271,24 @@ async fn ended(app: &mut Option<App>) -> std::process::ExitStatus {
     }
 }
 
-fn bind(listener: &Listener, workers: usize) -> Result<Vec<std::net::TcpListener>, Error> {
-    tandem_transport::listen::bind(
-        &listener.address,
-        workers,
-        listener.tcp_backlog_size,
-        listener.enable_reuse_port,
-    )
-    .map_err(|source| Error::Bind {
-        listener: listener.name.to_string(),
-        address: listener.address.to_string(),
-        source,
-    })
+/// The sockets of a listener, for each worker one for each address.
+fn bind(listener: &Listener, workers: usize) -> Result<Vec<Vec<std::net::TcpListener>>, Error> {
+    let mut all: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+    if !listener.bind_to_port {
+        return Ok(all);
+    }
+    let options = Options::of(listener);
+    for address in listener.addresses() {
+        let sockets = listen::bind(address, workers, &options).map_err(|source| Error::Bind {
+            listener: listener.name.to_string(),
+            address: address.to_string(),
+            source,
+        })?;
+        for (of_worker, socket) in all.iter_mut().zip(sockets) {
+            of_worker.push(socket);
+        }
+    }
+    Ok(all)
 }
 
 async fn bind_admin(address: &Address, settings: &Settings) -> Result<TcpListener, Error> {

@@ -29,6 +29,15 @@ impl Draining {
         self.flag.load(Relaxed)
     }
 
+    /// Resolves when it is asked, or at once if it was. For tasks that await nothing else in
+    /// hand-written code: nothing is allocated.
+    pub(crate) async fn is_asked(&self) {
+        let notified = self.waiting.notified();
+        if !self.is_on() {
+            notified.await;
+        }
+    }
+
     /// Resolves when it is asked, or at once if it was.
     pub(crate) fn started(self: &Arc<Self>) -> Started {
         Started {

@@ -12,7 +12,7 @@ use super::SharedCluster;
 use crate::host::{Group, Host, HostSet, Rules};
 
 /// An endpoint whose name, if it had one, has been resolved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resolved {
     pub(crate) address: SocketAddr,
     pub(crate) locality: usize,
@@ -47,7 +47,11 @@ impl SharedCluster {
             if !seen.insert(found.address) && once {
                 continue;
             }
-            let known = before.get(&found.address);
+            let known = match self.config.discovery {
+                // One host, wherever its name leads.
+                Discovery::LogicalDns(_) => old.hosts.first(),
+                _ => before.get(&found.address).copied(),
+            };
             let state = known.map_or_else(Arc::default, |known| Arc::clone(&known.state));
             let mut host = Host::new(found.address, endpoint, group, state);
             if let (Some(name), true) = (&found.name, endpoint.hostname.is_empty()) {
@@ -55,14 +59,18 @@ impl SharedCluster {
             }
             // The same host keeps its identity.
             hosts.push(match known {
-                Some(known) if known.is_same(&host) => Arc::clone(known),
+                Some(known) if known.is_same(&host) && known.address == host.address => {
+                    Arc::clone(known)
+                }
                 _ => Arc::new(host),
             });
         }
         let added = hosts.iter().any(|host| !before.contains_key(&host.address));
         before.retain(|address, _| !seen.contains(address));
         for host in before.values() {
-            host.state.gone.store(true, Relaxed);
+            // A logical host only moved.
+            let moved = matches!(self.config.discovery, Discovery::LogicalDns(_));
+            host.state.gone.store(!moved, Relaxed);
         }
         if added || !before.is_empty() {
             self.stats.membership_change.inc();

@@ -1,10 +1,22 @@
+use tandem_model::cluster::{Dns, DnsLookupFamily};
+
 use super::*;
+
+fn family(lookup_family: DnsLookupFamily) -> Dns {
+    Dns {
+        lookup_family,
+        ..Dns::default()
+    }
+}
 
 /// `localhost` needs no server and obeys the address family.
 #[tokio::test]
 async fn localhost_is_known() {
     let resolver = Resolver::default();
-    let lookup = async |family| resolver.lookup("localhost", family).await.unwrap().0;
+    let lookup = async |wanted| {
+        let found = resolver.lookup("localhost", &family(wanted)).await;
+        found.unwrap().addresses
+    };
     let v4 = IpAddr::from([127, 0, 0, 1]);
     assert_eq!(lookup(DnsLookupFamily::V4Only).await, [v4]);
     assert!(lookup(DnsLookupFamily::V6Only).await[0].is_ipv6());
@@ -24,8 +36,8 @@ async fn the_hosts_file_is_read() {
     // A machine without such an entry has nothing to check.
     let Some((ip, name)) = entry else { return };
     let found = Resolver::default()
-        .lookup(name, DnsLookupFamily::V4Only)
+        .lookup(name, &family(DnsLookupFamily::V4Only))
         .await
         .unwrap();
-    assert!(found.0.contains(&ip), "{name}: {found:?}");
+    assert!(found.addresses.contains(&ip), "{name}: {found:?}");
 }

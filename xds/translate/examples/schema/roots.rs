@@ -51,6 +51,7 @@ pub(crate) const ROOTS: &[&str] = &[
     "envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash",
     "envoy.extensions.load_balancing_policies.maglev.v3.Maglev",
     "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig",
+    "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
     // transport sockets
     "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
     "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",

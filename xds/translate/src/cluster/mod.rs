@@ -1,28 +1,28 @@
 //! Clusters.
 
+mod bind;
 mod breaker;
+mod discovery;
 mod http;
 mod outlier;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::cluster::v3::{self as v3, cluster as proto};
 use envoy_types::pb::google::protobuf::value::Kind;
+use proto::common_lb_config::LocalityConfigSpecifier;
 use tandem_model::Cluster;
 use tandem_model::cluster::{
-    Discovery, Dns, DnsLookupFamily, LbPolicy, TcpKeepalive, TransportSocketMatch, UpstreamProtocol,
+    Discovery, LbPolicy, TcpKeepalive, TransportSocketMatch, UpstreamProtocol,
 };
 use tandem_model::tls::UpstreamTransport;
 
 use crate::cx::Cx;
 use crate::{endpoint, tls, value};
 
-#[allow(
-    deprecated,
-    reason = "the DNS settings of a cluster are what everybody writes"
-)]
 pub(crate) fn cluster(cx: &Cx<'_>, proto: &v3::Cluster) -> Cluster {
-    let discovery = discovery(cx, proto);
+    let discovery = discovery::discovery(cx, proto);
     let names = discovery.dns().is_some();
     let assignment = proto.load_assignment.as_ref();
     let common = proto.common_lb_config.as_ref();
@@ -34,7 +34,6 @@ pub(crate) fn cluster(cx: &Cx<'_>, proto: &v3::Cluster) -> Cluster {
     let cluster = Cluster {
         name: proto.name.as_str().into(),
         stat_name: value::text(&proto.alt_stat_name).unwrap_or_else(|| proto.name.as_str().into()),
-        discovery,
         load_assignment: assignment.map_or_else(
             || tandem_model::cluster::LoadAssignment {
                 overprovisioning_factor: 140,
@@ -44,8 +43,12 @@ pub(crate) fn cluster(cx: &Cx<'_>, proto: &v3::Cluster) -> Cluster {
         ),
         connect_timeout: value::duration(cx, "connect_timeout", proto.connect_timeout.as_ref())
             .unwrap_or(Duration::from_secs(5)),
-        lb_policy: lb_policy(cx, proto),
-        locality_weighted: false,
+        lb_policy: lb_policy(cx, proto, &discovery),
+        locality_weighted: matches!(
+            common.and_then(|common| common.locality_config_specifier.as_ref()),
+            Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(_))
+        ),
+        discovery,
         healthy_panic_threshold: value::percent(
             common.and_then(|common| common.healthy_panic_threshold.as_ref()),
             50.0,
@@ -71,6 +74,10 @@ pub(crate) fn cluster(cx: &Cx<'_>, proto: &v3::Cluster) -> Cluster {
                     interval: proto.keepalive_interval.map(|v| seconds(v.value)),
                 }
             }),
+        bind: proto
+            .upstream_bind_config
+            .as_ref()
+            .map(|proto| Arc::new(bind::bind(&cx.field("upstream_bind_config"), proto))),
         transport_socket: tls::upstream(
             &cx.field("transport_socket"),
             proto.transport_socket.as_ref(),
@@ -80,8 +87,6 @@ pub(crate) fn cluster(cx: &Cx<'_>, proto: &v3::Cluster) -> Cluster {
             &proto.transport_socket_matches,
             transport_socket_match,
         ),
-        bind: None,
-        close_connections_on_host_health_failure: false,
     };
     let mut transports = cluster.transports();
     if cluster.http.protocol == UpstreamProtocol::Auto
@@ -120,43 +125,18 @@ fn transport_socket_match(
     })
 }
 
-#[allow(
-    deprecated,
-    reason = "the DNS settings of a cluster are what everybody writes"
-)]
-fn discovery(cx: &Cx<'_>, proto: &v3::Cluster) -> Discovery {
-    use proto::{ClusterDiscoveryType, DiscoveryType, DnsLookupFamily as Family};
-    let strict = match proto.cluster_discovery_type {
-        None => false,
-        Some(ClusterDiscoveryType::Type(ty)) => ty == DiscoveryType::StrictDns as i32,
-        Some(ClusterDiscoveryType::ClusterType(_)) => {
-            cx.error("'cluster_type' is not supported");
-            false
-        }
-    };
-    if !strict {
-        return Discovery::Static;
-    }
-    Discovery::StrictDns(Dns {
-        refresh_rate: value::duration(cx, "dns_refresh_rate", proto.dns_refresh_rate.as_ref())
-            .unwrap_or(Duration::from_secs(5)),
-        respect_ttl: proto.respect_dns_ttl,
-        lookup_family: match proto.dns_lookup_family() {
-            Family::Auto => DnsLookupFamily::Auto,
-            Family::V4Only => DnsLookupFamily::V4Only,
-            Family::V6Only => DnsLookupFamily::V6Only,
-            Family::V4Preferred => DnsLookupFamily::V4Preferred,
-            Family::All => DnsLookupFamily::All,
-        },
-        ..Dns::default()
-    })
-}
-
-fn lb_policy(cx: &Cx<'_>, proto: &v3::Cluster) -> LbPolicy {
+fn lb_policy(cx: &Cx<'_>, proto: &v3::Cluster, discovery: &Discovery) -> LbPolicy {
     use proto::{LbConfig, LbPolicy as Proto};
+    let provided = matches!(discovery, Discovery::OriginalDst(_));
+    if provided != (proto.lb_policy() == Proto::ClusterProvided) {
+        cx.field("lb_policy").error(
+            "expected CLUSTER_PROVIDED for clusters of type ORIGINAL_DST, and for no others",
+        );
+    }
     match proto.lb_policy() {
         Proto::RoundRobin => LbPolicy::RoundRobin,
         Proto::Random => LbPolicy::Random,
+        Proto::ClusterProvided => LbPolicy::ClusterProvided,
         Proto::LeastRequest => {
             let choices = match &proto.lb_config {
                 Some(LbConfig::LeastRequestLbConfig(config)) => config.choice_count.as_ref(),

@@ -45,11 +45,10 @@ async fn a_control_plane_that_restarts_on_its_port_gets_the_versions() {
     assert_eq!(stream.request().await.version_info, "7");
 
     drop((stream, plane, served));
-    let mut stats = clusters.stats();
-    // The stream, and then at least one attempt on a closed port.
-    let failed = stats.wait_for(|now| now.update_failure >= 2).await;
-    drop(failed.unwrap());
-    assert!(!connection.borrow().connected);
+    let expected = format!("Unavailable: connect to {address}: ");
+    let refused = |why: &String| why.starts_with(&expected);
+    let lost = connection.wait_for(|now| now.failure.as_ref().is_some_and(refused));
+    assert!(!lost.await.unwrap().connected);
 
     let listener = TcpListener::bind(address).await.unwrap();
     let (mut plane, _served) = self::plane(listener, false);

@@ -7,20 +7,45 @@ pub(super) const AREA: Area = Area {
     types: types! {
         "envoy.config.cluster.v3.Cluster" {
             name, alt_stat_name,
-            type = STATIC | STRICT_DNS,
+            type = STATIC | STRICT_DNS | LOGICAL_DNS | ORIGINAL_DST,
             connect_timeout, per_connection_buffer_limit_bytes,
-            lb_policy = ROUND_ROBIN | LEAST_REQUEST | RANDOM,
+            lb_policy = ROUND_ROBIN | LEAST_REQUEST | RANDOM | CLUSTER_PROVIDED,
             least_request_lb_config, common_lb_config, load_assignment, circuit_breakers,
             outlier_detection, typed_extension_protocol_options =
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             http2_protocol_options, common_http_protocol_options, max_requests_per_connection,
-            dns_refresh_rate, respect_dns_ttl, dns_lookup_family, upstream_connection_options,
+            dns_refresh_rate, dns_failure_refresh_rate, dns_jitter, respect_dns_ttl,
+            dns_lookup_family, typed_dns_resolver_config, upstream_connection_options,
+            upstream_bind_config, original_dst_lb_config, cleanup_interval,
             transport_socket, transport_socket_matches;
             metadata: "nothing that is supported reads it",
             ignore_health_on_host_removal: "there are no active health checks",
         }
         "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig" { choice_count }
-        "envoy.config.cluster.v3.Cluster.CommonLbConfig" { healthy_panic_threshold }
+        "envoy.config.cluster.v3.Cluster.CommonLbConfig" {
+            healthy_panic_threshold, locality_weighted_lb_config, zone_aware_lb_config;
+            update_merge_window: "changes take effect at once; merging them would only save work",
+            ignore_new_hosts_until_first_hc: "there are no active health checks",
+        }
+        "envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig" {}
+        "envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig" {
+            ;
+            routing_enabled: "the cluster of this process (local_cluster_name) is not known",
+            min_cluster_size: "the cluster of this process (local_cluster_name) is not known",
+        }
+        "envoy.config.cluster.v3.Cluster.OriginalDstLbConfig" {
+            use_http_header, http_header_name, upstream_port_override,
+        }
+        "envoy.config.cluster.v3.Cluster.RefreshRate" { base_interval, max_interval }
+        "envoy.config.core.v3.BindConfig" {
+            source_address, extra_source_addresses, socket_options,
+        }
+        "envoy.config.core.v3.ExtraSourceAddress" { address }
+        "envoy.config.core.v3.SocketOption" {
+            level, name, int_value, state;
+            description: "it is for people",
+        }
+        "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig" { resolvers }
         "envoy.config.cluster.v3.CircuitBreakers" { thresholds }
         "envoy.config.cluster.v3.CircuitBreakers.Thresholds" {
             priority, max_connections, max_pending_requests, max_requests, max_retries,
@@ -60,8 +85,7 @@ pub(super) const AREA: Area = Area {
         "envoy.config.endpoint.v3.ClusterLoadAssignment" { cluster_name, endpoints, policy }
         "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy" { overprovisioning_factor }
         "envoy.config.endpoint.v3.LocalityLbEndpoints" {
-            locality, lb_endpoints, load_balancing_weight, priority;
-            metadata: "nothing that is supported reads it",
+            locality, lb_endpoints, load_balancing_weight, priority, metadata,
         }
         "envoy.config.endpoint.v3.LbEndpoint" {
             endpoint, health_status, load_balancing_weight, metadata,

@@ -15,6 +15,15 @@ pub(super) const AREA: Area = Area {
             header, append, append_action, keep_empty_value,
         }
         "envoy.config.core.v3.HeaderValue" { key, value }
+        "envoy.config.core.v3.Metadata" {
+            filter_metadata;
+            typed_filter_metadata: "nothing that is supported reads it",
+        }
+        "envoy.config.core.v3.TypedExtensionConfig" {
+            name,
+            typed_config =
+                "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
+        }
         "envoy.config.core.v3.TransportSocket" {
             name,
             typed_config = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"

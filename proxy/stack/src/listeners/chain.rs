@@ -1,0 +1,202 @@
+//! One filter chain of one worker: what serves its connections, and their end.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use tandem_core::HttpService;
+use tandem_core::ext::ConnectionInfo;
+use tandem_core::stats::GaugeGuard;
+use tandem_model::Listener;
+use tandem_model::listener::{FilterChain, NetworkFilter};
+use tandem_transport::io::Io;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use super::stats::Stats;
+use crate::server::{Draining, Server};
+use crate::tcp::TcpProxy;
+use crate::tls::Handshake;
+use crate::{Deps, hcm};
+
+/// A built chain. It lives as long as a connection or its listener holds it.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    pub(super) config: Arc<FilterChain>,
+    /// What of the listener's own settings it was built with.
+    buffer_limit: u32,
+    transport: Transport,
+    target: Target,
+    service: Option<HttpService>,
+    draining: Arc<Draining>,
+    cut: Draining,
+    open: Arc<Open>,
+    stats: Arc<Stats>,
+    retired: std::sync::OnceLock<GaugeGuard>,
+}
+
+/// What its connections go to.
+#[derive(Debug)]
+enum Target {
+    Http(Arc<Server>),
+    Tcp(TcpProxy),
+}
+
+/// What its connections are wrapped in.
+#[derive(Debug)]
+enum Transport {
+    Plain,
+    Tls(Handshake),
+    /// It cannot be served: connections are closed, never taken as they are.
+    Broken,
+}
+
+impl Chain {
+    pub(super) fn new(
+        config: &Arc<FilterChain>,
+        listener: &Listener,
+        deps: &Deps,
+        open: &Arc<Open>,
+        stats: &Arc<Stats>,
+    ) -> Self {
+        let draining = Arc::new(Draining::default());
+        let (target, service) = match &config.filter {
+            NetworkFilter::Http(manager) => {
+                let service = hcm::build(manager, listener, deps);
+                let server = Server::new(
+                    Arc::clone(manager),
+                    service.clone(),
+                    &deps.stats,
+                    Arc::clone(&draining),
+                );
+                (Target::Http(Arc::new(server)), Some(service))
+            }
+            NetworkFilter::Tcp(proxy) => (Target::Tcp(TcpProxy::new(proxy, deps)), None),
+        };
+        let transport = match Handshake::new(config, &listener.stat_prefix, deps) {
+            Ok(None) => Transport::Plain,
+            Ok(Some(handshake)) => Transport::Tls(handshake),
+            Err(error) => {
+                tracing::error!(listener = %listener.name, %error, "cannot serve TLS");
+                Transport::Broken
+            }
+        };
+        Self {
+            config: Arc::clone(config),
+            buffer_limit: listener.per_connection_buffer_limit_bytes,
+            transport,
+            target,
+            service,
+            draining,
+            cut: Draining::default(),
+            open: Arc::clone(open),
+            stats: Arc::clone(stats),
+            retired: std::sync::OnceLock::new(),
+        }
+    }
+
+    /// Whether it is what `config` of `listener` would be built to.
+    pub(super) fn is_for(&self, config: &FilterChain, listener: &Listener) -> bool {
+        *self.config == *config && self.buffer_limit == listener.per_connection_buffer_limit_bytes
+    }
+
+    /// What its requests run through, if it speaks HTTP.
+    pub(super) fn service(&self) -> Option<&HttpService> {
+        self.service.as_ref()
+    }
+
+    /// Asks its connections to finish.
+    pub(super) fn drain(&self) {
+        self.draining.start();
+    }
+
+    /// The same, and ends those that are left after `time`.
+    pub(super) fn retire(self: &Arc<Self>, time: Duration) {
+        let _ = self.retired.set(self.stats.chains_draining.guard());
+        self.drain();
+        let chain: Weak<Self> = Arc::downgrade(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            if let Some(chain) = chain.upgrade() {
+                chain.cut.start();
+            }
+        });
+    }
+
+    /// Serves a connection to its end.
+    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, info: ConnectionInfo) {
+        let _open = self.open.one();
+        self.stats.total.inc();
+        let _active = self.stats.active.guard();
+        let since = Instant::now();
+        tokio::select! {
+            biased;
+            () = self.shake_and_serve(stream, info) => {}
+            () = self.cut.is_asked() => {}
+        }
+        self.stats.destroy.inc();
+        self.stats.length.record(since.elapsed());
+    }
+}
+
+impl Chain {
+    async fn shake_and_serve(&self, stream: TcpStream, mut info: ConnectionInfo) {
+        let stream = match &self.transport {
+            Transport::Plain => Some(Io::Plain(stream)),
+            // Boxed: its state is large, and gone when it is over.
+            Transport::Tls(handshake) => {
+                Box::pin(handshake.shake(stream, &mut info, &self.draining)).await
+            }
+            Transport::Broken => None,
+        };
+        if let Some(stream) = stream {
+            self.target.serve(stream, Arc::new(info)).await;
+        }
+    }
+}
+
+impl Target {
+    async fn serve(&self, stream: Io, info: Arc<ConnectionInfo>) {
+        match self {
+            Self::Http(server) => Arc::clone(server).serve(stream, info).await,
+            Self::Tcp(proxy) => proxy.serve(stream, info).await,
+        }
+    }
+}
+
+/// How many connections a worker has.
+#[derive(Debug, Default)]
+pub(crate) struct Open {
+    count: AtomicUsize,
+    ended: Notify,
+}
+
+impl Open {
+    pub(super) fn one(self: &Arc<Self>) -> One {
+        self.count.fetch_add(1, Relaxed);
+        One(Arc::clone(self))
+    }
+
+    /// Resolves when there is none.
+    pub(super) async fn none(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.count.load(Relaxed) == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+}
+
+/// A connection that is counted.
+#[derive(Debug)]
+pub(crate) struct One(Arc<Open>);
+
+impl Drop for One {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Relaxed) == 1 {
+            self.0.ended.notify_waiters();
+        }
+    }
+}

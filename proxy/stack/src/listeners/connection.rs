@@ -1,0 +1,98 @@
+//! The way of a connection from the socket to its filter chain.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use tandem_core::ext::ConnectionInfo;
+use tandem_core::live::Live;
+use tandem_model::matching::ConnectionFacts;
+use tokio::net::TcpStream;
+
+use super::Shared;
+use super::built::Built;
+use super::chain::Chain;
+use super::look::{Facts, look};
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// Takes a connection that was accepted, and serves it as a task of its own. Where there is
+/// nothing to look at first, its chain is chosen at once.
+pub(super) fn admit(
+    built: &Live<Built>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    shared: &Arc<Shared>,
+) {
+    let built = built.load();
+    let facts = Facts::new(&stream);
+    if !built.is_plain() {
+        let (built, shared) = (Arc::clone(&built), Arc::clone(shared));
+        tokio::spawn(find_and_serve(built, stream, peer, facts, shared));
+    } else if let Some((chain, info)) = choose(&built, facts, peer) {
+        tokio::spawn(chain.serve(stream, info));
+    }
+}
+
+async fn find_and_serve(
+    mut built: Arc<Built>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    mut facts: Facts,
+    shared: Arc<Shared>,
+) {
+    let _open = shared.open.one();
+    let pre_active = built.stats.pre_active.guard();
+    let Some(looked_at) = look(&built, stream, &mut facts).await else {
+        return;
+    };
+    stream = looked_at;
+    // A connection is handed over once: the listener that it reaches keeps it.
+    if built.listener.use_original_dst
+        && let Some(wanted) = facts.original_destination
+        && let Some(other) = shared.listening_on(wanted)
+        && other.listener.name != built.listener.name
+    {
+        let _pre_active = other.stats.pre_active.guard();
+        built = other;
+        let Some(looked_at) = look(&built, stream, &mut facts).await else {
+            return;
+        };
+        stream = looked_at;
+    }
+    drop(pre_active);
+    if let Some((chain, info)) = choose(&built, facts, peer) {
+        drop(built);
+        chain.serve(stream, info).await;
+    }
+}
+
+/// The chain of a connection; without one it is counted, and closed by whoever holds it.
+fn choose(built: &Built, facts: Facts, peer: SocketAddr) -> Option<(Arc<Chain>, ConnectionInfo)> {
+    // A connection whose own address the system does not know is gone; the first read says so.
+    let destination = facts.local.unwrap_or(peer);
+    let found = built.find(&ConnectionFacts {
+        destination,
+        server_name: facts.server_name.as_deref().unwrap_or_default(),
+        transport_protocol: if facts.tls { "tls" } else { "raw_buffer" },
+        application_protocols: &facts.application_protocols,
+        direct_source: peer.ip(),
+        source: peer,
+    });
+    let Some(chain) = found else {
+        built.stats.no_filter_chain_match.inc();
+        return None;
+    };
+    let info = ConnectionInfo {
+        id: NEXT.fetch_add(1, Relaxed),
+        remote: Some(peer),
+        local: facts.local,
+        original_destination: facts.original_destination,
+        server_name: facts.server_name,
+        application_protocols: facts.application_protocols,
+        listener: Arc::clone(&built.listener.name),
+        filter_chain: Arc::clone(&chain.config.name),
+        ..Default::default()
+    };
+    Some((Arc::clone(chain), info))
+}

@@ -1,0 +1,157 @@
+//! Looking at a connection before its chain is chosen: the listener filters, in their order,
+//! within the listener's time.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tandem_core::stats::Counter;
+use tandem_model::Listener;
+use tandem_model::listener::{ListenerFilter, ListenerFilterKind, TlsInspector};
+use tandem_transport::inspect::{self, HttpKind, Judged, Peeked};
+use tandem_transport::original_dst::original_dst;
+use tokio::net::TcpStream;
+
+use super::built::Built;
+use super::stats::Stats;
+
+/// What is known of a connection that has no chain yet.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Where it connected to, or was going before it was redirected.
+    pub(super) local: Option<SocketAddr>,
+    pub(super) original_destination: Option<SocketAddr>,
+    pub(super) tls: bool,
+    pub(super) server_name: Option<Arc<str>>,
+    pub(super) application_protocols: Vec<Arc<str>>,
+}
+
+impl Facts {
+    pub(super) fn new(stream: &TcpStream) -> Self {
+        Self {
+            local: stream.local_addr().ok(),
+            ..Self::default()
+        }
+    }
+}
+
+/// The connection is to be closed; why is counted.
+struct Close;
+
+/// Runs the listener's filters. `None`: the connection was closed.
+///
+/// Where the time runs out and the listener says so, it goes on by what is known: a client that
+/// waits for the server to speak first does not wait for ever.
+pub(super) async fn look(built: &Built, stream: TcpStream, facts: &mut Facts) -> Option<TcpStream> {
+    let listener = &built.listener;
+    let looking = run(listener, &built.stats, &stream, facts);
+    let outcome = match listener.listener_filters_timeout {
+        Some(time) => tokio::time::timeout(time, looking).await,
+        None => Ok(looking.await),
+    };
+    match outcome {
+        Ok(Ok(())) => Some(stream),
+        Ok(Err(Close)) => None,
+        Err(_elapsed) => {
+            built.stats.pre_timeout.inc();
+            if !listener.continue_on_listener_filters_timeout {
+                return None;
+            }
+            inspect::rearm(stream).ok()
+        }
+    }
+}
+
+async fn run(
+    listener: &Listener,
+    stats: &Stats,
+    stream: &TcpStream,
+    facts: &mut Facts,
+) -> Result<(), Close> {
+    for filter in &listener.listener_filters {
+        if is_disabled(filter, facts) {
+            continue;
+        }
+        match &filter.kind {
+            ListenerFilterKind::OriginalDst => restore(stream, listener.transparent, facts),
+            ListenerFilterKind::TlsInspector(config) => tls(config, stats, stream, facts).await?,
+            // HTTP cannot be seen through TLS.
+            ListenerFilterKind::HttpInspector if facts.tls => {}
+            ListenerFilterKind::HttpInspector => http(stats, stream, facts).await?,
+        }
+    }
+    // As if it were the last of the filters, which is where Envoy puts it.
+    if listener.use_original_dst && facts.original_destination.is_none() {
+        restore(stream, listener.transparent, facts);
+    }
+    Ok(())
+}
+
+fn is_disabled(filter: &ListenerFilter, facts: &Facts) -> bool {
+    match (&filter.disabled, facts.local) {
+        (Some(predicate), Some(local)) => predicate.holds(local.port()),
+        _ => false,
+    }
+}
+
+fn restore(stream: &TcpStream, transparent: bool, facts: &mut Facts) {
+    if let Some(wanted) = original_dst(stream, transparent) {
+        facts.local = Some(wanted);
+        facts.original_destination = Some(wanted);
+    }
+}
+
+async fn tls(
+    config: &TlsInspector,
+    stats: &Stats,
+    stream: &TcpStream,
+    facts: &mut Facts,
+) -> Result<(), Close> {
+    let most = usize::try_from(config.max_client_hello_size).unwrap_or(usize::MAX);
+    let seen = inspect::peek(stream, most, inspect::client_hello).await;
+    match decided(seen, stats, &stats.tls.client_hello_too_large)? {
+        Judged::Tls(hello) => {
+            stats.tls.found(&hello);
+            facts.tls = true;
+            facts.server_name = hello.server_name.map(Into::into);
+            let names = hello.application_protocols.into_iter();
+            facts.application_protocols = names.map(Into::into).collect();
+            Ok(())
+        }
+        Judged::NotTls => {
+            stats.tls.not_found.inc();
+            match config.close_on_parsing_errors {
+                true => Err(Close),
+                false => Ok(()),
+            }
+        }
+    }
+}
+
+async fn http(stats: &Stats, stream: &TcpStream, facts: &mut Facts) -> Result<(), Close> {
+    let seen = inspect::peek(stream, inspect::MAX, inspect::http).await;
+    let (counter, protocol) = match decided(seen, stats, &stats.http.read_error)? {
+        HttpKind::Http10 => (&stats.http.http10, "http/1.0"),
+        HttpKind::Http11 => (&stats.http.http11, "http/1.1"),
+        HttpKind::Http2 => (&stats.http.http2, "h2c"),
+        HttpKind::Not => {
+            stats.http.not_found.inc();
+            return Ok(());
+        }
+    };
+    counter.inc();
+    facts.application_protocols = vec![protocol.into()];
+    Ok(())
+}
+
+/// What was found; else counts why nothing was.
+fn decided<T>(seen: io::Result<Peeked<T>>, stats: &Stats, too_long: &Counter) -> Result<T, Close> {
+    let why = match seen {
+        Ok(Peeked::Found(found)) => return Ok(found),
+        Ok(Peeked::TooLong) => too_long,
+        Ok(Peeked::Closed) => &stats.filter_remote_close,
+        Err(_) => &stats.filter_error,
+    };
+    why.inc();
+    Err(Close)
+}

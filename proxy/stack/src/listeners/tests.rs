@@ -1,0 +1,122 @@
+mod look;
+mod support;
+
+use tandem_core::drain::Phase;
+use tandem_model::listener::FilterChainMatch;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::*;
+use support::*;
+
+#[tokio::test]
+async fn a_connection_takes_the_chain_that_matches_and_none_is_closed() {
+    let mut rig = Rig::new().await;
+    let other: std::net::Ipv4Addr = "127.0.0.2".parse().unwrap();
+    let (listener, sockets) = rig.listener(
+        "l",
+        [
+            chain("local", within("127.0.0.1", 32), "a"),
+            chain("other", within("127.0.0.2", 32), "b"),
+        ],
+    );
+    let port = rig.add(listener, sockets);
+    assert_eq!(rig.ask(([127, 0, 0, 1], port).into()).await, "a");
+    assert_eq!(rig.ask((other, port).into()).await, "b");
+    assert_eq!(rig.ask(([127, 0, 0, 3], port).into()).await, "");
+    assert_eq!(rig.stat("listener.l.no_filter_chain_match"), 1);
+    assert_eq!(rig.stat("listener.l.downstream_cx_total"), 2);
+}
+
+#[tokio::test]
+async fn the_default_chain_takes_what_matches_none() {
+    let mut rig = Rig::new().await;
+    let (mut listener, sockets) = rig.listener("l", [chain("x", within("127.0.0.9", 32), "a")]);
+    listener.default_filter_chain = Some(chain("rest", FilterChainMatch::default(), "b"));
+    let port = rig.add(listener, sockets);
+    assert_eq!(rig.ask(([127, 0, 0, 1], port).into()).await, "b");
+}
+
+#[tokio::test]
+async fn a_chain_that_did_not_change_keeps_its_connections_and_one_that_is_gone_ends_them_in_time()
+{
+    let mut rig = Rig::new().await;
+    let kept = chain("kept", within("127.0.0.1", 32), "a");
+    let gone = chain("gone", within("127.0.0.2", 32), "b");
+    let (listener, sockets) = rig.listener("l", [Arc::clone(&kept), gone]);
+    let port = rig.add(listener.clone(), sockets);
+    let mut stays = rig.open(([127, 0, 0, 1], port).into()).await;
+    let mut ends = rig.open(([127, 0, 0, 2], port).into()).await;
+    assert_eq!(
+        (stays.hear().await, ends.hear().await),
+        ("a".into(), "b".into())
+    );
+
+    let built = rig.listeners.by_name["l"].active.built();
+    let before = Arc::clone(built.chains().next().unwrap());
+    let new = chain("new", within("127.0.0.2", 32), "c");
+    // equal, not the same: what counts is what it says
+    let kept = Arc::new(FilterChain::clone(&kept));
+    rig.listeners.apply([Command::Replace {
+        listener: Arc::new(Listener {
+            filter_chains: vec![kept, new],
+            ..listener
+        }),
+        sockets: None,
+    }]);
+    let built = rig.listeners.by_name["l"].active.built();
+    assert!(Arc::ptr_eq(&before, built.chains().next().unwrap()));
+    assert_eq!(rig.ask(([127, 0, 0, 2], port).into()).await, "c");
+    assert_eq!(rig.stat("listener_manager.total_filter_chains_draining"), 1);
+
+    // the drain time is short
+    assert_eq!(ends.hear().await, "");
+    stays.say(b"x").await;
+    assert_eq!(stays.hear().await, "x");
+}
+
+#[tokio::test]
+async fn a_removed_listener_accepts_no_more_and_its_connections_end_in_time() {
+    let mut rig = Rig::new().await;
+    let (listener, sockets) = rig.listener("l", [chain("c", FilterChainMatch::default(), "a")]);
+    let port = rig.add(listener, sockets);
+    let mut open = rig.open(([127, 0, 0, 1], port).into()).await;
+    assert_eq!(open.hear().await, "a");
+    rig.listeners.apply([Command::Remove("l".into())]);
+    assert_eq!(open.hear().await, "");
+    rig.listeners.idle().await;
+    assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_drain_of_the_process_stops_accepting_and_leaves_what_runs() {
+    let mut rig = Rig::new().await;
+    let (listener, sockets) = rig.listener("l", [chain("c", FilterChainMatch::default(), "a")]);
+    let port = rig.add(listener, sockets);
+    let mut open = rig.open(([127, 0, 0, 1], port).into()).await;
+    assert_eq!(open.hear().await, "a");
+    rig.signal.set(Phase::Draining);
+    while TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    open.say(b"x").await;
+    assert_eq!(open.hear().await, "x");
+    drop(open);
+    rig.listeners.idle().await;
+}
+
+#[tokio::test]
+async fn new_sockets_take_the_place_of_the_old_ones() {
+    let mut rig = Rig::new().await;
+    let (listener, sockets) = rig.listener("l", [chain("c", FilterChainMatch::default(), "a")]);
+    let before = rig.add(listener, sockets);
+    let (listener, sockets) = rig.listener("l", [chain("c", FilterChainMatch::default(), "a")]);
+    let after = sockets[0].local_addr().unwrap().port();
+    rig.listeners.apply([Command::Replace {
+        listener: Arc::new(listener),
+        sockets: Some(sockets),
+    }]);
+    assert_eq!(rig.ask(([127, 0, 0, 1], after).into()).await, "a");
+    while TcpStream::connect(("127.0.0.1", before)).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+}
