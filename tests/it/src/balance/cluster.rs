@@ -5,7 +5,7 @@ use tandem_harness::{Kind, Proxy, ports, wait};
 
 /// The process and its listener.
 pub struct Cluster {
-    tandem: Proxy,
+    proxy: Proxy,
     /// The listener's port.
     pub port: u16,
 }
@@ -13,8 +13,6 @@ pub struct Cluster {
 impl Cluster {
     /// `fields` are the cluster's own, one a line; the endpoints are ports with their weights.
     pub async fn start(fields: &str, endpoints: &[(u16, u32)]) -> Self {
-        let [port, admin] = [ports::free(), ports::free()];
-        let indent = |text: &str| text.trim().replace('\n', "\n    ");
         let endpoints: String = endpoints
             .iter()
             .map(|(port, weight)| {
@@ -23,13 +21,21 @@ impl Cluster {
                     .replace("WEIGHT", &weight.to_string())
             })
             .collect();
+        let localities = format!("- lb_endpoints:{endpoints}");
+        Self::start_as(Kind::Tandem, fields, &localities).await
+    }
+
+    /// `localities` is the list of the assignment's endpoints.
+    pub async fn start_as(kind: Kind, fields: &str, localities: &str) -> Self {
+        let [port, admin] = [ports::free(), ports::free()];
+        let indent = |text: &str, by: &str| text.trim().replace('\n', &format!("\n{by}"));
         let bootstrap = BOOTSTRAP
             .replace("LISTENER_PORT", &port.to_string())
             .replace("ADMIN_PORT", &admin.to_string())
-            .replace("FIELDS", &indent(fields))
-            .replace("ENDPOINTS", &endpoints);
-        let tandem = Proxy::start(Kind::Tandem, &bootstrap, admin).await.unwrap();
-        Self { tandem, port }
+            .replace("FIELDS", &indent(fields, "    "))
+            .replace("LOCALITIES", &indent(localities, "      "));
+        let proxy = Proxy::start(kind, &bootstrap, admin).await.unwrap();
+        Self { proxy, port }
     }
 
     /// Makes `count` requests, one after the other.
@@ -41,7 +47,7 @@ impl Cluster {
 
     /// A statistic of the cluster; 0 if nothing was counted yet.
     pub async fn stat(&self, name: &str) -> u64 {
-        let page = self.tandem.admin("/stats").await;
+        let page = self.proxy.admin("/stats").await;
         let name = format!("cluster.c.{name}: ");
         page.lines()
             .find_map(|line| line.strip_prefix(&name)?.parse().ok())
@@ -61,8 +67,8 @@ impl Cluster {
 }
 
 const ENDPOINT: &str = "
-        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: PORT } } }
-          load_balancing_weight: WEIGHT";
+  - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: PORT } } }
+    load_balancing_weight: WEIGHT";
 
 const BOOTSTRAP: &str = r#"
 admin: { address: { socket_address: { address: 127.0.0.1, port_value: ADMIN_PORT } } }
@@ -97,5 +103,5 @@ static_resources:
     load_assignment:
       cluster_name: c
       endpoints:
-      - lb_endpoints:ENDPOINTS
+      LOCALITIES
 "#;

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod gate;
+mod priorities;
 mod retries;
 
 use cluster::Cluster;
