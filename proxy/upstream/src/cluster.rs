@@ -177,7 +177,11 @@ impl SharedCluster {
     pub(crate) fn set_discovered(&self, assignment: &LoadAssignment) -> bool {
         let asks = matches!(self.config.discovery, Discovery::Eds { .. });
         if asks {
-            self.set_hosts(assignment, &addresses(assignment));
+            let updates = &self.stats.updates;
+            updates.success.inc();
+            if !self.set_hosts(assignment, &addresses(assignment)) {
+                updates.no_rebuild.inc();
+            }
         }
         asks
     }

@@ -72,10 +72,9 @@ pub(crate) async fn run(
     };
     let assignment = &cluster.config.load_assignment;
     let mut names = Name::all(assignment);
-    let mut published: Option<Vec<Resolved>> = None;
     let look_up = async |place: usize, host: Arc<str>, wait| {
         tokio::time::sleep(wait).await;
-        cluster.stats.update_attempt.inc();
+        cluster.stats.updates.attempt.inc();
         (place, resolver.lookup(&host, dns).await)
     };
     let mut lookups: FuturesUnordered<_> = names
@@ -95,15 +94,13 @@ pub(crate) async fn run(
             Ok(answer) => name.schedule.after_success(dns, answer),
             Err(_) => name.schedule.after_failure(dns),
         };
+        let answered = answer.is_ok();
         learn(name, answer, &cluster);
         lookups.push(look_up(place, Arc::clone(&name.host), wait));
         let mut all = addresses(assignment);
         all.extend(names.iter().flat_map(Name::resolved));
-        if published.as_ref() == Some(&all) {
-            cluster.stats.update_no_rebuild.inc();
-        } else {
-            cluster.set_hosts(assignment, &all);
-            published = Some(all);
+        if !cluster.set_hosts(assignment, &all) && answered {
+            cluster.stats.updates.no_rebuild.inc();
         }
         if !*first.borrow() && names.iter().all(|name| name.known.is_some()) {
             first.send_replace(true);
@@ -129,15 +126,15 @@ fn usable(mut answer: Answer, cluster: &SharedCluster) -> Result<Answer, String>
 }
 
 fn learn(name: &mut Name, answer: Result<Answer, String>, cluster: &SharedCluster) {
-    let stats = &cluster.stats;
+    let updates = &cluster.stats.updates;
     match answer {
         Ok(Answer { addresses, .. }) => {
-            stats.update_success.inc();
+            updates.success.inc();
             name.known = Some(addresses);
         }
         Err(reason) => {
             // What was known stays: a broken resolver must not empty a cluster.
-            stats.update_failure.inc();
+            updates.failure.inc();
             name.known.get_or_insert_default();
             tracing::debug!(name = %name.host, reason, "name was not resolved");
         }

@@ -163,6 +163,8 @@ fn eject(cluster: &Arc<SharedCluster>, host: &Host) -> bool {
         }
         *ejected_at = Some(Instant::now());
         host.state.ejections.fetch_add(1, Relaxed);
+        // Another path to it may do better when it is back.
+        host.state.drains.fetch_add(1, Relaxed);
         host.state.ejected.store(true, Relaxed);
     }
     stats.active.add(1);

@@ -23,6 +23,8 @@ pub(crate) struct ClusterStats {
     name: Arc<str>,
     /// How often hosts came or went; every cluster's hosts come, used or not.
     pub(crate) membership_change: Tally,
+    /// What was heard of them.
+    pub(crate) updates: Updates,
     moved: OnceLock<Box<Moved>>,
     members: Mutex<Vec<Weak<SharedCluster>>>,
 }
@@ -33,6 +35,7 @@ impl ClusterStats {
         Self {
             name: Arc::clone(name),
             membership_change: Tally::default(),
+            updates: Updates::default(),
             moved: OnceLock::new(),
             members: Mutex::default(),
         }
@@ -106,10 +109,19 @@ cluster_stats! {
         upstream_rq_retry_limit_exceeded upstream_rq_retry_backoff_exponential
         upstream_rq_completed
         lb_healthy_panic bind_errors original_dst_host_invalid
-        update_attempt update_success update_failure update_empty update_no_rebuild
     }
     gauges { upstream_cx_active upstream_rq_active upstream_rq_pending_active }
     histograms { upstream_rq_time upstream_cx_connect_ms upstream_cx_length_ms }
+}
+
+/// `update_*`: answers of name servers and control planes.
+#[derive(Debug, Default)]
+pub(crate) struct Updates {
+    pub(crate) attempt: Tally,
+    pub(crate) success: Tally,
+    pub(crate) failure: Tally,
+    pub(crate) empty: Tally,
+    pub(crate) no_rebuild: Tally,
 }
 
 /// `outlier_detection.*`.

@@ -24,6 +24,23 @@ fn http2(mut cluster: tandem_model::Cluster) -> tandem_model::Cluster {
     cluster
 }
 
+fn detection() -> OutlierDetection {
+    OutlierDetection {
+        consecutive_5xx: 3,
+        enforcing_consecutive_5xx: 100,
+        consecutive_gateway_failure: 5,
+        enforcing_consecutive_gateway_failure: 0,
+        consecutive_local_origin_failure: 5,
+        enforcing_consecutive_local_origin_failure: 100,
+        split_external_local_origin_errors: false,
+        interval: Duration::from_millis(20),
+        base_ejection_time: Duration::from_millis(150),
+        max_ejection_time: Duration::from_secs(300),
+        max_ejection_time_jitter: Duration::ZERO,
+        max_ejection_percent: 10,
+    }
+}
+
 fn retry(on: &str, num_retries: u32) -> RoutePolicy {
     RoutePolicy {
         retry: Some(Arc::new(RetryPolicy {
@@ -524,20 +541,7 @@ async fn a_failing_host_is_ejected_and_comes_back() {
     .await;
     let (good, _) = server(false, |_| async { Response::new(Body::empty()) }).await;
     let mut config = cluster(&[bad, good]);
-    config.outlier_detection = Some(OutlierDetection {
-        consecutive_5xx: 3,
-        enforcing_consecutive_5xx: 100,
-        consecutive_gateway_failure: 5,
-        enforcing_consecutive_gateway_failure: 0,
-        consecutive_local_origin_failure: 5,
-        enforcing_consecutive_local_origin_failure: 100,
-        split_external_local_origin_errors: false,
-        interval: Duration::from_millis(20),
-        base_ejection_time: Duration::from_millis(150),
-        max_ejection_time: Duration::from_secs(300),
-        max_ejection_time_jitter: Duration::ZERO,
-        max_ejection_percent: 10,
-    });
+    config.outlier_detection = Some(detection());
     let rig = Rig::new(config, RoutePolicy::default());
     let mut statuses = Vec::new();
     for _ in 0..12 {
@@ -626,6 +630,32 @@ async fn names_are_resolved() {
     let rig = Rig::new(config, RoutePolicy::default());
     rig.manager.warmed().await;
     assert_eq!(rig.send(get("/")).await.unwrap().status(), 200);
+}
+
+/// The connections of an ejected host serve no other request: those that come to it all the same,
+/// or when it is back, take new ones.
+#[tokio::test]
+async fn an_ejected_host_gets_new_connections() {
+    for http2 in [false, true] {
+        let (addr, connections) = server(http2, |_| async {
+            let failing = Response::builder().status(503);
+            failing.body(Body::empty()).unwrap()
+        })
+        .await;
+        let mut config = cluster(&[addr]);
+        if http2 {
+            config.http.protocol = UpstreamProtocol::Http2;
+        }
+        config.outlier_detection = Some(OutlierDetection {
+            consecutive_5xx: 2,
+            ..detection()
+        });
+        let rig = Rig::new(config, RoutePolicy::default());
+        for expected in [1, 1, 2, 2] {
+            text(rig.send(get("/")).await.unwrap()).await;
+            assert_eq!(connections.load(SeqCst), expected);
+        }
+    }
 }
 
 /// Raw connections are counted while they live.

@@ -95,6 +95,9 @@ async fn endpoints_that_stay_keep_their_connections() {
     ask(&rig).await;
     assert_eq!(connections.load(SeqCst), 1);
     assert_eq!(rig.stat("membership_change"), 3);
+    assert!(rig.manager.set_endpoints("c", &assignment(&[(addr, 1)])));
+    assert_eq!(rig.stat("update_success"), 4);
+    assert_eq!(rig.stat("update_no_rebuild"), 1);
     assert!(!rig.manager.set_endpoints("none", &both));
 }
 

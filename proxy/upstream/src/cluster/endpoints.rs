@@ -12,7 +12,7 @@ use super::SharedCluster;
 use crate::host::{Group, Host, HostSet, Rules};
 
 /// An endpoint whose name, if it had one, has been resolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Resolved {
     pub(crate) address: SocketAddr,
     pub(crate) locality: usize,
@@ -22,8 +22,9 @@ pub(crate) struct Resolved {
 }
 
 impl SharedCluster {
-    /// Publishes other hosts; an address that was there before keeps its state.
-    pub(crate) fn set_hosts(&self, assignment: &LoadAssignment, resolved: &[Resolved]) {
+    /// Publishes other hosts; an address that was there before keeps its state. Whether anything
+    /// changed.
+    pub(crate) fn set_hosts(&self, assignment: &LoadAssignment, resolved: &[Resolved]) -> bool {
         let _turn = self
             .publishing
             .lock()
@@ -76,7 +77,15 @@ impl SharedCluster {
             self.stats.membership_change.inc();
         }
         let rules = Rules::of(&self.config, assignment.overprovisioning_factor);
+        let pairs = || old.hosts.iter().zip(&hosts);
+        if rules == old.rules
+            && hosts.len() == old.hosts.len()
+            && pairs().all(|(before, now)| Arc::ptr_eq(before, now))
+        {
+            return false;
+        }
         self.hosts.store(Arc::new(HostSet::new(hosts, rules)));
+        true
     }
 
     /// Serves with the hosts of the cluster that this one replaces until its own are known.

@@ -57,6 +57,8 @@ pub(crate) struct HostState {
     pub(crate) ejected: AtomicBool,
     /// Whether it was taken out of its cluster: its connections close when they are idle.
     pub(crate) gone: AtomicBool,
+    /// How often its connections were given up: those opened before serve no other request.
+    pub(crate) drains: AtomicU32,
     /// How often it was ejected of late; multiplies the ejection time.
     pub(crate) ejections: AtomicU32,
     /// When the latest ejection began; only the ejecting and the sweeping touch it.

@@ -72,9 +72,13 @@ impl HostPool {
 
     /// A connection that waits idle, if there is one young enough.
     pub(crate) fn idle_http1(&self) -> Option<Box<Connection>> {
-        let mut connection = self.http1().idle.pop()?;
-        connection.live.busy = true;
-        Some(connection)
+        loop {
+            let mut connection = self.http1().idle.pop()?;
+            if !connection.live.is_drained() {
+                connection.live.busy = true;
+                return Some(connection);
+            }
+        }
     }
 
     /// A new connection, or one that another request gives back while this waits for a slot.
@@ -166,7 +170,7 @@ impl HostPool {
     pub(crate) fn give_back_http1(self: &Arc<Self>, mut connection: Box<Connection>) {
         let http = &self.cluster.config.http;
         let stats = &self.cluster.stats;
-        if !connection.is_reusable() || self.is_over() {
+        if !connection.is_reusable() || self.is_over() || connection.live.is_drained() {
             return;
         }
         connection.live.busy = false;
@@ -247,7 +251,10 @@ pub(super) fn sweep(pool: &Arc<HostPool>) {
             } else if is_over(http.max_connection_duration, connection.live.opened) {
                 stats.upstream_cx_max_duration_reached.inc();
                 dropped.push(connection);
-            } else if connection.ended || connection.sender.is_closed() {
+            } else if connection.ended
+                || connection.sender.is_closed()
+                || connection.live.is_drained()
+            {
                 dropped.push(connection);
             } else {
                 kept.push(connection);

@@ -41,6 +41,8 @@ pub(crate) struct Connection {
     requests: AtomicU32,
     most_streams: u32,
     closing: AtomicBool,
+    /// Of its host, when it was opened.
+    drains: u32,
     opened: Instant,
     idle_since: Mutex<Instant>,
 }
@@ -62,7 +64,7 @@ impl HostPool {
         let mut pool = self.http2();
         let mut place = 0;
         while let Some(connection) = pool.open.get(place) {
-            if connection.is_closing() {
+            if connection.is_closing() || connection.is_drained(self) {
                 pool.open.swap_remove(place);
                 continue;
             }
@@ -193,6 +195,7 @@ async fn handshake(pool: &Arc<HostPool>, mut live: Live) -> Result<Arc<Connectio
         requests: AtomicU32::new(0),
         most_streams: options.max_concurrent_streams,
         closing: AtomicBool::new(false),
+        drains: pool.host.state.drains.load(Relaxed),
         opened: live.opened,
         idle_since: Mutex::new(live.opened),
     });
@@ -259,6 +262,9 @@ pub(super) fn sweep(pool: &Arc<HostPool>) {
     let (http, stats) = (&pool.cluster.config.http, &pool.cluster.stats);
     let now = Instant::now();
     pool.http2().open.retain(|connection| {
+        if connection.is_drained(pool) {
+            return false;
+        }
         let age = now.saturating_duration_since(connection.opened);
         if http.max_connection_duration.is_some_and(|most| age >= most) {
             stats.upstream_cx_max_duration_reached.inc();
@@ -289,6 +295,11 @@ impl Connection {
                     .poll_ready(&mut Context::from_waker(Waker::noop())),
                 Poll::Ready(Err(_))
             )
+    }
+
+    /// Whether its host's connections were given up since it was opened.
+    fn is_drained(&self, pool: &HostPool) -> bool {
+        self.drains != pool.host.state.drains.load(Relaxed)
     }
 
     fn has_room(&self) -> bool {

@@ -21,6 +21,8 @@ pub(crate) struct Live {
     /// Whether the peer ended it.
     pub(crate) by_peer: bool,
     permit: Option<Permit>,
+    /// Of its host, when it was opened.
+    drains: u32,
 }
 
 impl Live {
@@ -38,7 +40,13 @@ impl Live {
             busy: false,
             by_peer: false,
             permit: Some(permit),
+            drains: pool.host.state.drains.load(Relaxed),
         }
+    }
+
+    /// Whether its host's connections were given up since it was opened.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drains != self.host.drains.load(Relaxed)
     }
 }
 

@@ -23,12 +23,22 @@ impl Source for ClusterStats {
             moved.codes.visit("upstream_rq", visit);
             moved.retried_codes.visit("retry.upstream_rq", visit);
         }
-        visit(Sample {
-            name: "membership_change",
-            family: "membership_change",
-            label: None,
-            value: Value::Counter(self.membership_change.get()),
-        });
+        let updates = &self.updates;
+        for (name, count) in [
+            ("membership_change", &self.membership_change),
+            ("update_attempt", &updates.attempt),
+            ("update_success", &updates.success),
+            ("update_failure", &updates.failure),
+            ("update_empty", &updates.empty),
+            ("update_no_rebuild", &updates.no_rebuild),
+        ] {
+            visit(Sample {
+                name,
+                family: name,
+                label: None,
+                value: Value::Counter(count.get()),
+            });
+        }
         let mut membership = [0; 3];
         for member in &present {
             let counts = member.membership();
