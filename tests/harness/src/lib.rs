@@ -10,6 +10,7 @@
     reason = "a harness that cannot start its servers has nothing better to do than panic"
 )]
 
+pub mod certs;
 pub mod client;
 pub mod head;
 pub mod ports;

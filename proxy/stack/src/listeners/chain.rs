@@ -46,7 +46,7 @@ enum Target {
 #[derive(Debug)]
 enum Transport {
     Plain,
-    Tls(Handshake),
+    Tls(Box<Handshake>),
     /// It cannot be served: connections are closed, never taken as they are.
     Broken,
 }
@@ -75,7 +75,7 @@ impl Chain {
         };
         let transport = match Handshake::new(config, &listener.stat_prefix, deps) {
             Ok(None) => Transport::Plain,
-            Ok(Some(handshake)) => Transport::Tls(handshake),
+            Ok(Some(handshake)) => Transport::Tls(Box::new(handshake)),
             Err(error) => {
                 tracing::error!(listener = %listener.name, %error, "cannot serve TLS");
                 Transport::Broken

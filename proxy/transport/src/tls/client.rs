@@ -19,7 +19,7 @@ use super::failure::Failure;
 use super::load::Identity;
 use super::secrets::Secrets;
 use super::sources::{Gathered, Sources};
-use super::verify::{Noted, Verifier, note, noting};
+use super::verify::{Noted, Verifier, noting};
 use super::{Error, certificate, suites};
 
 /// What the handshakes with endpoints of one configuration share, on all workers.
@@ -133,7 +133,9 @@ impl ClientContext {
             Ok(stream) => {
                 let session = stream.get_ref().1;
                 let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
-                let facts = facts(session, noted, self.config.common.validation.is_some());
+                let mut facts = facts(session, noted, self.config.common.validation.is_some());
+                let own = built.gathered.identities.first();
+                facts.local = own.map(|identity| Arc::clone(&identity.facts));
                 Ok(Connected {
                     stream,
                     facts,
@@ -258,7 +260,6 @@ struct Resolver(Arc<Identity>);
 impl ResolvesClientCert for Resolver {
     fn resolve(&self, _roots: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.0.certified.key.choose_scheme(schemes)?;
-        note(|noted| noted.local = Some(Arc::clone(&self.0.facts)));
         Some(Arc::clone(&self.0.certified))
     }
 

@@ -49,6 +49,7 @@ pub struct Listener {
     filters: String,
     routes: String,
     network_filters: Option<String>,
+    transport_socket: String,
     log_fields: String,
 }
 
@@ -60,6 +61,7 @@ pub fn listener(name: &'static str) -> Listener {
         filters: ROUTER.to_owned(),
         routes: String::new(),
         network_filters: None,
+        transport_socket: String::new(),
         log_fields: String::new(),
     }
 }
@@ -109,6 +111,12 @@ impl Listener {
         self
     }
 
+    /// The filter chain's transport socket.
+    pub fn transport_socket(mut self, yaml: &str) -> Self {
+        self.transport_socket = format!("    transport_socket:\n{}\n", indent(yaml, 6));
+        self
+    }
+
     fn render(&self) -> String {
         let filters = self
             .network_filters
@@ -118,7 +126,7 @@ impl Listener {
             "- name: {name}\n  address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{{name}}}}}}}}}\n  filter_chains:\n  - filters:\n",
             name = self.name
         );
-        format!("{head}{}\n", indent(&filters, 4))
+        format!("{head}{}\n{}", indent(&filters, 4), self.transport_socket)
     }
 
     fn connection_manager(&self) -> String {

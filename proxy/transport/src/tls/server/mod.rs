@@ -90,7 +90,9 @@ impl ServerContext {
             _ => return Err(Failure::no_secret()),
         };
         let config = built.choose(&start.client_hello());
-        let (result, noted) = noting(start.into_stream(config)).await;
+        // Within the future: a certificate is chosen already when the stream is made.
+        let handshake = async { start.into_stream(config).await };
+        let (result, noted) = noting(handshake).await;
         match result {
             Ok(stream) => {
                 let session = stream.get_ref().1;

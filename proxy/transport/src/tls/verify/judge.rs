@@ -82,7 +82,10 @@ fn judged(
             _ => false,
         };
         if !is_for {
-            return Err(refusal(Failed::Names, "verify SAN list"));
+            let (wanted, names) = (name.to_str(), certificate::names(shown.leaf).join(", "));
+            let words =
+                format!("verify SAN list, expected SANs: [{wanted}], certificate SANs: [{names}]");
+            return Err(refusal(Failed::Names, &words));
         }
         checked = true;
     }

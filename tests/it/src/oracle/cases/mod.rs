@@ -17,3 +17,4 @@ mod routing;
 mod streams;
 mod tcp;
 mod timeouts;
+mod tls;

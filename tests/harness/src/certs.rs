@@ -1,0 +1,135 @@
+//! Certificates for tests, in files as proxies read them.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType,
+};
+use tempfile::TempDir;
+
+/// An authority, and what it signs.
+pub struct Authority {
+    /// Its own certificate.
+    pub pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate and its key.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The chain, PEM.
+    pub chain: String,
+    /// The key, PEM.
+    pub key: String,
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Authority {
+    /// An authority with a name of its own.
+    pub fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name());
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self {
+            issuer: Issuer::new(params, key),
+            pem,
+        }
+    }
+
+    /// A certificate for host names and URIs (which have a `://`); the first is its subject.
+    pub fn issue(&self, names: &[&str]) -> Issued {
+        self.issue_with(names, |_| {})
+    }
+
+    /// The same, changed before it is signed.
+    pub fn issue_with(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Issued {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        let subject = names.first().copied().unwrap_or_default();
+        params.distinguished_name.push(DnType::CommonName, subject);
+        for name in names {
+            let text = (*name).try_into().unwrap();
+            params.subject_alt_names.push(match name.contains("://") {
+                true => SanType::URI(text),
+                false => SanType::DnsName(text),
+            });
+        }
+        change(&mut params);
+        Issued {
+            chain: params.signed_by(&key, &self.issuer).unwrap().pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    /// An authority below it, and its certificate.
+    pub fn intermediate(&self) -> (Self, String) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name());
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
+        let below = Self {
+            issuer: Issuer::new(params, key),
+            pem: pem.clone(),
+        };
+        (below, pem)
+    }
+}
+
+/// No two authorities have one name.
+fn name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("authority {}", NUMBER.fetch_add(1, Relaxed))
+}
+
+/// A folder with certificates.
+pub struct Folder(TempDir);
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Folder {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    /// A path in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Puts `NAME.crt` and `NAME.key` there.
+    pub fn put(&self, name: &str, issued: &Issued) {
+        self.write(&format!("{name}.crt"), &issued.chain);
+        self.write(&format!("{name}.key"), &issued.key);
+    }
+
+    /// Puts a file there; what reads it sees the old text or the new one.
+    pub fn write(&self, name: &str, text: &str) {
+        let next = self.path(&format!(".{name}.next"));
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(next, self.path(name)).unwrap();
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        self.0.path()
+    }
+}
