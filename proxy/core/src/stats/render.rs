@@ -32,6 +32,8 @@ impl Registry {
             }
             let whole = |name: &str| format!("{}.{name}", scope.dotted);
             source.visit(&mut |sample| match sample.value {
+                // Of thousands of clusters that nobody uses not even the names are written.
+                value if used_only && !value.is_used() => {}
                 Value::Histogram(_) => write(&whole(sample.name), sample.value),
                 Value::Counter(n) => samples.push((whole(sample.name), Number::Counter(n))),
                 Value::Gauge(n) => samples.push((whole(sample.name), Number::Gauge(n))),
@@ -116,12 +118,11 @@ fn line(
     used_only: bool,
 ) {
     let _ = match value {
-        Value::Counter(0) | Value::Gauge(0) if used_only => Ok(()),
+        value if used_only && !value.is_used() => Ok(()),
         Value::Counter(n) => writeln!(numbers, "{name}: {n}"),
         Value::Gauge(n) => writeln!(numbers, "{name}: {n}"),
         Value::Histogram(histogram) => match histogram.filter(|histogram| histogram.count() > 0) {
             Some(histogram) => writeln!(histograms, "{name}: {}", summary(histogram)),
-            None if used_only => Ok(()),
             None => writeln!(histograms, "{name}: No recorded values"),
         },
     };
@@ -172,3 +173,6 @@ fn summary(histogram: &Histogram) -> String {
         .map(|(name, q)| format!("{name}(nan,{})", quantile(q)))
         .join(" ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,6 +62,15 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// Whether it is not zero, or anything was recorded.
+    pub(super) fn is_used(self) -> bool {
+        match self {
+            Self::Counter(n) => n != 0,
+            Self::Gauge(n) => n != 0,
+            Self::Histogram(histogram) => histogram.is_some_and(|one| one.count() > 0),
+        }
+    }
+
     pub(super) fn kind(self) -> &'static str {
         match self {
             Self::Counter(_) => "counter",

@@ -25,7 +25,8 @@ impl Cluster {
         Self::start_as(Kind::Tandem, fields, &localities).await
     }
 
-    /// `localities` is the list of the assignment's endpoints.
+    /// `localities` is the list of the assignment's endpoints; if it is empty there is no
+    /// assignment.
     pub async fn start_as(kind: Kind, fields: &str, localities: &str) -> Self {
         let [port, admin] = [ports::free(), ports::free()];
         let indent = |text: &str, by: &str| text.trim().replace('\n', &format!("\n{by}"));
@@ -34,7 +35,11 @@ impl Cluster {
             .replace("ADMIN_PORT", &admin.to_string())
             .replace("FIELDS", &indent(fields, "    "))
             .replace("LOCALITIES", &indent(localities, "      "));
-        let proxy = Proxy::start(kind, &bootstrap, admin).await.unwrap();
+        let bootstrap = match localities {
+            "" => bootstrap.split(ASSIGNMENT).next().unwrap(),
+            _ => &bootstrap,
+        };
+        let proxy = Proxy::start(kind, bootstrap, admin).await.unwrap();
         Self { proxy, port }
     }
 
@@ -54,6 +59,18 @@ impl Cluster {
             .unwrap_or(0)
     }
 
+    /// The addresses of its hosts, as `/clusters` shows them, sorted.
+    pub async fn hosts(&self) -> Vec<String> {
+        let page = self.proxy.admin("/clusters").await;
+        let mut hosts: Vec<_> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("c::")?.split_once("::hostname::"))
+            .map(|(address, _)| address.to_owned())
+            .collect();
+        hosts.sort();
+        hosts
+    }
+
     /// Waits until a statistic has this value.
     pub async fn until_stat(&self, name: &str, value: u64) {
         let reached =
@@ -69,6 +86,8 @@ impl Cluster {
 const ENDPOINT: &str = "
   - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: PORT } } }
     load_balancing_weight: WEIGHT";
+
+const ASSIGNMENT: &str = "    load_assignment:";
 
 const BOOTSTRAP: &str = r#"
 admin: { address: { socket_address: { address: 127.0.0.1, port_value: ADMIN_PORT } } }
@@ -97,7 +116,6 @@ static_resources:
             typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
   clusters:
   - name: c
-    type: STATIC
     connect_timeout: 1s
     FIELDS
     load_assignment:

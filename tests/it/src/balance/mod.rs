@@ -2,7 +2,9 @@
 //! requests may be tried again at once.
 
 mod cluster;
+mod destinations;
 mod gate;
+mod names;
 mod priorities;
 mod retries;
 

@@ -1,0 +1,90 @@
+use std::sync::Arc;
+
+use crate::stats::{Registry, Sample, Scope, Source, Tally, Value};
+
+/// One counter, and one gauge that never moves.
+#[derive(Default)]
+struct Holder {
+    name: &'static str,
+    counter: Tally,
+}
+
+impl Source for Holder {
+    fn scope(&self, registry: &Registry) -> Scope {
+        registry.cluster(self.name)
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(Sample<'_>)) {
+        visit(Sample {
+            name: "z_200",
+            family: "z",
+            label: Some(("code", "200")),
+            value: Value::Counter(self.counter.get()),
+        });
+        visit(Sample {
+            name: "a",
+            family: "a",
+            label: None,
+            value: Value::Gauge(0),
+        });
+        visit(Sample {
+            name: "h",
+            family: "h",
+            label: None,
+            value: Value::Histogram(None),
+        });
+    }
+}
+
+fn holder(registry: &Registry, name: &'static str) -> Arc<Holder> {
+    let holder = Arc::new(Holder {
+        name,
+        ..Holder::default()
+    });
+    registry.add(&holder);
+    holder
+}
+
+/// What lives elsewhere is shown among the rest, by name, and goes with what it measures.
+#[test]
+fn sources_are_shown_while_they_live() {
+    let registry = Registry::default();
+    let second = holder(&registry, "b:1");
+    let first = holder(&registry, "a");
+    first.counter.inc();
+    registry.plain("server").counter("live").inc();
+    registry.plain("cluster_manager").gauge("n").set(2);
+    assert_eq!(
+        registry.text(|_| true, false),
+        "cluster.a.a: 0\ncluster.a.z_200: 1\ncluster.b_1.a: 0\ncluster.b_1.z_200: 0\n\
+         cluster_manager.n: 2\nserver.live: 1\n\
+         cluster.a.h: No recorded values\ncluster.b_1.h: No recorded values\n"
+    );
+    let used = "cluster.a.z_200: 1\ncluster_manager.n: 2\nserver.live: 1\n";
+    assert_eq!(registry.text(|_| true, true), used);
+    assert_eq!(
+        registry.text(|name| name.ends_with("z_200"), false),
+        "cluster.a.z_200: 1\ncluster.b_1.z_200: 0\n"
+    );
+    drop((first, second));
+    let left = "cluster_manager.n: 2\nserver.live: 1\n";
+    assert_eq!(registry.text(|_| true, false), left);
+}
+
+/// A family of Prometheus stands together, whoever holds its members.
+#[test]
+fn families_stand_together() {
+    let registry = Registry::default();
+    let held = [holder(&registry, "b"), holder(&registry, "a")];
+    let tagged = registry.cluster("c");
+    let tagged = tagged.counter_tagged("z_503", "z", Some(("code", "503")));
+    tagged.inc();
+    let text = registry.prometheus();
+    let family = "# TYPE envoy_cluster_z counter\n\
+         envoy_cluster_z{envoy_cluster_name=\"a\",code=\"200\"} 0\n\
+         envoy_cluster_z{envoy_cluster_name=\"b\",code=\"200\"} 0\n\
+         envoy_cluster_z{envoy_cluster_name=\"c\",code=\"503\"} 1\n";
+    assert!(text.ends_with(family), "{text}");
+    assert!(text.contains("envoy_cluster_h_bucket{envoy_cluster_name=\"a\",le=\"0.5\"} 0\n"));
+    drop(held);
+}
