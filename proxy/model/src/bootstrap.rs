@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::config_source::{ApiConfigSource, ConfigSource};
 use crate::tls::Secret;
 use crate::{Address, Cluster, Listener};
 
@@ -18,6 +19,19 @@ pub struct Bootstrap {
     pub clusters: Vec<Arc<Cluster>>,
     /// Static secrets, in file order.
     pub secrets: Vec<Arc<Secret>>,
+    /// What control planes are asked for.
+    pub dynamic: Dynamic,
+}
+
+/// What comes from control planes (`Bootstrap.DynamicResources`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Dynamic {
+    /// The aggregated stream.
+    pub ads: Option<Arc<ApiConfigSource>>,
+    /// Where all further clusters come from.
+    pub clusters: Option<ConfigSource>,
+    /// Where all further listeners come from.
+    pub listeners: Option<ConfigSource>,
 }
 
 /// The proxy's identity (`config.core.v3.Node`), as far as it is used.

@@ -34,8 +34,6 @@ pub struct ApiConfigSource {
     pub api: ApiType,
     /// The control plane, and those that take its place when it cannot be reached.
     pub services: Vec<ControlPlane>,
-    /// Send the node with the first request of a stream only.
-    pub set_node_on_first_message_only: bool,
     /// REST: time between polls.
     pub refresh_delay: Duration,
     /// REST: longest poll; default 1 s.

@@ -3,9 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value;
 use tandem_model::Bootstrap;
+use tandem_model::bootstrap::Dynamic;
 use tandem_model::filter::FilterConfig;
 use tandem_model::listener::NetworkFilter;
+use tandem_xds_client::Node;
+use tandem_xds_client::node::{Extension, Locality, Version};
 use tandem_xds_translate::{Errors, Source};
 
 use crate::cli::proxy::ProxyOptions;
@@ -35,6 +39,12 @@ pub(crate) enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Control planes are to be asked by nobody.
+    #[error(
+        "control planes need node.id and node.cluster: set them in the bootstrap, or give \
+         --service-node and --service-cluster"
+    )]
+    Node,
     /// The configuration is wrong; one line for each fault.
     #[error("the configuration is refused:\n{0}")]
     Refused(Errors),
@@ -87,6 +97,66 @@ pub(crate) fn name_node(loaded: &mut Loaded, options: &ProxyOptions) {
     if let Some(zone) = &options.service_zone {
         node.locality.zone = Arc::from(zone.as_str());
     }
+}
+
+/// Who the proxy says it is to its control planes; they need an id and a cluster.
+pub(crate) fn node(bootstrap: &Bootstrap, sources: &[Source]) -> Result<Node, Error> {
+    if bootstrap.dynamic == Dynamic::default() {
+        return Ok(Node::default());
+    }
+    let said = &bootstrap.node;
+    if said.id.is_empty() || said.cluster.is_empty() {
+        return Err(Error::Node);
+    }
+    let text = tandem_xds_translate::to_json(sources).map_err(Error::Refused)?;
+    let json: Value = serde_json::from_str(&text).unwrap_or_default();
+    let json = &json["node"];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let texts = |value: &Value| {
+        let all = value.as_array().into_iter().flatten();
+        all.map(text).collect::<Vec<_>>()
+    };
+    let own = || Version::Text(env!("CARGO_PKG_VERSION").to_owned());
+    let build = &json["user_agent_build_version"];
+    let version = match (&json["user_agent_version"], &build["version"]) {
+        (Value::String(version), _) => Version::Text(version.clone()),
+        (_, Value::Object(number)) => {
+            let part = |name: &str| {
+                let part = number.get(name).and_then(Value::as_u64).unwrap_or(0);
+                u32::try_from(part).unwrap_or(u32::MAX)
+            };
+            Version::Build {
+                number: (part("major_number"), part("minor_number"), part("patch")),
+                metadata: build["metadata"].as_object().cloned().unwrap_or_default(),
+            }
+        }
+        _ => own(),
+    };
+    let extension = |json: &Value| Extension {
+        name: text(&json["name"]),
+        category: text(&json["category"]),
+        type_urls: texts(&json["type_urls"]),
+        disabled: json["disabled"].as_bool().unwrap_or(false),
+    };
+    Ok(Node {
+        id: said.id.to_string(),
+        cluster: said.cluster.to_string(),
+        locality: Locality {
+            region: said.locality.region.to_string(),
+            zone: said.locality.zone.to_string(),
+            sub_zone: said.locality.sub_zone.to_string(),
+        },
+        metadata: json["metadata"].as_object().cloned().unwrap_or_default(),
+        user_agent: match json["user_agent_name"].as_str() {
+            Some(name) => name.to_owned(),
+            None => "tandem".to_owned(),
+        },
+        version: Some(version),
+        extensions: (json["extensions"].as_array().into_iter().flatten())
+            .map(extension)
+            .collect(),
+        features: texts(&json["client_features"]),
+    })
 }
 
 fn file(path: &Path) -> Result<Source, Error> {

@@ -4,11 +4,13 @@ use tandem_core::drain::{self, Phase, Signal, Watch};
 use tandem_model::listener::TrafficDirection;
 
 /// The process's drain signals.
+#[derive(Debug)]
 pub(crate) struct Drains {
     inbound: Side,
     others: Side,
 }
 
+#[derive(Debug)]
 struct Side {
     signal: Signal,
     watch: Watch,

@@ -5,17 +5,20 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use http::StatusCode;
 use tandem_api_contract::declaration::Context;
 use tandem_api_server::Process;
+use tandem_core::HttpService;
 use tandem_core::directory::Directory;
+use tandem_core::error::LocalReply;
 use tandem_core::routes::RouteTables;
 use tandem_core::stats::Registry;
 use tandem_filters::RuntimeFactory;
-use tandem_model::Bootstrap;
 use tandem_model::filter::runtime::Runtime;
 use tandem_model::filter::{FilterConfig, PerRouteConfig};
 use tandem_model::hcm::RouteSource;
 use tandem_model::listener::NetworkFilter;
+use tandem_model::{Bootstrap, Listener};
 use tandem_stack::{Deps, access_log};
 use tandem_upstream::Clusters;
 
@@ -47,7 +50,7 @@ impl Runtimes {
         default_data_dir: Option<&Path>,
     ) -> Result<Self, Error> {
         let mut processes = HashMap::new();
-        for runtime in configured(bootstrap) {
+        for runtime in configured(bootstrap.listeners.iter().map(|listener| &**listener)) {
             if processes.contains_key(&runtime) {
                 continue;
             }
@@ -78,6 +81,23 @@ impl Runtimes {
         self.0.values().for_each(Process::close);
     }
 
+    /// Refuses listeners with runtime filters that were not started: components and
+    /// subscriptions begin with the process.
+    pub(crate) fn check(&self) -> impl Fn(&Listener) -> Result<(), String> + Send + 'static {
+        let runtimes = self.clone();
+        move |listener| {
+            let mut wanted = configured(std::iter::once(listener)).into_iter();
+            match wanted.find(|runtime| !runtimes.0.contains_key(runtime)) {
+                None => Ok(()),
+                Some(runtime) => Err(format!(
+                    "the runtime filter of application '{}' must also stand, with the same \
+                     settings, on a listener of the bootstrap",
+                    runtime.app.id
+                )),
+            }
+        }
+    }
+
     /// What a worker's paths are built with; called on the worker.
     pub(crate) fn deps(
         &self,
@@ -88,13 +108,13 @@ impl Runtimes {
         logs: access_log::Sinks,
     ) -> Deps {
         let runtimes = self.clone();
-        let factory: RuntimeFactory = Arc::new(move |runtime, context, next| {
-            match runtimes.0.get(runtime) {
-                Some(process) => process.layer(&context.directory, next),
-                // Every filter of the bootstrap was started; another one cannot be built.
-                None => next,
-            }
-        });
+        let factory: RuntimeFactory =
+            Arc::new(
+                move |runtime, context, next| match runtimes.0.get(runtime) {
+                    Some(process) => process.layer(&context.directory, next),
+                    None => unknown(runtime),
+                },
+            );
         let filters = tandem_filters::Registry::new(factory).into_builder();
         Deps {
             clusters,
@@ -107,14 +127,31 @@ impl Runtimes {
     }
 }
 
-fn configured(bootstrap: &Bootstrap) -> Vec<Arc<Runtime>> {
+/// Answers for a filter that was not started; routes that came by themselves may name one.
+fn unknown(runtime: &Runtime) -> HttpService {
+    let body = format!(
+        "runtime filter of application '{}' was not started",
+        runtime.app.id
+    );
+    HttpService::choosing(move |_| {
+        let reply = LocalReply::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            body.clone(),
+            "runtime_filter_unknown",
+        );
+        Box::pin(std::future::ready(Err(tandem_core::Error::reply(reply))))
+    })
+}
+
+/// All runtime filters of these listeners.
+fn configured<'a>(listeners: impl Iterator<Item = &'a Listener>) -> Vec<Arc<Runtime>> {
     let mut found = Vec::new();
     let mut add = |config: &FilterConfig| {
         if let FilterConfig::Runtime(runtime) = config {
             found.push(Arc::clone(runtime));
         }
     };
-    for chain in bootstrap.listeners.iter().flat_map(|l| l.chains()) {
+    for chain in listeners.flat_map(Listener::chains) {
         let NetworkFilter::Http(manager) = &chain.filter else {
             continue;
         };

@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tandem_model::{Address, Listener};
 
 /// How a listening socket is to be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// `listen(2)` backlog.
     pub backlog: u32,

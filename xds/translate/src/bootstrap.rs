@@ -6,14 +6,15 @@ use std::sync::Arc;
 use envoy_types::pb::envoy::config::bootstrap::v3 as proto;
 use envoy_types::pb::envoy::config::core::v3 as core;
 use tandem_model::Listener;
-use tandem_model::bootstrap::{Admin, Bootstrap, Node};
+use tandem_model::bootstrap::{Admin, Bootstrap, Dynamic, Node};
+use tandem_model::config_source::Origin;
 
 use crate::cx::{Cx, Report};
 use crate::error::{Error, Errors};
 use crate::read::read_with;
 use crate::route::Scope;
 use crate::source::Source;
-use crate::{address, cluster, endpoint, listener, tls};
+use crate::{address, cluster, config_source, endpoint, listener, tls};
 
 /// Reads, checks and translates a bootstrap; what is wrong with it is reported in one go.
 ///
@@ -58,7 +59,40 @@ fn bootstrap(cx: &Cx<'_>, proto: &proto::Bootstrap) -> Bootstrap {
         secrets: cx_statics.each("secrets", &statics.secrets, |cx, proto| {
             tls::secret(cx, proto).map(Arc::new)
         }),
+        dynamic: dynamic(
+            &cx.field("dynamic_resources"),
+            proto.dynamic_resources.as_ref(),
+        ),
     }
+}
+
+fn dynamic(cx: &Cx<'_>, proto: Option<&proto::bootstrap::DynamicResources>) -> Dynamic {
+    let Some(proto) = proto else {
+        return Dynamic::default();
+    };
+    let source = |field: &str, proto: &Option<core::ConfigSource>| {
+        let cx = &cx.field(field);
+        let source = config_source::source(cx, Some(proto.as_ref()?))?;
+        Some(source)
+    };
+    let ads = (proto.ads_config.as_ref())
+        .and_then(|proto| config_source::api(&cx.field("ads_config"), proto));
+    let dynamic = Dynamic {
+        clusters: source("cds_config", &proto.cds_config),
+        listeners: source("lds_config", &proto.lds_config),
+        ads: ads.map(Arc::new),
+    };
+    for (field, source) in [
+        ("cds_config", &dynamic.clusters),
+        ("lds_config", &dynamic.listeners),
+    ] {
+        let asks = (source.as_ref()).is_some_and(|source| source.origin == Origin::Ads);
+        if asks && proto.ads_config.is_none() {
+            cx.field(field)
+                .error("expected an ads_config beside it, since it says 'ads'");
+        }
+    }
+    dynamic
 }
 
 /// Names by which things are found have to be unique.

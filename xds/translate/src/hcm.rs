@@ -6,6 +6,7 @@ use std::time::Duration;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3;
 use envoy_types::pb::google::protobuf::BoolValue;
 use http::HeaderValue;
+use tandem_model::config_source::{ResourceKey, Subscribed};
 use tandem_model::hcm::{
     ClientCertDetails, CodecType, EscapedSlashes, ForwardClientCert, HttpConnectionManager,
     RouteSource, ServerHeader, StripPort,
@@ -15,21 +16,20 @@ use v3::http_connection_manager as proto;
 use crate::cx::Cx;
 use crate::protocol::{self, Common};
 use crate::route::Scope;
-use crate::{access_log, address, filter, route, value};
+use crate::{access_log, address, config_source, filter, route, value};
 
 pub(crate) fn connection_manager(
     cx: &Cx<'_>,
     proto: &v3::HttpConnectionManager,
     scope: &Scope<'_>,
 ) -> Option<HttpConnectionManager> {
-    let route_config = match &proto.route_specifier {
-        Some(proto::RouteSpecifier::RouteConfig(proto)) => Some(route::configuration(
-            &cx.field("route_config"),
-            proto,
-            scope,
-        )),
+    let routes = match &proto.route_specifier {
+        Some(proto::RouteSpecifier::RouteConfig(proto)) => Some(RouteSource::Inline(Arc::new(
+            route::configuration(&cx.field("route_config"), proto, scope),
+        ))),
+        Some(proto::RouteSpecifier::Rds(proto)) => rds(&cx.field("rds"), proto),
         _ => {
-            cx.error("expected route_config");
+            cx.error("expected one of route_config, rds");
             None
         }
     };
@@ -64,7 +64,7 @@ pub(crate) fn connection_manager(
             proto::CodecType::Http2 => CodecType::Http2,
             proto::CodecType::Auto | proto::CodecType::Http3 => CodecType::Auto,
         },
-        routes: RouteSource::Inline(Arc::new(route_config?)),
+        routes: routes?,
         http_filters,
         router,
         access_logs,
@@ -181,6 +181,21 @@ fn server_name(cx: &Cx<'_>, name: &str) -> HeaderValue {
 
 fn via(cx: &Cx<'_>, via: &str) -> Option<HeaderValue> {
     value::text(via).and_then(|via| value::header_value(&cx.field("via"), &via))
+}
+
+fn rds(cx: &Cx<'_>, proto: &v3::Rds) -> Option<RouteSource> {
+    let source = config_source::source(&cx.field("config_source"), proto.config_source.as_ref())?;
+    if proto.route_config_name.is_empty() {
+        cx.field("route_config_name").error("expected a name");
+        return None;
+    }
+    Some(RouteSource::Rds(Subscribed {
+        key: ResourceKey {
+            origin: source.origin,
+            name: proto.route_config_name.as_str().into(),
+        },
+        initial_fetch_timeout: source.initial_fetch_timeout,
+    }))
 }
 
 fn scheme(proto: &v3::HttpConnectionManager) -> Option<Arc<str>> {

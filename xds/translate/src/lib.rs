@@ -7,7 +7,9 @@
 mod access_log;
 mod address;
 mod bootstrap;
+pub mod cascade;
 mod cluster;
+mod config_source;
 mod cx;
 mod endpoint;
 mod error;
@@ -20,6 +22,7 @@ mod matcher;
 mod protocol;
 mod rbac;
 mod read;
+pub mod resource;
 mod route;
 mod schema;
 mod source;
@@ -34,6 +37,6 @@ mod wire;
 
 pub use bootstrap::load;
 pub use error::{Error, Errors};
-pub use read::{read_bootstrap, to_json};
+pub use read::{read_bootstrap, read_response, to_json};
 pub use source::Source;
 pub use support::markdown as supported_as_markdown;

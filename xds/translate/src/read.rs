@@ -1,6 +1,7 @@
 //! From a file's text to the bootstrap message: read, transcode, check, decode.
 
 use envoy_types::pb::envoy::config::bootstrap::v3::Bootstrap;
+use envoy_types::pb::envoy::service::discovery::v3::DiscoveryResponse;
 use prost::Message as _;
 
 use crate::error::{Error, Errors, Trail};
@@ -10,6 +11,7 @@ use crate::transcode::transcode;
 use crate::{json, support, validate};
 
 const TYPE: &str = "envoy.config.bootstrap.v3.Bootstrap";
+const RESPONSE: &str = "envoy.service.discovery.v3.DiscoveryResponse";
 
 /// Reads a bootstrap; what is wrong with it is reported in one go.
 ///
@@ -17,6 +19,26 @@ const TYPE: &str = "envoy.config.bootstrap.v3.Bootstrap";
 /// values replace earlier ones, lists are appended, messages are merged.
 pub fn read_bootstrap(sources: &[Source]) -> Result<Bootstrap, Errors> {
     read_with(sources, |_| Ok(())).map(|(bootstrap, ())| bootstrap)
+}
+
+/// Reads a response of a control plane as files and REST have it. Its resources are not looked
+/// into.
+pub fn read_response(source: &Source) -> Result<DiscoveryResponse, Errors> {
+    let Some(ty) = Message::named(RESPONSE) else {
+        return Err(Error::new(&Trail::ROOT, format!("the schema has no {RESPONSE}")).into());
+    };
+    let node = source.parse()?;
+    let (bytes, errors) = transcode(source, &node, ty);
+    if !errors.is_empty() {
+        return Err(Errors(errors));
+    }
+    DiscoveryResponse::decode(bytes.as_slice()).map_err(|error| {
+        Error::new(
+            &Trail::ROOT,
+            format!("expected a discovery response: {error}"),
+        )
+        .into()
+    })
 }
 
 /// The merged bootstrap as JSON, as `/config_dump` shows it.

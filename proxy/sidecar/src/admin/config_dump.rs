@@ -1,11 +1,13 @@
-//! `/config_dump` in Envoy's shape (`admin.v3.ConfigDump`), made from the bootstrap.
+//! `/config_dump` in Envoy's shape (`admin.v3.ConfigDump`), made from the bootstrap and from what
+//! control planes sent.
 
 use serde_json::{Value, json};
+use tandem_xds_translate::cascade::Dump;
 
 const ADMIN: &str = "type.googleapis.com/envoy.admin.v3.";
 
 /// The dump; `resource` selects one list, as Envoy's parameter does (`static_clusters`, …).
-pub(crate) fn dump(bootstrap: &Value, resource: Option<&str>) -> Value {
+pub(crate) fn dump(bootstrap: &Value, dynamic: Dump, resource: Option<&str>) -> Value {
     let statics = &bootstrap["static_resources"];
     let clusters = each(
         &statics["clusters"],
@@ -28,15 +30,53 @@ pub(crate) fn dump(bootstrap: &Value, resource: Option<&str>) -> Value {
         Some("static_clusters") => clusters,
         Some("static_listeners") => listeners,
         Some("static_route_configs") => routes,
+        Some("dynamic_active_clusters") => dynamic.active_clusters,
+        Some("dynamic_warming_clusters") => dynamic.warming_clusters,
+        Some("dynamic_listeners") => dynamic.listeners,
+        Some("dynamic_route_configs") => dynamic.routes,
         Some(_) => Vec::new(),
         None => vec![
             json!({ "@type": format!("{ADMIN}BootstrapConfigDump"), "bootstrap": bootstrap }),
-            json!({ "@type": format!("{ADMIN}ClustersConfigDump"), "static_clusters": clusters }),
-            json!({ "@type": format!("{ADMIN}ListenersConfigDump"), "static_listeners": listeners }),
-            json!({ "@type": format!("{ADMIN}RoutesConfigDump"), "static_route_configs": routes }),
+            section(
+                "Clusters",
+                [
+                    ("static_clusters", clusters),
+                    ("dynamic_active_clusters", dynamic.active_clusters),
+                    ("dynamic_warming_clusters", dynamic.warming_clusters),
+                ],
+            ),
+            section(
+                "Listeners",
+                [
+                    ("static_listeners", listeners),
+                    ("dynamic_listeners", dynamic.listeners),
+                ],
+            ),
+            section(
+                "Routes",
+                [
+                    ("static_route_configs", routes),
+                    ("dynamic_route_configs", dynamic.routes),
+                ],
+            ),
         ],
     };
     json!({ "configs": selected })
+}
+
+/// One section of the dump; empty lists are left out, as everywhere in protobuf's JSON.
+fn section<const N: usize>(name: &str, lists: [(&str, Vec<Value>); N]) -> Value {
+    let mut section = serde_json::Map::new();
+    section.insert(
+        "@type".to_owned(),
+        format!("{ADMIN}{name}ConfigDump").into(),
+    );
+    for (name, list) in lists {
+        if !list.is_empty() {
+            section.insert(name.to_owned(), list.into());
+        }
+    }
+    section.into()
 }
 
 fn each(list: &Value, key: &str, type_name: &str) -> Vec<Value> {

@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use ::http::{Method, StatusCode};
 use tandem_core::stats::Registry;
-use tandem_model::Address;
 use tandem_upstream::ClusterManager;
 use tandem_xds_translate::Source;
 
 use super::config_dump;
 use crate::drain::Drains;
+use crate::listeners::Addresses;
 use crate::logging::LevelHandle;
+use crate::mesh;
 use crate::shutdown::Quit;
 
 /// Everything the endpoints look at or change.
@@ -20,7 +21,9 @@ pub(crate) struct Admin {
     pub(crate) stats: Registry,
     pub(crate) clusters: Arc<ClusterManager>,
     /// Each listener's name and the address it got.
-    pub(crate) listeners: Vec<(Arc<str>, Address)>,
+    pub(crate) listeners: Addresses,
+    /// What came from control planes.
+    pub(crate) mesh: mesh::Handle,
     /// What the bootstrap was read from, for `/config_dump`: made into JSON only when asked, so
     /// that no tree is kept in memory.
     pub(crate) sources: Vec<Source>,
@@ -41,7 +44,8 @@ const NAMES: [&str; 3] = ["INITIALIZING", "LIVE", "DRAINING"];
 impl State {
     /// Serving.
     pub(crate) fn live(&self) {
-        self.0.store(1, Relaxed);
+        // Who drains already is not live again.
+        let _ = self.0.compare_exchange(0, 1, Relaxed, Relaxed);
     }
 
     /// Ending.
@@ -103,7 +107,7 @@ const HELP: &str = "admin commands are:
 
 impl Admin {
     /// Answers one request.
-    pub(crate) fn answer(&self, method: &Method, path: &str, query: &str) -> Answer {
+    pub(crate) async fn answer(&self, method: &Method, path: &str, query: &str) -> Answer {
         let changes = matches!(path, "/drain_listeners" | "/logging" | "/quitquitquit");
         if changes && method != Method::POST {
             return Answer::text(format!("method {method} not allowed, POST required"))
@@ -117,7 +121,7 @@ impl Admin {
             "/clusters" => Answer::text(self.clusters.admin_text()),
             "/listeners" => Answer::text(self.listener_lines()),
             "/server_info" => self.server_info(),
-            "/config_dump" => self.config_dump(parameter(query, "resource")),
+            "/config_dump" => self.config_dump(parameter(query, "resource")).await,
             "/logging" => self.logging(query),
             "/drain_listeners" => {
                 self.drains.listeners(has(query, "inboundonly"));
@@ -169,6 +173,7 @@ impl Admin {
 
     fn listener_lines(&self) -> String {
         self.listeners
+            .all()
             .iter()
             .map(|(name, address)| format!("{name}::{address}\n"))
             .collect()
@@ -186,12 +191,15 @@ impl Admin {
         }))
     }
 
-    fn config_dump(&self, resource: Option<&str>) -> Answer {
+    async fn config_dump(&self, resource: Option<&str>) -> Answer {
         let bootstrap = tandem_xds_translate::to_json(&self.sources).map_err(|e| e.to_string());
         match bootstrap
             .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
         {
-            Ok(bootstrap) => Answer::json(&config_dump::dump(&bootstrap, resource)),
+            Ok(bootstrap) => {
+                let dynamic = self.mesh.dump().await;
+                Answer::json(&config_dump::dump(&bootstrap, dynamic, resource))
+            }
             Err(error) => Answer::text(format!("cannot show the configuration: {error}\n"))
                 .with(StatusCode::INTERNAL_SERVER_ERROR),
         }

@@ -28,7 +28,7 @@ pub(crate) async fn serve(listener: TcpListener, admin: Arc<Admin>) {
         tokio::spawn(async move {
             let service = hyper::service::service_fn(move |request: Request<Incoming>| {
                 let admin = Arc::clone(&admin);
-                async move { Ok::<_, Infallible>(respond(&admin, &request)) }
+                async move { Ok::<_, Infallible>(respond(&admin, &request).await) }
             });
             let served = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -42,16 +42,18 @@ pub(crate) async fn serve(listener: TcpListener, admin: Arc<Admin>) {
     }
 }
 
-fn respond(admin: &Admin, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(admin: &Admin, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let Answer {
         status,
         content_type,
         body,
-    } = admin.answer(
-        request.method(),
-        request.uri().path(),
-        request.uri().query().unwrap_or(""),
-    );
+    } = admin
+        .answer(
+            request.method(),
+            request.uri().path(),
+            request.uri().query().unwrap_or(""),
+        )
+        .await;
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -11,9 +11,7 @@ use std::time::{Duration, Instant};
 use tandem_core::drain::Phase;
 use tandem_core::routes::RouteTables;
 use tandem_core::stats;
-use tandem_model::{Address, Listener};
-use tandem_stack::listeners::Command;
-use tandem_transport::listen::{self, Options};
+use tandem_model::Address;
 use tandem_upstream::ClusterManager;
 use tokio::net::TcpListener;
 
@@ -21,9 +19,11 @@ use super::Error;
 use crate::admin::{self, Admin, State};
 use crate::child::{self, App};
 use crate::cli::run::RunOptions;
-use crate::config::Loaded;
+use crate::config::{self, Loaded};
 use crate::drain::Drains;
+use crate::listeners::{Addresses, Listening};
 use crate::logging::LevelHandle;
+use crate::mesh::{self, Applier, Mesh};
 use crate::rotate;
 use crate::runtime::Runtimes;
 use crate::shutdown::{Quit, Signals};
@@ -75,7 +75,9 @@ struct Started {
     logs: tandem_stack::access_log::Sinks,
     state: State,
     quit: Quit,
-    addresses: Vec<(Arc<str>, Address)>,
+    addresses: Addresses,
+    mesh: mesh::Handle,
+    begun: Instant,
 }
 
 impl Started {
@@ -97,31 +99,45 @@ impl Started {
         );
         rotate::on_signal(logs.clone()).map_err(Error::system("cannot take over SIGUSR1"))?;
         let runtimes = Runtimes::start(&bootstrap, settings.default_data_dir.as_deref()).await?;
-        let mut addresses = Vec::new();
-        let mut per_worker: Vec<Vec<Command>> =
-            (0..settings.concurrency).map(|_| Vec::new()).collect();
-        for listener in &bootstrap.listeners {
-            let sockets = bind(listener, settings.concurrency)?;
-            if let Some(address) = sockets
-                .first()
-                .and_then(|sockets| sockets.first()?.local_addr().ok())
-            {
-                addresses.push((Arc::clone(&listener.name), Address::Socket(address)));
-            }
-            for (commands, sockets) in per_worker.iter_mut().zip(sockets) {
-                commands.push(Command::Add {
-                    listener: Arc::clone(listener),
-                    sockets,
-                    drain: drains.watch(listener.traffic_direction),
-                });
-            }
+        let routes = RouteTables::default();
+        let mut workers = Vec::with_capacity(settings.concurrency);
+        for index in 0..settings.concurrency {
+            let (clusters, stats) = (Arc::clone(&clusters), stats.clone());
+            let (logs, runtimes, routes) = (logs.clone(), runtimes.clone(), routes.clone());
+            let deps =
+                move |directory| runtimes.deps(clusters.worker(), stats, directory, routes, logs);
+            let drain = Drain {
+                sides: drains.sides(),
+                time: settings.drain_time,
+            };
+            workers.push(
+                worker::spawn(index, drain, deps)
+                    .map_err(Error::system("cannot start a worker thread"))?,
+            );
         }
+        let senders = workers.iter().map(|worker| worker.commands.clone());
+        let mut listening = Listening::new(senders.collect(), &drains);
+        for listener in &bootstrap.listeners {
+            listening.reserve(listener)?;
+        }
+        let addresses = listening.addresses();
+        let node = config::node(&bootstrap, &sources)?;
+        let (mesh, handle) = Mesh::start(
+            &bootstrap,
+            node,
+            clusters.worker(),
+            &stats,
+            Applier::new(&clusters, &routes, listening),
+            runtimes.check(),
+        );
+        tokio::spawn(mesh.run());
         if let Some(admin) = &bootstrap.admin {
             let socket = bind_admin(&admin.address, settings).await?;
             let endpoints = Admin {
                 stats: stats.clone(),
                 clusters: Arc::clone(&clusters),
                 listeners: addresses.clone(),
+                mesh: handle.clone(),
                 sources,
                 levels,
                 quit: quit.clone(),
@@ -132,38 +148,6 @@ impl Started {
             };
             tokio::spawn(admin::serve(socket, Arc::new(endpoints)));
         }
-        clusters.warmed().await;
-        let routes = RouteTables::default();
-        let mut workers = Vec::with_capacity(per_worker.len());
-        for (index, commands) in per_worker.into_iter().enumerate() {
-            let (clusters, stats) = (Arc::clone(&clusters), stats.clone());
-            let (logs, runtimes) = (logs.clone(), runtimes.clone());
-            let routes = routes.clone();
-            let deps =
-                move |directory| runtimes.deps(clusters.worker(), stats, directory, routes, logs);
-            let drain = Drain {
-                sides: drains.sides(),
-                time: settings.drain_time,
-            };
-            let worker = worker::spawn(index, drain, deps)
-                .map_err(Error::system("cannot start a worker thread"))?;
-            for command in commands {
-                // It only fails for a worker that could not start, which says so itself.
-                let _ = worker.commands.send(command);
-            }
-            workers.push(worker);
-        }
-        state.live();
-        tracing::info!(
-            workers = settings.concurrency,
-            listeners = addresses.len(),
-            clusters = bootstrap.clusters.len(),
-            elapsed_ms = begun.elapsed().as_millis(),
-            "serving"
-        );
-        for (name, address) in &addresses {
-            tracing::info!(listener = %name, %address, "listening");
-        }
         Ok(Self {
             workers,
             runtimes,
@@ -172,12 +156,42 @@ impl Started {
             state,
             quit,
             addresses,
+            mesh: handle,
+            begun,
         })
     }
 
-    async fn until_end(self, settings: Settings) -> Result<ExitCode, Error> {
+    /// Says that it serves, once what was asked for at start has come.
+    async fn live(&mut self) {
+        self.mesh.initialized().await;
+        self.state.live();
+        let addresses = self.addresses.all();
+        tracing::info!(
+            workers = self.workers.len(),
+            listeners = addresses.len(),
+            elapsed_ms = self.begun.elapsed().as_millis(),
+            "serving"
+        );
+        for (name, address) in &addresses {
+            tracing::info!(listener = %name, %address, "listening");
+        }
+    }
+
+    async fn until_end(mut self, settings: Settings) -> Result<ExitCode, Error> {
         let mut signals = Signals::new().map_err(Error::system("cannot take over signals"))?;
         let mut code = ExitCode::SUCCESS;
+        let quit = self.quit.clone();
+        let ended_early = tokio::select! {
+            () = self.live() => false,
+            signal = signals.next() => {
+                tracing::info!(?signal, "ending");
+                true
+            }
+            () = quit.requested() => true,
+        };
+        if ended_early {
+            return self.drain(None, code, settings, signals).await;
+        }
         let mut app = match &settings.app {
             None => None,
             Some(options) => Some(App::start(
@@ -234,8 +248,9 @@ impl Started {
     }
 
     fn app_environment(&self, options: &RunOptions) -> Vec<(&'static str, String)> {
+        let addresses = self.addresses.all();
         let port = |name: &str| {
-            self.addresses
+            addresses
                 .iter()
                 .find(|(listener, _)| &**listener == name)
                 .and_then(|(_, address)| address.socket())
@@ -269,26 +284,6 @@ async fn ended(app: &mut Option<App>) -> std::process::ExitStatus {
         Some(app) => app.ended().await,
         None => std::future::pending().await,
     }
-}
-
-/// The sockets of a listener, for each worker one for each address.
-fn bind(listener: &Listener, workers: usize) -> Result<Vec<Vec<std::net::TcpListener>>, Error> {
-    let mut all: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
-    if !listener.bind_to_port {
-        return Ok(all);
-    }
-    let options = Options::of(listener);
-    for address in listener.addresses() {
-        let sockets = listen::bind(address, workers, &options).map_err(|source| Error::Bind {
-            listener: listener.name.to_string(),
-            address: address.to_string(),
-            source,
-        })?;
-        for (of_worker, socket) in all.iter_mut().zip(sockets) {
-            of_worker.push(socket);
-        }
-    }
-    Ok(all)
 }
 
 async fn bind_admin(address: &Address, settings: &Settings) -> Result<TcpListener, Error> {

@@ -11,6 +11,9 @@ pub(crate) const ROOTS: &[&str] = &[
     "envoy.config.endpoint.v3.ClusterLoadAssignment",
     "envoy.extensions.transport_sockets.tls.v3.Secret",
     "envoy.config.core.v3.TypedExtensionConfig",
+    // how they come from files and over REST
+    "envoy.service.discovery.v3.DiscoveryResponse",
+    "envoy.service.discovery.v3.Resource",
     // listener filters
     "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
     "envoy.extensions.filters.listener.original_src.v3.OriginalSrc",

@@ -8,9 +8,10 @@ use envoy_types::pb::envoy::extensions::network::dns_resolver::cares::v3::CaresD
 use http::HeaderName;
 use proto::{ClusterDiscoveryType, DiscoveryType, DnsLookupFamily as Family, LbConfig};
 use tandem_model::cluster::{Discovery, Dns, DnsLookupFamily, FailureRefresh, OriginalDst};
+use tandem_model::config_source::{ResourceKey, Subscribed};
 
 use crate::cx::Cx;
-use crate::{address, value};
+use crate::{address, config_source, value};
 
 /// Names the address where `use_http_header` allows that and no other name is given.
 const HEADER: HeaderName = HeaderName::from_static("x-envoy-original-dst-host");
@@ -33,8 +34,26 @@ pub(super) fn discovery(cx: &Cx<'_>, proto: &v3::Cluster) -> Discovery {
             Discovery::LogicalDns(dns(cx, proto))
         }
         DiscoveryType::OriginalDst => Discovery::OriginalDst(original_dst(cx, proto)),
-        DiscoveryType::Static | DiscoveryType::Eds => Discovery::Static,
+        DiscoveryType::Eds => eds(cx, proto).map_or(Discovery::Static, Discovery::Eds),
+        DiscoveryType::Static => Discovery::Static,
     }
+}
+
+fn eds(cx: &Cx<'_>, proto: &v3::Cluster) -> Option<Subscribed> {
+    let cx = &cx.field("eds_cluster_config");
+    let Some(config) = &proto.eds_cluster_config else {
+        cx.error("expected eds_cluster_config, which type EDS needs");
+        return None;
+    };
+    let source = config_source::source(&cx.field("eds_config"), config.eds_config.as_ref())?;
+    let name = value::text(&config.service_name);
+    Some(Subscribed {
+        key: ResourceKey {
+            origin: source.origin,
+            name: name.unwrap_or_else(|| proto.name.as_str().into()),
+        },
+        initial_fetch_timeout: source.initial_fetch_timeout,
+    })
 }
 
 fn has_one_endpoint(cx: &Cx<'_>, proto: &v3::Cluster) {

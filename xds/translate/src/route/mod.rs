@@ -46,7 +46,25 @@ pub(crate) fn configuration(
     proto: &proto::RouteConfiguration,
     scope: &Scope<'_>,
 ) -> RouteConfiguration {
-    let validate = value::bool_or(proto.validate_clusters.as_ref(), true);
+    table(cx, proto, scope, true)
+}
+
+/// Translates a route table that came by itself: its clusters may come later.
+pub(crate) fn alone(
+    cx: &Cx<'_>,
+    proto: &proto::RouteConfiguration,
+    scope: &Scope<'_>,
+) -> RouteConfiguration {
+    table(cx, proto, scope, false)
+}
+
+fn table(
+    cx: &Cx<'_>,
+    proto: &proto::RouteConfiguration,
+    scope: &Scope<'_>,
+    validate: bool,
+) -> RouteConfiguration {
+    let validate = value::bool_or(proto.validate_clusters.as_ref(), validate);
     let max = value::u32_or(proto.max_direct_response_body_size_bytes.as_ref(), 4096);
     let table = Table {
         clusters: validate.then_some(scope.clusters),

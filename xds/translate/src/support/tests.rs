@@ -43,7 +43,7 @@ fn the_documentation_lists_every_message() {
 #[test]
 fn unsupported_fields_are_refused_all_at_once() {
     let found = lines(
-        "dynamic_resources: {}\nstatic_resources:\n  clusters:\n  - name: a\n    type: EDS\n\
+        "hds_config: {}\nstatic_resources:\n  clusters:\n  - name: a\n    lb_policy: MAGLEV\n\
          \x20   lb_subset_config: {}\n    transport_socket:\n      name: tls\n      typed_config:\n\
          \x20       '@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n\
          \x20 - name: b\n    transport_socket: {name: x, typed_config: {'@type': a.b/c.D}}\n",
@@ -51,8 +51,8 @@ fn unsupported_fields_are_refused_all_at_once() {
     assert_eq!(
         found,
         [
-            "'dynamic_resources' is not supported (t:1:1)",
-            "static_resources.clusters[0].type: 'EDS' is not supported (t:5:5)",
+            "'hds_config' is not supported (t:1:1)",
+            "static_resources.clusters[0].lb_policy: 'MAGLEV' is not supported (t:5:5)",
             "static_resources.clusters[0]: 'lb_subset_config' is not supported (t:6:5)",
             "static_resources.clusters[0].transport_socket.typed_config: type \
              'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret' is \

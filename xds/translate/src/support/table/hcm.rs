@@ -7,7 +7,7 @@ pub(super) const AREA: Area = Area {
     types: types! {
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager" {
             codec_type = AUTO | HTTP1 | HTTP2,
-            stat_prefix, route_config, http_filters, access_log,
+            stat_prefix, route_config, rds, http_filters, access_log,
             use_remote_address, xff_num_trusted_hops, skip_xff_append, append_x_forwarded_port,
             internal_address_config, generate_request_id, preserve_external_request_id,
             always_set_request_id_in_response, request_id_extension, via, server_name,
@@ -21,6 +21,9 @@ pub(super) const AREA: Area = Area {
         }
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails" {
             subject, cert, chain, dns, uri,
+        }
+        "envoy.extensions.filters.network.http_connection_manager.v3.Rds" {
+            config_source, route_config_name,
         }
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig" {
             unix_sockets, cidr_ranges,

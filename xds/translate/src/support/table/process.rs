@@ -6,7 +6,7 @@ pub(super) const AREA: Area = Area {
     title: "Process",
     types: types! {
         "envoy.config.bootstrap.v3.Bootstrap" {
-            node, static_resources, admin;
+            node, static_resources, dynamic_resources, admin;
             stats_flush_interval: "metrics are read when they are asked for, never flushed",
             enable_dispatcher_stats: "there is no dispatcher",
         }
@@ -14,14 +14,30 @@ pub(super) const AREA: Area = Area {
             listeners, clusters, secrets,
         }
         "envoy.config.core.v3.Node" {
-            id, cluster, locality;
-            metadata: "only a control plane reads it",
-            user_agent_name: "only a control plane reads it",
-            user_agent_version: "only a control plane reads it",
-            user_agent_build_version: "only a control plane reads it",
-            extensions: "only a control plane reads it",
-            client_features: "only a control plane reads it",
+            id, cluster, locality, metadata, user_agent_name, user_agent_version,
+            user_agent_build_version, extensions, client_features,
         }
+        "envoy.type.v3.SemanticVersion" { major_number, minor_number, patch }
+        "envoy.config.core.v3.BuildVersion" { version, metadata }
+        "envoy.config.core.v3.Extension" { name, category, type_urls, disabled, version }
+        "envoy.config.bootstrap.v3.Bootstrap.DynamicResources" {
+            ads_config, cds_config, lds_config,
+        }
+        "envoy.config.core.v3.ConfigSource" {
+            ads, api_config_source, path, path_config_source, resource_api_version = AUTO | V3,
+            initial_fetch_timeout,
+        }
+        "envoy.config.core.v3.AggregatedConfigSource" {}
+        "envoy.config.core.v3.ApiConfigSource" {
+            api_type = GRPC | DELTA_GRPC | REST, transport_api_version = AUTO | V3, grpc_services,
+            cluster_names, refresh_delay, request_timeout;
+            set_node_on_first_message_only:
+                "the node always goes with the first request of a stream, and only with it",
+        }
+        "envoy.config.core.v3.PathConfigSource" { path, watched_directory }
+        "envoy.config.core.v3.WatchedDirectory" { path }
+        "envoy.config.core.v3.GrpcService" { envoy_grpc, initial_metadata }
+        "envoy.config.core.v3.GrpcService.EnvoyGrpc" { cluster_name, authority }
         "envoy.config.core.v3.Locality" { region, zone, sub_zone }
         "envoy.config.bootstrap.v3.Admin" {
             address, access_log_path;

@@ -1,0 +1,183 @@
+//! The process's listeners: their sockets, and what the workers are told of them.
+
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tandem_model::{Address, Listener};
+use tandem_stack::listeners::Command;
+use tandem_transport::listen::{self, Options};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::drain::Drains;
+use crate::mesh::Change;
+use crate::process::Error;
+
+/// One worker's sockets of a listener, one for each address.
+type OfWorker = Vec<TcpListener>;
+
+/// All listeners, and the workers that serve them.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    workers: Vec<UnboundedSender<Command>>,
+    drains: Arc<Drains>,
+    served: HashMap<Arc<str>, Arc<Listener>>,
+    /// Sockets of listeners that are not served yet.
+    reserved: HashMap<Arc<str>, Vec<OfWorker>>,
+    addresses: Addresses,
+}
+
+/// Where the process listens, in the order in which the listeners came. Clones see the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Addresses(Arc<Mutex<Vec<Named>>>);
+
+/// A listener's name and its address.
+type Named = (Arc<str>, Address);
+
+impl Addresses {
+    /// All of them now.
+    pub(crate) fn all(&self) -> Vec<Named> {
+        self.lock().clone()
+    }
+
+    fn set(&self, name: &Arc<str>, address: Option<Address>) {
+        let mut all = self.lock();
+        match (all.iter().position(|(other, _)| other == name), address) {
+            (Some(place), Some(address)) => all[place].1 = address,
+            (None, Some(address)) => all.push((Arc::clone(name), address)),
+            (Some(place), None) => drop(all.remove(place)),
+            (None, None) => {}
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Named>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listening {
+    /// None yet.
+    pub(crate) fn new(workers: Vec<UnboundedSender<Command>>, drains: &Arc<Drains>) -> Self {
+        Self {
+            workers,
+            drains: Arc::clone(drains),
+            served: HashMap::new(),
+            reserved: HashMap::new(),
+            addresses: Addresses::default(),
+        }
+    }
+
+    /// Where it listens, now and later.
+    pub(crate) fn addresses(&self) -> Addresses {
+        self.addresses.clone()
+    }
+
+    /// Binds a listener that will be served later: until then its clients wait.
+    ///
+    /// # Errors
+    /// It cannot listen.
+    pub(crate) fn reserve(&mut self, listener: &Arc<Listener>) -> Result<(), Error> {
+        let sockets = bind(listener, self.workers.len())?;
+        self.show(listener, &sockets);
+        self.reserved.insert(Arc::clone(&listener.name), sockets);
+        Ok(())
+    }
+
+    /// Serves a listener, in place of the one of its name.
+    ///
+    /// # Errors
+    /// It cannot listen; the one before it goes on.
+    pub(crate) fn set(&mut self, listener: &Arc<Listener>) -> Result<(), Error> {
+        let name = &listener.name;
+        let before = self.served.get(name);
+        let rebinds = before.is_none_or(|before| sockets_differ(before, listener));
+        let sockets = match rebinds {
+            true => Some(match self.reserved.remove(name) {
+                Some(sockets) => sockets,
+                None => bind(listener, self.workers.len())?,
+            }),
+            false => None,
+        };
+        if let Some(sockets) = &sockets {
+            self.show(listener, sockets);
+        }
+        let replaces = before.is_some();
+        let mut sockets = sockets.map(Vec::into_iter);
+        for worker in &self.workers {
+            let sockets = sockets.as_mut().map(|all| all.next().unwrap_or_default());
+            let listener = Arc::clone(listener);
+            // A worker that is gone serves nothing any more.
+            let _ = worker.send(match replaces {
+                true => Command::Replace { listener, sockets },
+                false => Command::Add {
+                    drain: self.drains.watch(listener.traffic_direction),
+                    sockets: sockets.unwrap_or_default(),
+                    listener,
+                },
+            });
+        }
+        self.served.insert(Arc::clone(name), Arc::clone(listener));
+        Ok(())
+    }
+
+    fn show(&self, listener: &Listener, sockets: &[OfWorker]) {
+        let bound = sockets.first().and_then(|of_worker| of_worker.first());
+        let bound = bound.and_then(|socket| socket.local_addr().ok());
+        let address = bound.map_or_else(|| listener.address.clone(), Address::Socket);
+        self.addresses.set(&listener.name, Some(address));
+    }
+
+    /// Serves a listener no more; its connections finish.
+    pub(crate) fn remove(&mut self, name: &Arc<str>) {
+        if self.served.remove(name).is_none() {
+            return;
+        }
+        self.addresses.set(name, None);
+        for worker in &self.workers {
+            let _ = worker.send(Command::Remove(Arc::clone(name)));
+        }
+    }
+
+    /// Makes several changes. A listener that cannot listen is left as it was, and logged.
+    pub(crate) fn change(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Set(listener) => match self.set(&listener) {
+                    Ok(()) => tracing::info!(listener = %listener.name, "serving"),
+                    Err(error) => tracing::error!(%error, "a listener is not served"),
+                },
+                Change::Remove(name) => {
+                    tracing::info!(listener = %name, "not serving any more");
+                    self.remove(&name);
+                }
+            }
+        }
+    }
+}
+
+/// Whether new sockets are needed.
+fn sockets_differ(before: &Listener, after: &Listener) -> bool {
+    before.bind_to_port != after.bind_to_port
+        || !before.addresses().eq(after.addresses())
+        || Options::of(before) != Options::of(after)
+}
+
+/// The sockets of a listener, for each worker one for each address.
+fn bind(listener: &Listener, workers: usize) -> Result<Vec<OfWorker>, Error> {
+    let mut all: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+    if !listener.bind_to_port {
+        return Ok(all);
+    }
+    let options = Options::of(listener);
+    for address in listener.addresses() {
+        let sockets = listen::bind(address, workers, &options).map_err(|source| Error::Bind {
+            listener: listener.name.to_string(),
+            address: address.to_string(),
+            source,
+        })?;
+        for (of_worker, socket) in all.iter_mut().zip(sockets) {
+            of_worker.push(socket);
+        }
+    }
+    Ok(all)
+}

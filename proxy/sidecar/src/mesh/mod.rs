@@ -1,0 +1,173 @@
+//! The live configuration: what control planes say lands here, on the control thread.
+//!
+//! The cascade says in which order; this carries it out. Clusters that come together are
+//! published together, then routes, then listeners.
+
+mod apply;
+mod sources;
+mod stats;
+mod transport;
+
+use std::time::Instant;
+
+use tandem_core::stats::Registry;
+use tandem_model::{Bootstrap, Listener};
+use tandem_upstream::Clusters;
+use tandem_xds_client::{Event, Node};
+use tandem_xds_translate::cascade::{Action, Cascade, Dump};
+use tandem_xds_translate::resource::Kind;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{oneshot, watch};
+
+use apply::Resolved;
+pub(crate) use apply::{Applier, Change};
+use sources::{Sources, Told};
+
+/// Everything that serves, and who changes it.
+#[derive(Debug)]
+pub(crate) struct Mesh {
+    cascade: Cascade,
+    applier: Applier,
+    sources: Sources,
+    told: UnboundedReceiver<Told>,
+    resolved: UnboundedReceiver<Resolved>,
+    questions: UnboundedReceiver<Question>,
+    ready: watch::Sender<bool>,
+}
+
+/// A wish to see the dynamic configuration.
+pub(crate) type Question = oneshot::Sender<Dump>;
+
+/// What the rest of the process knows of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Handle {
+    questions: tokio::sync::mpsc::UnboundedSender<Question>,
+    ready: watch::Receiver<bool>,
+}
+
+impl Handle {
+    /// What came from control planes.
+    pub(crate) async fn dump(&self) -> Dump {
+        let (answer, dump) = oneshot::channel();
+        let _ = self.questions.send(answer);
+        dump.await.unwrap_or_default()
+    }
+
+    /// Resolves when everything that was asked for at start has come, or was given up.
+    pub(crate) async fn initialized(&mut self) {
+        let _ = self.ready.wait_for(|ready| *ready).await;
+    }
+}
+
+impl Mesh {
+    /// Serves what of the bootstrap is ready, and asks its control planes. `check` has the last
+    /// word on a listener that one of them sends.
+    pub(crate) fn start(
+        bootstrap: &Bootstrap,
+        node: Node,
+        clusters: Clusters,
+        registry: &Registry,
+        mut applier: Applier,
+        check: impl Fn(&Listener) -> Result<(), String> + Send + 'static,
+    ) -> (Self, Handle) {
+        let dynamic = &bootstrap.dynamic;
+        let mut awaited = Vec::new();
+        awaited.extend(dynamic.clusters.as_ref().map(|_| Kind::Cluster));
+        awaited.extend(dynamic.listeners.as_ref().map(|_| Kind::Listener));
+        let resolved = applier.resolved();
+        let cascade = Cascade::new(bootstrap, &awaited, check, Instant::now());
+        let (sources, told) = Sources::start(dynamic, node, clusters, registry);
+        let (asks, questions) = tokio::sync::mpsc::unbounded_channel();
+        let (ready, is_ready) = watch::channel(false);
+        let mut mesh = Self {
+            cascade,
+            applier,
+            sources,
+            told,
+            resolved,
+            questions,
+            ready,
+        };
+        let handle = Handle {
+            questions: asks,
+            ready: is_ready,
+        };
+        mesh.act();
+        (mesh, handle)
+    }
+
+    /// Follows the control planes for ever.
+    pub(crate) async fn run(mut self) {
+        loop {
+            self.act();
+            let deadline = self.cascade.deadline();
+            tokio::select! {
+                biased;
+                Some(answer) = self.questions.recv() => {
+                    let _ = answer.send(self.cascade.dump());
+                }
+                Some(resolved) = self.resolved.recv() => {
+                    let cluster = self.applier.was_resolved(resolved);
+                    self.cascade.resolved(&cluster, Instant::now());
+                }
+                Some(told) = self.told.recv() => self.hear(told),
+                () = until(deadline) => self.cascade.tick(Instant::now()),
+            }
+        }
+    }
+
+    /// Takes the steps that have become due.
+    fn act(&mut self) {
+        let mut actions = self.cascade.actions();
+        actions.retain(|action| match action {
+            Action::Subscribe(kind, key) => {
+                self.sources.subscribe(*kind, key);
+                false
+            }
+            Action::Unsubscribe(kind, key) => {
+                self.sources.unsubscribe(*kind, key);
+                false
+            }
+            _ => true,
+        });
+        self.applier.apply(actions);
+        if self.cascade.initialized() {
+            self.ready
+                .send_if_modified(|ready| !std::mem::replace(ready, true));
+        }
+    }
+
+    fn hear(&mut self, told: Told) {
+        let now = Instant::now();
+        let kind = told.kind;
+        match told.event {
+            Event::Offer(offer) => {
+                let outcome = (self.cascade).update(kind, &told.origin, offer.update(), now);
+                // Applied before it is acknowledged: who waits for the answer may send requests.
+                self.act();
+                match outcome {
+                    Ok(()) => offer.accept(),
+                    Err(reason) => {
+                        tracing::warn!(kind = kind.type_name(), %reason, "resources are refused");
+                        offer.reject(reason);
+                    }
+                }
+            }
+            Event::Expired(names) => self.cascade.expired(kind, &names, now),
+            Event::FetchTimeout => {
+                tracing::warn!(
+                    kind = kind.type_name(),
+                    "no answer from the control plane in initial_fetch_timeout, going on without"
+                );
+                self.cascade.give_up(kind, now);
+            }
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,79 @@
+//! The counters of subscriptions, under Envoy's names.
+
+use tandem_core::stats::{Counter, Gauge, Registry};
+use tandem_xds_client::{Connection, Stats};
+use tandem_xds_translate::resource::Kind;
+use tokio::sync::watch;
+
+/// Follows the counters of one kind for as long as it is subscribed to.
+pub(super) async fn follow(kind: Kind, registry: Registry, mut stats: watch::Receiver<Stats>) {
+    let prefix = match kind {
+        Kind::Cluster => "cluster_manager.cds",
+        Kind::Endpoints => "cluster_manager.eds",
+        Kind::Listener => "listener_manager.lds",
+        Kind::Routes => "http.rds",
+    };
+    let scope = registry.plain(prefix);
+    let counters = [
+        "update_attempt",
+        "update_success",
+        "update_rejected",
+        "update_failure",
+        "init_fetch_timeout",
+    ]
+    .map(|name| scope.counter(name));
+    let mut before = [0; 5];
+    loop {
+        let now = values(&stats.borrow_and_update());
+        for ((counter, now), before) in counters.iter().zip(now).zip(&mut before) {
+            raise(counter, before, now);
+        }
+        if stats.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn values(stats: &Stats) -> [u64; 5] {
+    [
+        stats.update_attempt,
+        stats.update_success,
+        stats.update_rejected,
+        stats.update_failure,
+        stats.init_fetch_timeout,
+    ]
+}
+
+fn raise(counter: &Counter, before: &mut u64, now: u64) {
+    counter.add(now.saturating_sub(*before));
+    *before = now;
+}
+
+/// Follows whether a control plane answers (`control_plane.connected_state`), and logs it.
+pub(super) async fn follow_connection(
+    what: String,
+    registry: Registry,
+    mut connection: watch::Receiver<Connection>,
+) {
+    let gauge: Gauge = registry.plain("control_plane").gauge("connected_state");
+    let (mut connected, mut failure) = (false, None);
+    loop {
+        let now = connection.borrow_and_update().clone();
+        if now.failure != failure {
+            if let Some(reason) = &now.failure {
+                tracing::warn!(control_plane = %what, %reason, "the control plane's stream ended");
+            }
+            failure.clone_from(&now.failure);
+        }
+        if now.connected != connected {
+            gauge.add(if now.connected { 1 } else { -1 });
+            if now.connected {
+                tracing::info!(control_plane = %what, "connected");
+            }
+            connected = now.connected;
+        }
+        if connection.changed().await.is_err() {
+            return;
+        }
+    }
+}

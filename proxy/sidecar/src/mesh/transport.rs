@@ -1,0 +1,71 @@
+//! Control planes are reached as everything is: through a cluster, with its endpoints, TLS,
+//! breakers and metrics.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use http::uri::{Authority, Scheme};
+use http_body_util::BodyExt as _;
+use tandem_core::error::Kind;
+use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
+use tandem_core::{Body, BoxFuture, Error, HttpService};
+use tandem_model::config_source::ControlPlane;
+use tandem_upstream::{Clusters, RoutePolicy};
+use tower::Service;
+
+/// Calls of one control plane, as `tonic` makes them.
+#[derive(Clone, Debug)]
+pub(super) struct Transport {
+    cluster: Arc<str>,
+    authority: Authority,
+    inner: HttpService,
+}
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+impl Transport {
+    /// Calls go to the control plane's cluster and may last for ever.
+    pub(super) fn new(plane: &ControlPlane, clusters: &Clusters) -> Self {
+        let policy = RoutePolicy {
+            timeout: None,
+            ..RoutePolicy::default()
+        };
+        // A name that is no authority (`outbound|15010||istiod`) is not said.
+        let authority = Authority::try_from(&*plane.authority);
+        Self {
+            cluster: Arc::clone(&plane.cluster),
+            authority: authority.unwrap_or_else(|_| Authority::from_static("control-plane")),
+            inner: tandem_upstream::forward(clusters.clone(), Arc::new(policy)),
+        }
+    }
+}
+
+impl Service<http::Request<tonic::body::Body>> for Transport {
+    type Response = http::Response<Body>;
+    type Error = Error;
+    type Future = BoxFuture<Result<http::Response<Body>, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
+        let mut request = request.map(|body| {
+            Body::new(body.map_err(|status| Error::with_source(Kind::DownstreamReset, status)))
+        });
+        let mut uri = std::mem::take(request.uri_mut()).into_parts();
+        uri.scheme = Some(Scheme::HTTP);
+        uri.authority = Some(self.authority.clone());
+        if let Ok(uri) = http::Uri::from_parts(uri) {
+            *request.uri_mut() = uri;
+        }
+        *request.version_mut() = http::Version::HTTP_2;
+        let connection = Arc::new(ConnectionInfo::default());
+        let mut info = StreamInfo::new(connection, Protocol::Http2, NEXT.fetch_add(1, Relaxed));
+        info.is_grpc = true;
+        let _ = info.cluster.set(Arc::clone(&self.cluster));
+        request.extensions_mut().insert(Arc::new(info));
+        self.inner.dispatch(request)
+    }
+}

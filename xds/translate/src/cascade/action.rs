@@ -1,0 +1,38 @@
+//! What a cascade asks for.
+
+use std::sync::Arc;
+
+use tandem_model::cluster::LoadAssignment;
+use tandem_model::config_source::ResourceKey;
+use tandem_model::route::RouteConfiguration;
+use tandem_model::{Cluster, Listener};
+
+use super::Kind;
+
+/// One step, to be taken in the order given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Ask a control plane for a resource.
+    Subscribe(Kind, ResourceKey),
+    /// Nothing needs it any more.
+    Unsubscribe(Kind, ResourceKey),
+    /// Resolve the names of a cluster that is to be served; say [`Cascade::resolved`] then.
+    ///
+    /// [`Cascade::resolved`]: super::Cascade::resolved
+    Resolve(Arc<Cluster>),
+    /// Serve a cluster, in place of one of this name if there is one, with these endpoints if a
+    /// control plane says them.
+    SetCluster(Arc<Cluster>, Option<LoadAssignment>),
+    /// Replace the endpoints of a cluster.
+    SetEndpoints(Arc<str>, LoadAssignment),
+    /// Stop serving a cluster.
+    RemoveCluster(Arc<str>),
+    /// Publish routes.
+    SetRoutes(ResourceKey, Arc<RouteConfiguration>),
+    /// Nothing is served by these routes any more.
+    RemoveRoutes(ResourceKey),
+    /// Serve a listener, in place of one of this name if there is one.
+    SetListener(Arc<Listener>),
+    /// Stop serving a listener; its connections finish.
+    RemoveListener(Arc<str>),
+}

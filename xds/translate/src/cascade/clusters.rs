@@ -1,0 +1,274 @@
+//! Clusters: those that are served, those that warm, those that leave.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tandem_model::Cluster;
+use tandem_model::cluster::Discovery;
+use tandem_model::config_source::Subscribed;
+use tandem_xds_client::{Resource, Update};
+
+use super::{Action, Cascade, GRACE, Kind, Received, Refused, references};
+use crate::error::Errors;
+use crate::resource;
+
+/// All clusters.
+#[derive(Debug, Default)]
+pub(super) struct Clusters {
+    all: HashMap<Arc<str>, Entry>,
+    warming: BTreeSet<Arc<str>>,
+    leaving: HashMap<Arc<str>, Instant>,
+    pub(super) refused: HashMap<String, Refused>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Served now.
+    active: Option<(Arc<Cluster>, Option<Received>)>,
+    /// Served when it is ready.
+    warming: Option<(Arc<Cluster>, Option<Received>)>,
+    /// Of the version that warms.
+    names: Names,
+    from_bootstrap: bool,
+}
+
+/// Whether the names of a cluster's endpoints were looked up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Names {
+    #[default]
+    Unresolved,
+    Asked,
+    Resolved,
+}
+
+impl Clusters {
+    pub(super) fn set_static(&mut self, cluster: &Arc<Cluster>) {
+        let entry = Entry {
+            active: None,
+            warming: Some((Arc::clone(cluster), None)),
+            names: Names::default(),
+            from_bootstrap: true,
+        };
+        self.all.insert(Arc::clone(&cluster.name), entry);
+        self.warming.insert(Arc::clone(&cluster.name));
+    }
+
+    pub(super) fn is_active(&self, name: &str) -> bool {
+        (self.all.get(name)).is_some_and(|entry| entry.active.is_some())
+    }
+
+    /// Whether it will be served but is not yet.
+    pub(super) fn is_coming(&self, name: &str) -> bool {
+        (self.all.get(name)).is_some_and(|entry| entry.active.is_none())
+    }
+
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.all.contains_key(name)
+    }
+
+    pub(super) fn warms(&self) -> bool {
+        !self.warming.is_empty()
+    }
+
+    pub(super) fn names(&self) -> HashSet<&str> {
+        self.all.keys().map(|name| &**name).collect()
+    }
+
+    /// What the latest version waits for.
+    pub(super) fn needs(&self, name: &str) -> Option<Subscribed> {
+        let entry = self.all.get(name)?;
+        let (latest, _) = entry.warming.as_ref().or(entry.active.as_ref())?;
+        need(latest).cloned()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.leaving.values().min().copied()
+    }
+
+    /// What is served or warms, with what was received for it.
+    pub(super) fn dump(&self) -> impl Iterator<Item = (&Arc<str>, bool, &Received)> {
+        self.all.iter().flat_map(|(name, entry)| {
+            let active = entry.active.as_ref();
+            let warming = entry.warming.as_ref();
+            let active = active.and_then(|(_, from)| Some((name, true, from.as_ref()?)));
+            let warming = warming.and_then(|(_, from)| Some((name, false, from.as_ref()?)));
+            active.into_iter().chain(warming)
+        })
+    }
+}
+
+fn need(cluster: &Cluster) -> Option<&Subscribed> {
+    match &cluster.discovery {
+        Discovery::Eds(need) => Some(need),
+        _ => None,
+    }
+}
+
+impl Cascade {
+    pub(super) fn update_clusters(
+        &mut self,
+        update: &Update,
+        now: Instant,
+        faults: &mut Vec<(String, Errors)>,
+    ) {
+        for resource in &update.added {
+            match resource::cluster(&resource.value) {
+                Ok(cluster) => {
+                    self.clusters.refused.remove(&resource.name);
+                    self.set_cluster(cluster, resource, now);
+                }
+                Err(errors) => {
+                    let refused = Refused {
+                        received: Received::from(resource),
+                        reason: errors.to_string(),
+                    };
+                    self.clusters.refused.insert(resource.name.clone(), refused);
+                    faults.push((resource.name.clone(), errors));
+                }
+            }
+        }
+        for name in &update.removed {
+            self.remove_cluster(name, now);
+        }
+        if update.complete {
+            let named: HashSet<&str> = (update.added.iter().map(|resource| &resource.name))
+                .chain(update.refreshed.iter().map(|(name, _)| name))
+                .map(String::as_str)
+                .collect();
+            let gone = (self.clusters.all.iter())
+                .filter(|(name, entry)| !entry.from_bootstrap && !named.contains(&***name));
+            let gone: Vec<Arc<str>> = gone.map(|(name, _)| Arc::clone(name)).collect();
+            for name in gone {
+                self.remove_cluster(&name, now);
+            }
+        }
+    }
+
+    fn set_cluster(&mut self, cluster: Arc<Cluster>, resource: &Resource, now: Instant) {
+        let name = Arc::clone(&cluster.name);
+        let received = Some(Received::from(resource));
+        let all = &mut self.clusters.all;
+        let entry = all.entry(Arc::clone(&name)).or_insert_with(|| Entry {
+            active: None,
+            warming: None,
+            names: Names::default(),
+            from_bootstrap: false,
+        });
+        if entry.from_bootstrap {
+            // As in Envoy: what the bootstrap has is nobody else's.
+            return;
+        }
+        self.clusters.leaving.remove(&name);
+        if let Some((active, from)) = &mut entry.active
+            && **active == *cluster
+        {
+            *from = received;
+            entry.warming = None;
+            self.clusters.warming.remove(&name);
+            return;
+        }
+        let before = [&entry.active, &entry.warming].map(|version| {
+            let (cluster, _) = version.as_ref()?;
+            need(cluster).map(|need| need.key.clone())
+        });
+        let after = need(&cluster).map(|need| need.key.clone());
+        entry.warming = Some((cluster, received));
+        entry.names = Names::default();
+        self.clusters.warming.insert(Arc::clone(&name));
+        self.watch_endpoints(&name, now);
+        for key in before.into_iter().flatten() {
+            if Some(&key) != after.as_ref() && self.endpoints.remove_user(&key, &name) {
+                let action = Action::Unsubscribe(Kind::Endpoints, key);
+                self.actions.push(action);
+            }
+        }
+    }
+
+    pub(super) fn remove_cluster(&mut self, name: &str, now: Instant) {
+        self.clusters.refused.remove(name);
+        let known = self.clusters.all.get_key_value(name);
+        let Some((name, _)) = known.filter(|(_, entry)| !entry.from_bootstrap) else {
+            return;
+        };
+        let name = Arc::clone(name);
+        self.clusters.leaving.entry(name).or_insert(now + GRACE);
+    }
+
+    /// Serves the clusters whose endpoints are there.
+    pub(super) fn settle_clusters(&mut self) {
+        let names: Vec<_> = self.clusters.warming.iter().cloned().collect();
+        for name in names {
+            let Some(entry) = self.clusters.all.get_mut(&name) else {
+                self.clusters.warming.remove(&name);
+                continue;
+            };
+            let Some((cluster, _)) = &entry.warming else {
+                self.clusters.warming.remove(&name);
+                continue;
+            };
+            let cluster = Arc::clone(cluster);
+            let mut endpoints = None;
+            if let Some(need) = need(&cluster) {
+                endpoints = self.endpoints.get(&need.key);
+                if endpoints.is_none() {
+                    continue;
+                }
+            }
+            if cluster.discovery.dns().is_some() && entry.names != Names::Resolved {
+                if entry.names == Names::Unresolved {
+                    entry.names = Names::Asked;
+                    self.actions.push(Action::Resolve(cluster));
+                }
+                continue;
+            }
+            entry.active = entry.warming.take();
+            self.clusters.warming.remove(&name);
+            self.actions.push(Action::SetCluster(cluster, endpoints));
+        }
+    }
+
+    /// The names of a cluster were looked up, with success or without.
+    pub fn resolved(&mut self, cluster: &Arc<Cluster>, now: Instant) {
+        if let Some(entry) = self.clusters.all.get_mut(&cluster.name)
+            && let Some((warming, _)) = &entry.warming
+            && Arc::ptr_eq(warming, cluster)
+        {
+            entry.names = Names::Resolved;
+            self.settle(now);
+        }
+    }
+
+    /// Takes away the clusters that nothing leads to, or that had their time.
+    pub(super) fn settle_leaving(&mut self, now: Instant) {
+        if self.clusters.leaving.is_empty() {
+            return;
+        }
+        let used = references::clusters(
+            self.routes.served().map(|config| &**config),
+            self.listeners.served().map(|listener| &**listener),
+        );
+        let gone = (self.clusters.leaving.iter())
+            .filter(|(name, until)| **until <= now || !used.contains(&***name));
+        let gone: Vec<Arc<str>> = gone.map(|(name, _)| Arc::clone(name)).collect();
+        for name in gone {
+            self.clusters.leaving.remove(&name);
+            self.clusters.warming.remove(&name);
+            let Some(entry) = self.clusters.all.remove(&name) else {
+                continue;
+            };
+            let versions = [&entry.active, &entry.warming];
+            for (cluster, _) in versions.into_iter().flatten() {
+                if let Some(need) = need(cluster)
+                    && self.endpoints.remove_user(&need.key, &name)
+                {
+                    let action = Action::Unsubscribe(Kind::Endpoints, need.key.clone());
+                    self.actions.push(action);
+                }
+            }
+            if entry.active.is_some() {
+                self.actions.push(Action::RemoveCluster(name));
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What control planes sent, in the shape of Envoy's `/config_dump`.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use serde_json::{Map, Value, json};
+
+use super::{Cascade, Received, Refused};
+use crate::json;
+use crate::resource::Kind;
+use crate::schema::Message;
+
+/// The dynamic part of each section.
+#[derive(Clone, Debug, Default)]
+pub struct Dump {
+    /// `dynamic_active_clusters`.
+    pub active_clusters: Vec<Value>,
+    /// `dynamic_warming_clusters`.
+    pub warming_clusters: Vec<Value>,
+    /// `dynamic_listeners`.
+    pub listeners: Vec<Value>,
+    /// `dynamic_route_configs`.
+    pub routes: Vec<Value>,
+}
+
+impl Cascade {
+    /// Everything that came from control planes: what is served, what warms, what was refused.
+    pub fn dump(&self) -> Dump {
+        let mut dump = Dump::default();
+        let mut clusters: Vec<_> = self.clusters.dump().collect();
+        clusters.sort_by_key(|(name, active, _)| (*name, !active));
+        for (name, active, received) in clusters {
+            let mut state = state("cluster", Kind::Cluster, received);
+            let refused = self.clusters.refused.get(&**name);
+            add_error(&mut state, Kind::Cluster, refused);
+            match active {
+                true => dump.active_clusters.push(state.into()),
+                false => dump.warming_clusters.push(state.into()),
+            }
+        }
+        let unknown = self.clusters.refused.iter();
+        let unknown = unknown.filter(|(name, _)| !self.clusters.knows(name));
+        dump.warming_clusters
+            .extend(sorted(unknown).map(|(_, refused)| only_error(Kind::Cluster, refused)));
+        dump.listeners = self.listeners_dump();
+        let mut routes: Vec<_> = self.routes.dump().collect();
+        routes.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        for (key, received) in routes {
+            let mut state = state("route_config", Kind::Routes, received);
+            let refused = self.routes.refused.get(&*key.name);
+            add_error(&mut state, Kind::Routes, refused);
+            dump.routes.push(state.into());
+        }
+        dump
+    }
+
+    fn listeners_dump(&self) -> Vec<Value> {
+        let mut by_name: HashMap<&str, Map<String, Value>> = HashMap::new();
+        for (name, active, received) in self.listeners.dump() {
+            let key = if active {
+                "active_state"
+            } else {
+                "warming_state"
+            };
+            let state = state("listener", Kind::Listener, received);
+            by_name
+                .entry(name)
+                .or_default()
+                .insert(key.to_owned(), state.into());
+        }
+        for (name, refused) in &self.listeners.refused {
+            add_error(
+                by_name.entry(name).or_default(),
+                Kind::Listener,
+                Some(refused),
+            );
+        }
+        let mut all: Vec<_> = by_name.into_iter().collect();
+        all.sort_by_key(|(name, _)| *name);
+        let named = all.into_iter().map(|(name, mut entry)| {
+            entry.insert("name".to_owned(), name.into());
+            entry.into()
+        });
+        named.collect()
+    }
+}
+
+fn sorted<'a>(
+    refused: impl Iterator<Item = (&'a String, &'a Refused)>,
+) -> impl Iterator<Item = (&'a String, &'a Refused)> {
+    let mut all: Vec<_> = refused.collect();
+    all.sort_by_key(|(name, _)| *name);
+    all.into_iter()
+}
+
+fn state(field: &str, kind: Kind, received: &Received) -> Map<String, Value> {
+    let mut state = Map::new();
+    state.insert("version_info".to_owned(), received.version.as_str().into());
+    state.insert(field.to_owned(), resource(kind, received));
+    state.insert("last_updated".to_owned(), time(received.at));
+    state
+}
+
+fn only_error(kind: Kind, refused: &Refused) -> Value {
+    let mut state = Map::new();
+    add_error(&mut state, kind, Some(refused));
+    state.into()
+}
+
+fn add_error(state: &mut Map<String, Value>, kind: Kind, refused: Option<&Refused>) {
+    let Some(refused) = refused else { return };
+    let error = json!({
+        "failed_configuration": resource(kind, &refused.received),
+        "last_update_attempt": time(refused.received.at),
+        "details": refused.reason,
+        "version_info": refused.received.version,
+    });
+    state.insert("error_state".to_owned(), error);
+}
+
+/// A resource with its type, as an `Any` is written.
+fn resource(kind: Kind, received: &Received) -> Value {
+    let value = Message::named(kind.type_name())
+        .and_then(|ty| json::message(ty, &received.bytes).ok())
+        .unwrap_or_default();
+    let mut whole = Map::new();
+    whole.insert("@type".to_owned(), kind.type_url().into());
+    if let Value::Object(fields) = value {
+        whole.extend(fields);
+    }
+    whole.into()
+}
+
+/// A time as protobuf's JSON has it.
+fn time(at: SystemTime) -> Value {
+    prost_types::Timestamp::from(at).to_string().into()
+}

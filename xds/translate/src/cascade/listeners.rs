@@ -1,0 +1,231 @@
+//! Listeners: those that are served, and those that wait for their routes.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tandem_model::Listener;
+use tandem_model::config_source::{ResourceKey, Subscribed};
+use tandem_model::hcm::RouteSource;
+use tandem_model::listener::NetworkFilter;
+use tandem_xds_client::{Resource, Update};
+
+use super::{Action, Cascade, Kind, Received, Refused, references};
+use crate::error::{Error, Errors, Trail};
+use crate::resource;
+
+/// All listeners.
+#[derive(Debug, Default)]
+pub(super) struct Listeners {
+    all: HashMap<Arc<str>, Entry>,
+    warming: BTreeSet<Arc<str>>,
+    pub(super) refused: HashMap<String, Refused>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    active: Option<(Arc<Listener>, Option<Received>)>,
+    warming: Option<(Arc<Listener>, Option<Received>)>,
+    from_bootstrap: bool,
+}
+
+impl Listeners {
+    pub(super) fn set_static(&mut self, listener: &Arc<Listener>) {
+        let entry = Entry {
+            active: None,
+            warming: Some((Arc::clone(listener), None)),
+            from_bootstrap: true,
+        };
+        self.all.insert(Arc::clone(&listener.name), entry);
+        self.warming.insert(Arc::clone(&listener.name));
+    }
+
+    pub(super) fn warm(&self) -> bool {
+        !self.warming.is_empty()
+    }
+
+    /// What is served.
+    pub(super) fn served(&self) -> impl Iterator<Item = &Arc<Listener>> {
+        let active = self.all.values().filter_map(|entry| entry.active.as_ref());
+        active.map(|(listener, _)| listener)
+    }
+
+    /// The routes that its versions need.
+    pub(super) fn needs(&self, name: &str) -> Vec<Subscribed> {
+        let Some(entry) = self.all.get(name) else {
+            return Vec::new();
+        };
+        let versions = [&entry.active, &entry.warming].into_iter().flatten();
+        let mut needs = Vec::new();
+        for need in versions.flat_map(|(listener, _)| of(listener)) {
+            if !needs.contains(need) {
+                needs.push(need.clone());
+            }
+        }
+        needs
+    }
+
+    pub(super) fn dump(&self) -> impl Iterator<Item = (&Arc<str>, bool, &Received)> {
+        self.all.iter().flat_map(|(name, entry)| {
+            let active = entry.active.as_ref();
+            let active = active.and_then(|(_, from)| Some((name, true, from.as_ref()?)));
+            let warming = entry.warming.as_ref();
+            let warming = warming.and_then(|(_, from)| Some((name, false, from.as_ref()?)));
+            active.into_iter().chain(warming)
+        })
+    }
+}
+
+/// The routes a listener asks for.
+fn of(listener: &Listener) -> impl Iterator<Item = &Subscribed> {
+    listener.chains().filter_map(|chain| match &chain.filter {
+        NetworkFilter::Http(manager) => match &manager.routes {
+            RouteSource::Rds(need) => Some(need),
+            RouteSource::Inline(_) => None,
+        },
+        NetworkFilter::Tcp(_) => None,
+    })
+}
+
+fn keys(listener: &Listener) -> HashSet<&ResourceKey> {
+    of(listener).map(|need| &need.key).collect()
+}
+
+impl Cascade {
+    pub(super) fn update_listeners(
+        &mut self,
+        update: &Update,
+        now: Instant,
+        faults: &mut Vec<(String, Errors)>,
+    ) {
+        for resource in &update.added {
+            let translated = resource::listener(&resource.value, &self.clusters.names());
+            let checked = translated.and_then(|listener| {
+                let refuse = |reason| Errors::from(Error::new(&Trail::ROOT, reason));
+                (self.check.0)(&listener).map_err(refuse).map(|()| listener)
+            });
+            match checked {
+                Ok(listener) => {
+                    self.listeners.refused.remove(&resource.name);
+                    self.set_listener(listener, resource, now);
+                }
+                Err(errors) => {
+                    let refused = Refused {
+                        received: Received::from(resource),
+                        reason: errors.to_string(),
+                    };
+                    (self.listeners.refused).insert(resource.name.clone(), refused);
+                    faults.push((resource.name.clone(), errors));
+                }
+            }
+        }
+        for name in &update.removed {
+            self.remove_listener(name);
+        }
+        if update.complete {
+            let named: HashSet<&str> = (update.added.iter().map(|resource| &resource.name))
+                .chain(update.refreshed.iter().map(|(name, _)| name))
+                .map(String::as_str)
+                .collect();
+            let gone = (self.listeners.all.iter())
+                .filter(|(name, entry)| !entry.from_bootstrap && !named.contains(&***name));
+            let gone: Vec<Arc<str>> = gone.map(|(name, _)| Arc::clone(name)).collect();
+            for name in gone {
+                self.remove_listener(&name);
+            }
+        }
+    }
+
+    fn set_listener(&mut self, listener: Arc<Listener>, resource: &Resource, now: Instant) {
+        let name = Arc::clone(&listener.name);
+        let received = Some(Received::from(resource));
+        let all = &mut self.listeners.all;
+        let entry = all.entry(Arc::clone(&name)).or_insert_with(|| Entry {
+            active: None,
+            warming: None,
+            from_bootstrap: false,
+        });
+        if entry.from_bootstrap {
+            // As in Envoy: what the bootstrap has is nobody else's.
+            return;
+        }
+        if let Some((active, from)) = &mut entry.active
+            && **active == *listener
+        {
+            *from = received;
+            let dropped = entry.warming.take();
+            self.listeners.warming.remove(&name);
+            self.release_unused(&name, dropped.map(|(listener, _)| listener));
+            return;
+        }
+        let dropped = entry.warming.replace((listener, received));
+        self.listeners.warming.insert(Arc::clone(&name));
+        self.watch_routes(&name, now);
+        self.release_unused(&name, dropped.map(|(listener, _)| listener));
+    }
+
+    pub(super) fn remove_listener(&mut self, name: &str) {
+        self.listeners.refused.remove(name);
+        let known = self.listeners.all.get_key_value(name);
+        let Some((name, _)) = known.filter(|(_, entry)| !entry.from_bootstrap) else {
+            return;
+        };
+        let name = Arc::clone(name);
+        self.listeners.warming.remove(&name);
+        let Some(entry) = self.listeners.all.remove(&name) else {
+            return;
+        };
+        if entry.active.is_some() {
+            self.actions.push(Action::RemoveListener(Arc::clone(&name)));
+        }
+        let versions = [entry.active, entry.warming].into_iter().flatten();
+        for (listener, _) in versions {
+            self.release_unused(&name, Some(listener));
+        }
+    }
+
+    /// Lets go of the routes of a version that is none any more, but for those that the
+    /// listener's other versions need.
+    fn release_unused(&mut self, name: &str, dropped: Option<Arc<Listener>>) {
+        let Some(dropped) = dropped else { return };
+        let needed = self.listeners.needs(name);
+        let unused: Vec<ResourceKey> = (keys(&dropped).into_iter())
+            .filter(|key| !needed.iter().any(|need| need.key == **key))
+            .cloned()
+            .collect();
+        self.release_routes(name, &unused);
+    }
+
+    /// Serves the listeners whose routes and clusters are there.
+    pub(super) fn settle_listeners(&mut self) {
+        let first_clusters = self.awaited.contains(&Kind::Cluster);
+        let names: Vec<_> = self.listeners.warming.iter().cloned().collect();
+        for name in names {
+            let Some(entry) = self.listeners.all.get_mut(&name) else {
+                self.listeners.warming.remove(&name);
+                continue;
+            };
+            let Some((listener, _)) = &entry.warming else {
+                self.listeners.warming.remove(&name);
+                continue;
+            };
+            let routed = keys(listener)
+                .into_iter()
+                .all(|key| self.routes.is_there(key));
+            let coming = |name: &str| {
+                let known = self.clusters.is_active(name);
+                self.clusters.is_coming(name) || (first_clusters && !known)
+            };
+            let waits = !routed || references::of_listener(listener).into_iter().any(coming);
+            if waits {
+                continue;
+            }
+            let listener = Arc::clone(listener);
+            let before = entry.active.take();
+            entry.active = entry.warming.take();
+            self.listeners.warming.remove(&name);
+            self.actions.push(Action::SetListener(listener));
+            self.release_unused(&name, before.map(|(listener, _)| listener));
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! From what control planes send to what is served, make before break.
+//!
+//! ```text
+//!            clusters ──▶ their endpoints
+//! listeners ──▶ their routes ──▶ clusters
+//! ```
+//!
+//! A cluster waits ("warms") for its endpoints, routes for the clusters they lead to, a
+//! listener for its routes: a request never meets half of an update. What is served stays until
+//! its successor is ready, and a cluster that is taken away while routes still lead to it stays
+//! a moment, since their update is usually on its way.
+//!
+//! This is a state machine: it is told what arrived and what time it is, and says what to do.
+//! It knows no transport and starts nothing.
+
+mod action;
+mod clusters;
+mod dump;
+mod endpoints;
+mod listeners;
+mod references;
+mod routes;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
+
+use tandem_model::config_source::{Origin, ResourceKey};
+use tandem_model::{Bootstrap, Listener};
+use tandem_xds_client::{Resource, Update};
+
+use crate::error::Errors;
+pub use crate::resource::Kind;
+pub use action::Action;
+use clusters::Clusters;
+pub use dump::Dump;
+use endpoints::AllEndpoints;
+use listeners::Listeners;
+use routes::AllRoutes;
+
+/// How long routes wait for clusters that warm, so that a control plane which never sends
+/// endpoints cannot hold back all routes.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a removed cluster stays for routes that still lead to it.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Everything that control planes said, and what of it is served.
+#[derive(Debug)]
+pub struct Cascade {
+    clusters: Clusters,
+    endpoints: AllEndpoints,
+    routes: AllRoutes,
+    listeners: Listeners,
+    /// Whether clusters or listeners are still waited for.
+    awaited: HashSet<Kind>,
+    actions: Vec<Action>,
+    check: Check,
+}
+
+/// Whoever serves listeners may refuse one.
+struct Check(Box<Judge>);
+
+type Judge = dyn Fn(&Listener) -> Result<(), String> + Send;
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Check")
+    }
+}
+
+/// A resource as it was received, for `/config_dump`.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// The version the control plane gave it.
+    pub version: String,
+    /// The serialized message.
+    pub bytes: Vec<u8>,
+    /// When it came.
+    pub at: SystemTime,
+}
+
+/// A resource that was refused.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// What was refused.
+    pub received: Received,
+    /// Why.
+    pub reason: String,
+}
+
+impl From<&Resource> for Received {
+    fn from(resource: &Resource) -> Self {
+        Self {
+            version: resource.version.clone(),
+            bytes: resource.value.clone(),
+            at: SystemTime::now(),
+        }
+    }
+}
+
+impl Cascade {
+    /// Starts with what the bootstrap has. `awaited` are the kinds (clusters, listeners) that a
+    /// control plane will send as a whole; `check` has the last word on each of its listeners.
+    pub fn new(
+        bootstrap: &Bootstrap,
+        awaited: &[Kind],
+        check: impl Fn(&Listener) -> Result<(), String> + Send + 'static,
+        now: Instant,
+    ) -> Self {
+        let mut cascade = Self {
+            clusters: Clusters::default(),
+            endpoints: AllEndpoints::default(),
+            routes: AllRoutes::default(),
+            listeners: Listeners::default(),
+            awaited: awaited.iter().copied().collect(),
+            actions: Vec::new(),
+            check: Check(Box::new(check)),
+        };
+        for cluster in &bootstrap.clusters {
+            cascade.clusters.set_static(cluster);
+            cascade.watch_endpoints(&cluster.name, now);
+        }
+        for listener in &bootstrap.listeners {
+            cascade.listeners.set_static(listener);
+            cascade.watch_routes(&listener.name, now);
+        }
+        cascade.settle(now);
+        cascade
+    }
+
+    /// Takes what a control plane sent of one kind. Every resource is judged by itself: what is
+    /// right is used.
+    ///
+    /// # Errors
+    /// What to tell the control plane: each resource that is refused, with the reason.
+    pub fn update(
+        &mut self,
+        kind: Kind,
+        origin: &Origin,
+        update: &Update,
+        now: Instant,
+    ) -> Result<(), String> {
+        let mut faults = Vec::new();
+        match kind {
+            Kind::Cluster => self.update_clusters(update, now, &mut faults),
+            Kind::Listener => self.update_listeners(update, now, &mut faults),
+            // Envoy ignores their removal too: whoever needs them is removed by itself.
+            Kind::Endpoints => each_named(origin, update, &mut faults, |key, resource| {
+                self.update_endpoints(key, resource)
+            }),
+            Kind::Routes => each_named(origin, update, &mut faults, |key, resource| {
+                self.update_routes(key, resource, now)
+            }),
+        }
+        self.awaited.remove(&kind);
+        self.settle(now);
+        refusal(&faults)
+    }
+
+    /// Nothing came for a kind that is sent as a whole: go on without.
+    pub fn give_up(&mut self, kind: Kind, now: Instant) {
+        self.awaited.remove(&kind);
+        self.settle(now);
+    }
+
+    /// These resources ended by their time to live.
+    pub fn expired(&mut self, kind: Kind, names: &[String], now: Instant) {
+        match kind {
+            Kind::Cluster => names.iter().for_each(|name| self.remove_cluster(name, now)),
+            Kind::Listener => names.iter().for_each(|name| self.remove_listener(name)),
+            Kind::Endpoints | Kind::Routes => {}
+        }
+        self.settle(now);
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub fn deadline(&self) -> Option<Instant> {
+        let all = [
+            self.clusters.deadline(),
+            self.endpoints.deadline(),
+            self.routes.deadline(),
+        ];
+        all.into_iter().flatten().min()
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Instant) {
+        self.endpoints.expire(now);
+        self.routes.expire(now);
+        self.settle(now);
+    }
+
+    /// What is to be done, in this order; each is said once.
+    pub fn actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Whether everything that was asked for at start has come or was given up.
+    pub fn initialized(&self) -> bool {
+        self.awaited.is_empty() && !self.clusters.warms() && !self.listeners.warm()
+    }
+
+    /// Serves what has become ready; each step may make the next one ready.
+    fn settle(&mut self, now: Instant) {
+        self.settle_clusters();
+        self.settle_routes(now);
+        self.settle_listeners();
+        self.settle_leaving(now);
+    }
+}
+
+fn each_named(
+    origin: &Origin,
+    update: &Update,
+    faults: &mut Vec<(String, Errors)>,
+    mut take: impl FnMut(&ResourceKey, &Resource) -> Result<(), Errors>,
+) {
+    for resource in &update.added {
+        let key = ResourceKey {
+            origin: origin.clone(),
+            name: resource.name.as_str().into(),
+        };
+        if let Err(errors) = take(&key, resource) {
+            faults.push((resource.name.clone(), errors));
+        }
+    }
+}
+
+fn refusal(faults: &[(String, Errors)]) -> Result<(), String> {
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let lines = faults.iter().map(|(name, errors)| {
+        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        format!("{name}: {}", errors.join("; "))
+    });
+    Err(lines.collect::<Vec<_>>().join("\n"))
+}

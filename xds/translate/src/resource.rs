@@ -1,0 +1,115 @@
+//! Single resources as control planes send them, by the rules that files obey.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::config::{cluster, endpoint, listener, route};
+use tandem_model::cluster::LoadAssignment;
+use tandem_model::route::RouteConfiguration;
+use tandem_model::{Cluster, Listener};
+
+use crate::cx::{Cx, Report};
+use crate::error::{Error, Errors, Trail};
+use crate::route::Scope;
+use crate::schema::Message;
+use crate::{support, validate};
+
+/// The kinds of resources that are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// CDS.
+    Cluster,
+    /// EDS.
+    Endpoints,
+    /// LDS.
+    Listener,
+    /// RDS.
+    Routes,
+}
+
+impl Kind {
+    /// All of them, in the order in which they are asked for.
+    pub const ALL: [Self; 4] = [Self::Cluster, Self::Endpoints, Self::Listener, Self::Routes];
+
+    /// The message's name.
+    pub const fn type_name(self) -> &'static str {
+        match self {
+            Self::Cluster => "envoy.config.cluster.v3.Cluster",
+            Self::Endpoints => "envoy.config.endpoint.v3.ClusterLoadAssignment",
+            Self::Listener => "envoy.config.listener.v3.Listener",
+            Self::Routes => "envoy.config.route.v3.RouteConfiguration",
+        }
+    }
+
+    /// The type URL.
+    pub fn type_url(self) -> String {
+        format!("type.googleapis.com/{}", self.type_name())
+    }
+}
+
+/// Translates a cluster.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its field; so for the others.
+pub fn cluster(bytes: &[u8]) -> Result<Arc<Cluster>, Errors> {
+    read(Kind::Cluster, bytes, |cx, proto: &cluster::v3::Cluster| {
+        Some(Arc::new(crate::cluster::cluster(cx, proto)))
+    })
+}
+
+/// Translates an assignment of endpoints; host names cannot stand in it.
+pub fn endpoints(bytes: &[u8]) -> Result<LoadAssignment, Errors> {
+    type Proto = endpoint::v3::ClusterLoadAssignment;
+    read(Kind::Endpoints, bytes, |cx, proto: &Proto| {
+        Some(crate::endpoint::load_assignment(cx, proto, false))
+    })
+}
+
+/// Translates a listener. Routes within it may have to name one of `clusters`.
+pub fn listener(bytes: &[u8], clusters: &HashSet<&str>) -> Result<Arc<Listener>, Errors> {
+    read(
+        Kind::Listener,
+        bytes,
+        |cx, proto: &listener::v3::Listener| {
+            let scope = Scope { clusters };
+            crate::listener::listener(cx, proto, &scope).map(Arc::new)
+        },
+    )
+}
+
+/// Translates a route configuration that came by itself.
+pub fn routes(bytes: &[u8], clusters: &HashSet<&str>) -> Result<Arc<RouteConfiguration>, Errors> {
+    type Proto = route::v3::RouteConfiguration;
+    read(Kind::Routes, bytes, |cx, proto: &Proto| {
+        let scope = Scope { clusters };
+        Some(Arc::new(crate::route::alone(cx, proto, &scope)))
+    })
+}
+
+fn read<P, T>(
+    kind: Kind,
+    bytes: &[u8],
+    translate: impl FnOnce(&Cx<'_>, &P) -> Option<T>,
+) -> Result<T, Errors>
+where
+    P: prost::Message + Default,
+{
+    let name = kind.type_name();
+    let Some(ty) = Message::named(name) else {
+        return Err(Error::new(&Trail::ROOT, format!("the schema has no {name}")).into());
+    };
+    let mut errors = support::check(ty, bytes);
+    errors.extend(validate::check(ty, bytes));
+    if !errors.is_empty() {
+        return Err(Errors(errors));
+    }
+    let proto = P::decode(bytes).map_err(|error| {
+        Errors::from(Error::new(
+            &Trail::ROOT,
+            format!("expected a {name}: {error}"),
+        ))
+    })?;
+    let report = Report::default();
+    let value = translate(&report.root(), &proto);
+    report.finish(value).map_err(Errors)
+}
