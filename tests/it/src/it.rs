@@ -6,6 +6,7 @@
 
 mod attacks;
 mod balance;
+mod chains;
 mod documents;
 mod doors;
 mod endings;

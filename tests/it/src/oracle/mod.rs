@@ -18,4 +18,5 @@ mod run;
 
 pub use bootstrap::{bootstrap, listener};
 pub use case::{Case, get, grpc, post, raw, send};
+pub use compare::save;
 pub use run::check;
