@@ -14,6 +14,7 @@ mod layering;
 mod layotto;
 mod lifecycle;
 mod oracle;
+mod rotation;
 mod runtime;
 mod suites;
 mod validate;

@@ -1,0 +1,174 @@
+//! Certificates and roots exchanged under load: no request may notice.
+
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use tandem_harness::certs::{Authority, Folder};
+use tandem_harness::client::{Request, h1};
+use tandem_harness::{Kind, Proxy, Upstream, ports, wait};
+
+const BOOTSTRAP: &str = r#"
+admin: { address: { socket_address: { address: 127.0.0.1, port_value: ADMIN } } }
+static_resources:
+  listeners:
+  - name: front
+    address: { socket_address: { address: 127.0.0.1, port_value: FRONT } }
+    filter_chains:
+    - filters:
+      - name: http
+        typed_config: &manager
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: front
+          route_config:
+            virtual_hosts:
+            - { name: all, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: mesh } }] }
+          http_filters: &filters
+          - name: router
+            typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+  - name: back
+    address: { socket_address: { address: 127.0.0.1, port_value: BACK } }
+    filter_chains:
+    - transport_socket:
+        name: tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          require_client_certificate: true
+          common_tls_context: &tls
+            tls_certificates:
+            - certificate_chain: { filename: FOLDER/..data/leaf.crt }
+              private_key: { filename: FOLDER/..data/leaf.key }
+            validation_context: { trusted_ca: { filename: FOLDER/..data/roots.pem } }
+            tls_params: { tls_maximum_protocol_version: TLSv1_3 }
+      filters:
+      - name: http
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: back
+          forward_client_cert_details: SANITIZE_SET
+          set_current_client_cert_details: { subject: true }
+          route_config:
+            virtual_hosts:
+            - { name: all, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: up } }] }
+          http_filters: *filters
+  clusters:
+  - name: mesh
+    connect_timeout: 5s
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        common_http_protocol_options: { max_requests_per_connection: 3 }
+        explicit_http_config: { http_protocol_options: {} }
+    transport_socket:
+      name: tls
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+        common_tls_context: *tls
+    load_assignment:
+      cluster_name: mesh
+      endpoints:
+      - lb_endpoints:
+        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: BACK } } }
+  - name: up
+    connect_timeout: 1s
+    load_assignment:
+      cluster_name: up
+      endpoints:
+      - lb_endpoints:
+        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: UPSTREAM } } }
+"#;
+
+/// Puts a version of all files beside the others, and turns the link to it, as Kubernetes does.
+fn turn(folder: &Folder, version: &str, leaf_of: &Authority, roots: &str) {
+    let name = format!("leaf-{version}");
+    let uri = format!("spiffe://td/{name}");
+    let leaf = leaf_of.issue(&[&name, &uri]);
+    std::fs::create_dir(folder.path(version)).unwrap();
+    for (file, text) in [
+        ("leaf.crt", leaf.chain.as_str()),
+        ("leaf.key", &leaf.key),
+        ("roots.pem", roots),
+    ] {
+        std::fs::write(folder.path(version).join(file), text).unwrap();
+    }
+    symlink(folder.path(version), folder.path("..next")).unwrap();
+    std::fs::rename(folder.path("..next"), folder.path("..data")).unwrap();
+}
+
+/// What the clients of the load share.
+#[derive(Default)]
+struct Load {
+    over: AtomicBool,
+    answered: AtomicUsize,
+    failed: AtomicUsize,
+}
+
+async fn client(port: u16, load: Arc<Load>) {
+    let mut connection = h1::Connection::open(port).await.unwrap();
+    let request = h1::encode(&Request {
+        method: "GET".into(),
+        path: "/".into(),
+        authority: "any.test".into(),
+        ..Request::default()
+    });
+    while !load.over.load(Relaxed) {
+        connection.send(&request).await.unwrap();
+        let answer = connection.response("GET").await;
+        let good = answer.is_ok_and(|answer| answer.status == 200);
+        let count = if good { &load.answered } else { &load.failed };
+        count.fetch_add(1, Relaxed);
+    }
+}
+
+/// Whether the upstream has heard of this leaf from both sides.
+async fn is_used(upstream: &Upstream, version: &str) -> bool {
+    let by = format!("By=spiffe://td/leaf-{version};");
+    let subject = format!("Subject=\"CN=leaf-{version}\"");
+    upstream.log().take().await.iter().any(|seen| {
+        let said = tandem_harness::head::get(&seen.headers, "x-forwarded-client-cert");
+        said.is_some_and(|said| said.contains(&by) && said.contains(&subject))
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_and_roots_are_exchanged_without_a_failed_request() {
+    let folder = Folder::new();
+    let (old, new) = (Authority::new(), Authority::new());
+    let both = format!("{}{}", old.pem, new.pem);
+    turn(&folder, "1", &old, &old.pem);
+    let upstream = Upstream::start(&["up"]).await;
+    let (front, back, admin) = (ports::free(), ports::free(), ports::free());
+    let bootstrap = BOOTSTRAP
+        .replace("FOLDER", &folder.root().display().to_string())
+        .replace("ADMIN", &admin.to_string())
+        .replace("FRONT", &front.to_string())
+        .replace("BACK", &back.to_string())
+        .replace("UPSTREAM", &upstream.ports()[0].to_string());
+    let proxy = Proxy::start(Kind::Tandem, &bootstrap, admin).await.unwrap();
+    let load = Arc::new(Load::default());
+    let clients: Vec<_> = (0..4)
+        .map(|_| tokio::spawn(client(front, Arc::clone(&load))))
+        .collect();
+    for (version, leaf_of, roots) in [
+        ("2", &old, &old.pem),
+        ("3", &old, &both),
+        ("4", &new, &both),
+        ("5", &new, &new.pem),
+    ] {
+        turn(&folder, version, leaf_of, roots);
+        let seen = wait::until_async(wait::PATIENCE, || is_used(&upstream, version)).await;
+        assert!(seen, "version {version} was not taken up");
+    }
+    load.over.store(true, Relaxed);
+    for client in clients {
+        client.await.unwrap();
+    }
+    let (answered, failed) = (load.answered.load(Relaxed), load.failed.load(Relaxed));
+    assert_eq!(failed, 0, "of {answered}");
+    assert!(answered > 100, "only {answered} requests");
+    let errors = proxy.admin("/stats?filter=ssl").await;
+    for line in errors.lines().filter(|line| !line.ends_with(": 0")) {
+        let counts_a_fault = line.contains("fail_verify") || line.contains("connection_error");
+        assert!(!counts_a_fault, "{line}");
+    }
+}
