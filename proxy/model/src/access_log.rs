@@ -1,6 +1,10 @@
 //! Access logs: where lines go and what they say (`config.accesslog.v3`).
 
+mod filter;
+
 use std::sync::Arc;
+
+pub use filter::{Comparison, Filter, Op};
 
 use crate::format::{Format, JsonFormat};
 
@@ -11,6 +15,8 @@ pub struct AccessLog {
     pub sink: Sink,
     /// What its lines say.
     pub format: LogFormat,
+    /// Which requests have a line; none: all.
+    pub filter: Option<Filter>,
 }
 
 /// Where access-log lines are written.

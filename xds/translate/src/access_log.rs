@@ -1,5 +1,7 @@
 //! Access logs.
 
+mod filter;
+
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::accesslog::v3::{AccessLog as Proto, access_log::ConfigType};
@@ -27,6 +29,10 @@ fn access_log(cx: &Cx<'_>, proto: &Proto) -> Option<AccessLog> {
     let Some(ConfigType::TypedConfig(any)) = &proto.config_type else {
         cx.error("expected a typed_config");
         return None;
+    };
+    let filter = match &proto.filter {
+        Some(proto) => Some(filter::filter(&cx.field("filter"), proto)?),
+        None => None,
     };
     let cx = &cx.field("typed_config");
     let (sink, format) = match value::type_name(any) {
@@ -59,6 +65,7 @@ fn access_log(cx: &Cx<'_>, proto: &Proto) -> Option<AccessLog> {
     Some(AccessLog {
         sink,
         format: format?,
+        filter,
     })
 }
 

@@ -113,6 +113,8 @@ impl<T: ?Sized> Latest<T> {
 pub struct CaptureSpec {
     /// Ordinary headers.
     pub headers: Vec<HeaderName>,
+    /// Those that logs have conditions on, with all their values.
+    pub matched: Vec<HeaderName>,
 }
 
 /// Request headers kept for logs.
@@ -126,6 +128,8 @@ pub struct Captured {
     pub host: Option<HeaderValue>,
     /// The headers of the specification, in its order. Of several values the first.
     pub headers: Box<[Option<HeaderValue>]>,
+    /// All values of those that logs have conditions on.
+    pub matched: Option<Box<HeaderMap>>,
 }
 
 impl StreamInfo {
@@ -251,6 +255,16 @@ fn nanos(value: u64) -> Option<Duration> {
     (value != 0).then(|| Duration::from_nanos(value))
 }
 
+fn only(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
+    let mut found = HeaderMap::new();
+    for name in names {
+        for value in headers.get_all(name) {
+            found.append(name, value.clone());
+        }
+    }
+    found
+}
+
 impl Captured {
     fn new(spec: &CaptureSpec, method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         Self {
@@ -262,6 +276,7 @@ impl Captured {
                 .iter()
                 .map(|name| headers.get(name).cloned())
                 .collect(),
+            matched: (!spec.matched.is_empty()).then(|| Box::new(only(headers, &spec.matched))),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Access logs: one line for each request, however it ends.
 
+mod filter;
 mod finish;
 mod layer;
 mod sinks;
@@ -15,14 +16,14 @@ use std::sync::Arc;
 
 use tandem_core::ext::CaptureSpec;
 use tandem_core::format::{self, Context};
-use tandem_model::access_log::{AccessLog as Config, LogFormat};
+use tandem_model::access_log::{AccessLog as Config, Filter, LogFormat};
 use tandem_model::format::{Format, HeaderArg, HeaderKey, Operator};
 use tandem_model::scheme::X_FORWARDED_PROTO;
 
 /// Access logs ready to be written to.
 #[derive(Clone, Debug)]
 pub struct Logs {
-    entries: Arc<[(sinks::SinkId, LogFormat)]>,
+    entries: Arc<[Entry]>,
     sinks: Sinks,
     /// Which response headers the lines show.
     response_headers: Arc<[http::HeaderName]>,
@@ -30,15 +31,27 @@ pub struct Logs {
     wants_trailers: bool,
 }
 
+#[derive(Debug)]
+struct Entry {
+    sink: sinks::SinkId,
+    format: LogFormat,
+    filter: Option<Filter>,
+}
+
 impl Logs {
     /// Opens the sinks of a configuration.
     pub fn new(configs: &[Arc<Config>], sinks: &Sinks) -> Self {
         let entries: Arc<[_]> = configs
             .iter()
-            .map(|config| (sinks.open(&config.sink), config.format.clone()))
+            .map(|config| Entry {
+                sink: sinks.open(&config.sink),
+                format: config.format.clone(),
+                filter: config.filter.clone(),
+            })
             .collect();
         let mut response_headers = vec![tandem_core::grpc::GRPC_STATUS];
-        let mut wants_trailers = false;
+        let mut filters = entries.iter().filter_map(|entry| entry.filter.as_ref());
+        let mut wants_trailers = filters.any(Filter::asks_for_grpc_status);
         for operator in formats(configs)
             .iter()
             .flat_map(|format| format.operators())
@@ -59,10 +72,14 @@ impl Logs {
         }
     }
 
-    /// Writes a line to each.
+    /// Writes a line to each that wants one.
     pub fn write(&self, context: &Context<'_>) {
-        for (sink, log_format) in &*self.entries {
-            self.sinks.append(*sink, |out| match log_format {
+        for entry in &*self.entries {
+            let filter = entry.filter.as_ref();
+            if filter.is_some_and(|filter| !filter::holds(filter, context)) {
+                continue;
+            }
+            self.sinks.append(entry.sink, |out| match &entry.format {
                 LogFormat::Text(text) => format::write(text, context, out),
                 LogFormat::Json(json) => format::write_json(json, context, out),
             });
@@ -82,7 +99,11 @@ pub(crate) fn capture<'a>(
             names(arg, &mut headers);
         }
     }
-    Arc::new(CaptureSpec { headers })
+    let mut matched = Vec::new();
+    for filter in configs.iter().filter_map(|config| config.filter.as_ref()) {
+        filter::names(filter, &mut matched);
+    }
+    Arc::new(CaptureSpec { headers, matched })
 }
 
 fn formats(configs: &[Arc<Config>]) -> Vec<&Format> {

@@ -39,6 +39,7 @@ impl Rig {
                 Format::parse("%RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_SENT% %RESP(X-A)%\n")
                     .unwrap(),
             ),
+            filter: None,
         };
         let registry = stats::Registry::default();
         let stats = Arc::new(Stats::new(&registry.http("h")));
@@ -186,4 +187,74 @@ fn requests_cut_off_with_their_worker_are_logged() {
         assert_eq!(rig.lines(), "200 DC 0 1\n");
     });
     worker.join().unwrap();
+}
+
+/// Which of some filters hold of an answer to a request of this id.
+fn held(
+    filters: &[Filter],
+    status: u16,
+    id: &'static str,
+    trailer: Option<&'static str>,
+) -> Vec<bool> {
+    let info = StreamInfo::new(connection(), Protocol::Http11, 1);
+    let _ = info.request_id.set(http::HeaderValue::from_static(id));
+    if status == 503 {
+        info.add_flags(tandem_core::ResponseFlags::UPSTREAM_OVERFLOW);
+    }
+    let headers = http::HeaderMap::new();
+    let trailers = trailer.map(|status| {
+        let name = tandem_core::grpc::GRPC_STATUS;
+        http::HeaderMap::from_iter([(name, http::HeaderValue::from_static(status))])
+    });
+    let context = Context {
+        info: &info,
+        request: None,
+        response: Some((http::StatusCode::from_u16(status).unwrap(), &headers)),
+        trailers: trailers.as_ref(),
+        duration: Some(Duration::from_millis(20)),
+    };
+    let held = |filter| filter::holds(filter, &context);
+    filters.iter().map(held).collect()
+}
+
+/// Filters look at the request's own facts, alone and combined.
+#[test]
+fn filters_hold_of_some_requests() {
+    use tandem_model::FractionalPercent;
+    use tandem_model::access_log::{Comparison, Op};
+    let at_least = |value| Comparison {
+        op: Op::AtLeast,
+        value,
+    };
+    let sampled = Filter::Sampled {
+        share: FractionalPercent {
+            numerator: 50,
+            denominator: 100,
+        },
+        independent: false,
+    };
+    let failed = Filter::StatusCode(at_least(500));
+    let filters = [
+        failed.clone(),
+        Filter::Duration(at_least(21)),
+        Filter::ResponseFlags(vec!["UH".into(), "UO".into()]),
+        Filter::ResponseFlags(Vec::new()),
+        Filter::GrpcStatus {
+            statuses: vec![0],
+            exclude: true,
+        },
+        sampled.clone(),
+        Filter::All(vec![failed.clone(), sampled.clone()]),
+        Filter::Any(vec![failed, sampled]),
+        Filter::All(Vec::new()),
+    ];
+    let (low, high) = ("00000031-1111", "00000032-1111");
+    assert_eq!(
+        held(&filters, 503, low, None),
+        [true, false, true, true, true, true, true, true, true]
+    );
+    assert_eq!(
+        held(&filters, 200, high, Some("0")),
+        [false, false, false, false, false, false, false, false, true]
+    );
 }

@@ -30,6 +30,7 @@ start: "%START_TIME%"
 "#;
 
 const HCM: &str = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const FILE: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
 const ROUTER: &str = "
 - name: envoy.filters.http.router
   typed_config:
@@ -51,6 +52,7 @@ pub struct Listener {
     network_filters: Option<String>,
     transport_socket: String,
     log_fields: String,
+    filtered_logs: String,
 }
 
 /// A listener of this name without routes.
@@ -63,6 +65,7 @@ pub fn listener(name: &'static str) -> Listener {
         network_filters: None,
         transport_socket: String::new(),
         log_fields: String::new(),
+        filtered_logs: String::new(),
     }
 }
 
@@ -94,6 +97,14 @@ impl Listener {
     /// More fields of the access log.
     pub fn log(mut self, yaml: &str) -> Self {
         self.log_fields.push_str(&format!("{}\n", indent(yaml, 0)));
+        self
+    }
+
+    /// One more access log in the same file, with this filter; its lines are its name and the path.
+    pub fn filtered_log(mut self, name: &str, filter: &str) -> Self {
+        self.filtered_logs.push_str(&format!(
+            "- name: envoy.access_loggers.file\n  filter: {filter}\n  typed_config:\n    \"@type\": {FILE}\n    path: \"{{{{log}}}}\"\n    log_format: {{text_format: \"{name} %REQ(:PATH)%\\n\"}}\n",
+        ));
         self
     }
 
@@ -135,7 +146,8 @@ impl Listener {
             12,
         );
         let access_log = format!(
-            "- name: envoy.access_loggers.file\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog\n    path: \"{{{{log}}}}\"\n    log_format:\n      json_format:\n{}",
+            "{}- name: envoy.access_loggers.file\n  typed_config:\n    \"@type\": {FILE}\n    path: \"{{{{log}}}}\"\n    log_format:\n      json_format:\n{}",
+            self.filtered_logs,
             indent(&fields, 8)
         );
         format!(

@@ -16,7 +16,7 @@ mod exchange;
 mod fields;
 mod run;
 
-pub use bootstrap::{bootstrap, listener};
+pub use bootstrap::{Bootstrap, bootstrap, listener};
 pub use case::{Case, get, grpc, post, raw, send};
 pub use compare::save;
 pub use run::check;

@@ -187,7 +187,8 @@ struct LogFile<'a> {
 }
 
 impl LogFile<'_> {
-    /// The lines since the last call, as soon as there are `count`, or those there are.
+    /// The lines since the last call, as soon as there are `count` of the log that each listener
+    /// has, which is the last to be written, or those there are.
     async fn next(&mut self, count: usize) -> Vec<String> {
         let read = || {
             let bytes = std::fs::read(self.path).unwrap_or_default();
@@ -199,7 +200,9 @@ impl LogFile<'_> {
             let lines = new.lines().filter(|line| !line.contains("/__probe"));
             (whole, lines.map(str::to_owned).collect::<Vec<_>>())
         };
-        wait::until(Duration::from_millis(400), || read().1.len() >= count).await;
+        let of_main = |lines: &[String]| lines.iter().filter(|line| line.starts_with('{')).count();
+        let enough = || of_main(&read().1) >= count;
+        wait::until(Duration::from_millis(400), enough).await;
         let (whole, lines) = read();
         self.read = whole;
         lines

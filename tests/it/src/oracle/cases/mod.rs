@@ -6,6 +6,7 @@ mod headers;
 mod http1;
 mod interim;
 mod limits;
+mod log_filters;
 mod matchers;
 mod paths;
 mod ports;

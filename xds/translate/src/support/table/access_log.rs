@@ -6,12 +6,31 @@ pub(super) const AREA: Area = Area {
     title: "Access logs",
     types: types! {
         "envoy.config.accesslog.v3.AccessLog" {
-            name,
+            name, filter,
             typed_config =
                 "envoy.extensions.access_loggers.file.v3.FileAccessLog"
                 | "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
                 | "envoy.extensions.access_loggers.stream.v3.StderrAccessLog",
         }
+        "envoy.config.accesslog.v3.AccessLogFilter" {
+            status_code_filter, duration_filter, not_health_check_filter, runtime_filter,
+            and_filter, or_filter, header_filter, response_flag_filter, grpc_status_filter,
+            log_type_filter,
+        }
+        "envoy.config.accesslog.v3.StatusCodeFilter" { comparison }
+        "envoy.config.accesslog.v3.DurationFilter" { comparison }
+        "envoy.config.accesslog.v3.ComparisonFilter" { op, value }
+        "envoy.config.accesslog.v3.NotHealthCheckFilter" {}
+        "envoy.config.accesslog.v3.RuntimeFilter" {
+            percent_sampled, use_independent_randomness;
+            runtime_key: "there is no runtime layer that could set it",
+        }
+        "envoy.config.accesslog.v3.AndFilter" { filters }
+        "envoy.config.accesslog.v3.OrFilter" { filters }
+        "envoy.config.accesslog.v3.HeaderFilter" { header }
+        "envoy.config.accesslog.v3.ResponseFlagFilter" { flags }
+        "envoy.config.accesslog.v3.GrpcStatusFilter" { statuses, exclude }
+        "envoy.config.accesslog.v3.LogTypeFilter" { types, exclude }
         "envoy.extensions.access_loggers.file.v3.FileAccessLog" {
             path, format, json_format, typed_json_format, log_format,
         }

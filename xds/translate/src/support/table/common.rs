@@ -35,6 +35,10 @@ pub(super) const AREA: Area = Area {
             default_value;
             runtime_key: "there is no runtime layer that could set it",
         }
+        "envoy.config.core.v3.RuntimeUInt32" {
+            default_value;
+            runtime_key: "there is no runtime layer that could set it",
+        }
         "envoy.type.v3.FractionalPercent" { numerator, denominator }
         "envoy.type.v3.Percent" { value }
         "envoy.type.v3.Int64Range" { start, end }
