@@ -83,18 +83,15 @@ impl Runtimes {
 
     /// Refuses listeners with runtime filters that were not started: components and
     /// subscriptions begin with the process.
-    pub(crate) fn check(&self) -> impl Fn(&Listener) -> Result<(), String> + Send + 'static {
-        let runtimes = self.clone();
-        move |listener| {
-            let mut wanted = configured(std::iter::once(listener)).into_iter();
-            match wanted.find(|runtime| !runtimes.0.contains_key(runtime)) {
-                None => Ok(()),
-                Some(runtime) => Err(format!(
-                    "the runtime filter of application '{}' must also stand, with the same \
-                     settings, on a listener of the bootstrap",
-                    runtime.app.id
-                )),
-            }
+    pub(crate) fn check(&self, listener: &Listener) -> Result<(), String> {
+        let mut wanted = configured(std::iter::once(listener)).into_iter();
+        match wanted.find(|runtime| !self.0.contains_key(runtime)) {
+            None => Ok(()),
+            Some(runtime) => Err(format!(
+                "the runtime filter of application '{}' must also stand, with the same settings, \
+                 on a listener of the bootstrap",
+                runtime.app.id
+            )),
         }
     }
 

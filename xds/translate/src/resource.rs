@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::{cluster, endpoint, listener, route};
+use envoy_types::pb::envoy::extensions::transport_sockets::tls;
 use tandem_model::cluster::LoadAssignment;
 use tandem_model::route::RouteConfiguration;
+use tandem_model::tls::Secret;
 use tandem_model::{Cluster, Listener};
 
 use crate::cx::{Cx, Report};
@@ -25,11 +27,19 @@ pub enum Kind {
     Listener,
     /// RDS.
     Routes,
+    /// SDS.
+    Secret,
 }
 
 impl Kind {
     /// All of them, in the order in which they are asked for.
-    pub const ALL: [Self; 4] = [Self::Cluster, Self::Endpoints, Self::Listener, Self::Routes];
+    pub const ALL: [Self; 5] = [
+        Self::Cluster,
+        Self::Endpoints,
+        Self::Listener,
+        Self::Routes,
+        Self::Secret,
+    ];
 
     /// The message's name.
     pub const fn type_name(self) -> &'static str {
@@ -38,6 +48,7 @@ impl Kind {
             Self::Endpoints => "envoy.config.endpoint.v3.ClusterLoadAssignment",
             Self::Listener => "envoy.config.listener.v3.Listener",
             Self::Routes => "envoy.config.route.v3.RouteConfiguration",
+            Self::Secret => "envoy.extensions.transport_sockets.tls.v3.Secret",
         }
     }
 
@@ -83,6 +94,13 @@ pub fn routes(bytes: &[u8], clusters: &HashSet<&str>) -> Result<Arc<RouteConfigu
     read(Kind::Routes, bytes, |cx, proto: &Proto| {
         let scope = Scope { clusters };
         Some(Arc::new(crate::route::alone(cx, proto, &scope)))
+    })
+}
+
+/// Translates a secret. Whether it can be used shows only when it is.
+pub fn secret(bytes: &[u8]) -> Result<Arc<Secret>, Errors> {
+    read(Kind::Secret, bytes, |cx, proto: &tls::v3::Secret| {
+        crate::tls::secret(cx, proto).map(Arc::new)
     })
 }
 

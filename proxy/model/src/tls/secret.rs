@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Validation;
+use crate::config_source::ConfigSource;
 
 /// A secret that a context uses: its own, or one that a control plane delivers and replaces.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,20 +31,8 @@ pub struct SdsSecret {
 pub enum SecretSource {
     /// `static_resources.secrets`.
     Static,
-    /// The aggregated stream.
-    Ads,
-    /// A stream to a cluster of its own (`envoy_grpc`).
-    Grpc {
-        /// The cluster's name.
-        cluster: Arc<str>,
-    },
-    /// A file that holds it (`path_config_source`).
-    File {
-        /// Where it is.
-        path: Arc<str>,
-        /// The directory whose moves announce a new file; the file's own if not set.
-        watched_directory: Option<Arc<str>>,
-    },
+    /// A control plane, or a file that holds it.
+    Dynamic(ConfigSource),
 }
 
 /// A secret as a control plane delivers it.

@@ -4,6 +4,7 @@
 //! published together, then routes, then listeners.
 
 mod apply;
+mod judge;
 mod sources;
 mod stats;
 mod transport;
@@ -11,20 +12,20 @@ mod transport;
 use std::time::Instant;
 
 use tandem_core::stats::Registry;
-use tandem_model::{Bootstrap, Listener};
+use tandem_model::Bootstrap;
 use tandem_upstream::Clusters;
 use tandem_xds_client::{Event, Node};
-use tandem_xds_translate::cascade::{Action, Cascade, Dump};
+use tandem_xds_translate::cascade::{Action, Cascade, Dump, Judge};
 use tandem_xds_translate::resource::Kind;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{oneshot, watch};
 
 use apply::Resolved;
 pub(crate) use apply::{Applier, Change};
+pub(crate) use judge::Fitness;
 use sources::{Sources, Told};
 
 /// Everything that serves, and who changes it.
-#[derive(Debug)]
 pub(crate) struct Mesh {
     cascade: Cascade,
     applier: Applier,
@@ -60,22 +61,21 @@ impl Handle {
 }
 
 impl Mesh {
-    /// Serves what of the bootstrap is ready, and asks its control planes. `check` has the last
-    /// word on a listener that one of them sends.
+    /// Serves what of the bootstrap is ready, and asks its control planes.
     pub(crate) fn start(
         bootstrap: &Bootstrap,
         node: Node,
         clusters: Clusters,
         registry: &Registry,
         mut applier: Applier,
-        check: impl Fn(&Listener) -> Result<(), String> + Send + 'static,
+        judge: impl Judge + 'static,
     ) -> (Self, Handle) {
         let dynamic = &bootstrap.dynamic;
         let mut awaited = Vec::new();
         awaited.extend(dynamic.clusters.as_ref().map(|_| Kind::Cluster));
         awaited.extend(dynamic.listeners.as_ref().map(|_| Kind::Listener));
         let resolved = applier.resolved();
-        let cascade = Cascade::new(bootstrap, &awaited, check, Instant::now());
+        let cascade = Cascade::new(bootstrap, &awaited, judge, Instant::now());
         let (sources, told) = Sources::start(dynamic, node, clusters, registry);
         let (asks, questions) = tokio::sync::mpsc::unbounded_channel();
         let (ready, is_ready) = watch::channel(false);

@@ -114,7 +114,7 @@ impl Sources {
             let whole = match kind {
                 Kind::Cluster => dynamic.clusters.as_ref(),
                 Kind::Listener => dynamic.listeners.as_ref(),
-                Kind::Endpoints | Kind::Routes => None,
+                Kind::Endpoints | Kind::Routes | Kind::Secret => None,
             };
             let whole = whole.filter(|source| source.origin == Origin::Ads);
             let timeout = whole.and_then(|source| source.initial_fetch_timeout);

@@ -23,7 +23,7 @@ use crate::config::{self, Loaded};
 use crate::drain::Drains;
 use crate::listeners::{Addresses, Listening};
 use crate::logging::LevelHandle;
-use crate::mesh::{self, Applier, Mesh};
+use crate::mesh::{self, Applier, Fitness, Mesh};
 use crate::rotate;
 use crate::runtime::Runtimes;
 use crate::shutdown::{Quit, Signals};
@@ -128,7 +128,7 @@ impl Started {
             clusters.worker(),
             &stats,
             Applier::new(&clusters, &routes, listening),
-            runtimes.check(),
+            Fitness::new(clusters.tls().secrets(), &runtimes),
         );
         tokio::spawn(mesh.run());
         if let Some(admin) = &bootstrap.admin {

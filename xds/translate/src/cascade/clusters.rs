@@ -1,6 +1,6 @@
 //! Clusters: those that are served, those that warm, those that leave.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,8 +9,9 @@ use tandem_model::cluster::Discovery;
 use tandem_model::config_source::Subscribed;
 use tandem_xds_client::{Resource, Update};
 
+use super::secrets::{self, User};
 use super::{Action, Cascade, GRACE, Kind, Received, Refused, references};
-use crate::error::Errors;
+use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
 /// All clusters.
@@ -18,7 +19,7 @@ use crate::resource;
 pub(super) struct Clusters {
     all: HashMap<Arc<str>, Entry>,
     warming: BTreeSet<Arc<str>>,
-    leaving: HashMap<Arc<str>, Instant>,
+    leaving: BTreeMap<Arc<str>, Instant>,
     pub(super) refused: HashMap<String, Refused>,
 }
 
@@ -113,7 +114,15 @@ impl Cascade {
         faults: &mut Vec<(String, Errors)>,
     ) {
         for resource in &update.added {
-            match resource::cluster(&resource.value) {
+            let translated = resource::cluster(&resource.value);
+            let judged = translated.and_then(|cluster| {
+                let refuse = |reason| Errors::from(Error::new(&Trail::ROOT, reason));
+                self.judge
+                    .cluster(&cluster)
+                    .map_err(refuse)
+                    .map(|()| cluster)
+            });
+            match judged {
                 Ok(cluster) => {
                     self.clusters.refused.remove(&resource.name);
                     self.set_cluster(cluster, resource, now);
@@ -166,6 +175,7 @@ impl Cascade {
             *from = received;
             entry.warming = None;
             self.clusters.warming.remove(&name);
+            self.watch_cluster_secrets(&name, now);
             return;
         }
         let before = [&entry.active, &entry.warming].map(|version| {
@@ -177,6 +187,7 @@ impl Cascade {
         entry.names = Names::default();
         self.clusters.warming.insert(Arc::clone(&name));
         self.watch_endpoints(&name, now);
+        self.watch_cluster_secrets(&name, now);
         for key in before.into_iter().flatten() {
             if Some(&key) != after.as_ref() && self.endpoints.remove_user(&key, &name) {
                 let action = Action::Unsubscribe(Kind::Endpoints, key);
@@ -195,6 +206,18 @@ impl Cascade {
         self.clusters.leaving.entry(name).or_insert(now + GRACE);
     }
 
+    /// Asks for the secrets of a cluster's versions.
+    pub(super) fn watch_cluster_secrets(&mut self, name: &Arc<str>, now: Instant) {
+        let Some(entry) = self.clusters.all.get(name) else {
+            return;
+        };
+        let versions = [&entry.active, &entry.warming].into_iter().flatten();
+        let needs: Vec<_> = versions
+            .flat_map(|(cluster, _)| secrets::of_cluster(cluster))
+            .collect();
+        self.watch_secrets(&User::Cluster(Arc::clone(name)), &needs, now);
+    }
+
     /// Serves the clusters whose endpoints are there.
     pub(super) fn settle_clusters(&mut self) {
         let names: Vec<_> = self.clusters.warming.iter().cloned().collect();
@@ -208,6 +231,9 @@ impl Cascade {
                 continue;
             };
             let cluster = Arc::clone(cluster);
+            if !self.secrets.are_there(&secrets::of_cluster(&cluster)) {
+                continue;
+            }
             let mut endpoints = None;
             if let Some(need) = need(&cluster) {
                 endpoints = self.endpoints.get(&need.key);
@@ -266,6 +292,7 @@ impl Cascade {
                     self.actions.push(action);
                 }
             }
+            self.watch_secrets(&User::Cluster(Arc::clone(&name)), &[], now);
             if entry.active.is_some() {
                 self.actions.push(Action::RemoveCluster(name));
             }

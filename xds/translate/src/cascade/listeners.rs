@@ -10,6 +10,7 @@ use tandem_model::hcm::RouteSource;
 use tandem_model::listener::NetworkFilter;
 use tandem_xds_client::{Resource, Update};
 
+use super::secrets::{self, User};
 use super::{Action, Cascade, Kind, Received, Refused, references};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
@@ -102,7 +103,10 @@ impl Cascade {
             let translated = resource::listener(&resource.value, &self.clusters.names());
             let checked = translated.and_then(|listener| {
                 let refuse = |reason| Errors::from(Error::new(&Trail::ROOT, reason));
-                (self.check.0)(&listener).map_err(refuse).map(|()| listener)
+                self.judge
+                    .listener(&listener)
+                    .map_err(refuse)
+                    .map(|()| listener)
             });
             match checked {
                 Ok(listener) => {
@@ -120,7 +124,7 @@ impl Cascade {
             }
         }
         for name in &update.removed {
-            self.remove_listener(name);
+            self.remove_listener(name, now);
         }
         if update.complete {
             let named: HashSet<&str> = (update.added.iter().map(|resource| &resource.name))
@@ -131,7 +135,7 @@ impl Cascade {
                 .filter(|(name, entry)| !entry.from_bootstrap && !named.contains(&***name));
             let gone: Vec<Arc<str>> = gone.map(|(name, _)| Arc::clone(name)).collect();
             for name in gone {
-                self.remove_listener(&name);
+                self.remove_listener(&name, now);
             }
         }
     }
@@ -161,10 +165,11 @@ impl Cascade {
         let dropped = entry.warming.replace((listener, received));
         self.listeners.warming.insert(Arc::clone(&name));
         self.watch_routes(&name, now);
+        self.watch_listener_secrets(&name, now);
         self.release_unused(&name, dropped.map(|(listener, _)| listener));
     }
 
-    pub(super) fn remove_listener(&mut self, name: &str) {
+    pub(super) fn remove_listener(&mut self, name: &str, now: Instant) {
         self.listeners.refused.remove(name);
         let known = self.listeners.all.get_key_value(name);
         let Some((name, _)) = known.filter(|(_, entry)| !entry.from_bootstrap) else {
@@ -178,10 +183,23 @@ impl Cascade {
         if entry.active.is_some() {
             self.actions.push(Action::RemoveListener(Arc::clone(&name)));
         }
+        self.watch_secrets(&User::Listener(Arc::clone(&name)), &[], now);
         let versions = [entry.active, entry.warming].into_iter().flatten();
         for (listener, _) in versions {
             self.release_unused(&name, Some(listener));
         }
+    }
+
+    /// Asks for the secrets of a listener's versions.
+    pub(super) fn watch_listener_secrets(&mut self, name: &Arc<str>, now: Instant) {
+        let Some(entry) = self.listeners.all.get(name) else {
+            return;
+        };
+        let versions = [&entry.active, &entry.warming].into_iter().flatten();
+        let needs: Vec<_> = versions
+            .flat_map(|(listener, _)| secrets::of_listener(listener))
+            .collect();
+        self.watch_secrets(&User::Listener(Arc::clone(name)), &needs, now);
     }
 
     /// Lets go of the routes of a version that is none any more, but for those that the
@@ -216,7 +234,9 @@ impl Cascade {
                 let known = self.clusters.is_active(name);
                 self.clusters.is_coming(name) || (first_clusters && !known)
             };
-            let waits = !routed || references::of_listener(listener).into_iter().any(coming);
+            let secret = self.secrets.are_there(&secrets::of_listener(listener));
+            let waits =
+                !routed || !secret || references::of_listener(listener).into_iter().any(coming);
             if waits {
                 continue;
             }

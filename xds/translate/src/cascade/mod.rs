@@ -1,8 +1,8 @@
 //! From what control planes send to what is served, make before break.
 //!
 //! ```text
-//!            clusters ──▶ their endpoints
-//! listeners ──▶ their routes ──▶ clusters
+//!            clusters ──▶ their endpoints, their secrets
+//! listeners ──▶ their secrets, their routes ──▶ clusters
 //! ```
 //!
 //! A cluster waits ("warms") for its endpoints, routes for the clusters they lead to, a
@@ -20,15 +20,16 @@ mod endpoints;
 mod listeners;
 mod references;
 mod routes;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;
-use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 use tandem_model::config_source::{Origin, ResourceKey};
-use tandem_model::{Bootstrap, Listener};
+use tandem_model::tls::{Secret, SecretSource};
+use tandem_model::{Bootstrap, Cluster, Listener};
 use tandem_xds_client::{Resource, Update};
 
 use crate::error::Errors;
@@ -39,6 +40,7 @@ pub use dump::Dump;
 use endpoints::AllEndpoints;
 use listeners::Listeners;
 use routes::AllRoutes;
+use secrets::AllSecrets;
 
 /// How long routes wait for clusters that warm, so that a control plane which never sends
 /// endpoints cannot hold back all routes.
@@ -48,27 +50,31 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Everything that control planes said, and what of it is served.
-#[derive(Debug)]
 pub struct Cascade {
     clusters: Clusters,
     endpoints: AllEndpoints,
+    secrets: AllSecrets,
     routes: AllRoutes,
     listeners: Listeners,
     /// Whether clusters or listeners are still waited for.
     awaited: HashSet<Kind>,
     actions: Vec<Action>,
-    check: Check,
+    judge: Box<dyn Judge>,
 }
 
-/// Whoever serves listeners may refuse one.
-struct Check(Box<Judge>);
+/// Whoever serves what is decided here: it has the last word on what a control plane sends.
+pub trait Judge: Send {
+    /// Whether a cluster can be served.
+    ///
+    /// # Errors
+    /// Why not; so for the others.
+    fn cluster(&self, cluster: &Cluster) -> Result<(), String>;
 
-type Judge = dyn Fn(&Listener) -> Result<(), String> + Send;
+    /// Whether a listener can be served.
+    fn listener(&self, listener: &Listener) -> Result<(), String>;
 
-impl fmt::Debug for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Check")
-    }
+    /// Takes a secret into use.
+    fn secret(&self, source: &SecretSource, secret: &Secret) -> Result<(), String>;
 }
 
 /// A resource as it was received, for `/config_dump`.
@@ -103,29 +109,32 @@ impl From<&Resource> for Received {
 
 impl Cascade {
     /// Starts with what the bootstrap has. `awaited` are the kinds (clusters, listeners) that a
-    /// control plane will send as a whole; `check` has the last word on each of its listeners.
+    /// control plane will send as a whole.
     pub fn new(
         bootstrap: &Bootstrap,
         awaited: &[Kind],
-        check: impl Fn(&Listener) -> Result<(), String> + Send + 'static,
+        judge: impl Judge + 'static,
         now: Instant,
     ) -> Self {
         let mut cascade = Self {
             clusters: Clusters::default(),
             endpoints: AllEndpoints::default(),
+            secrets: AllSecrets::default(),
             routes: AllRoutes::default(),
             listeners: Listeners::default(),
             awaited: awaited.iter().copied().collect(),
             actions: Vec::new(),
-            check: Check(Box::new(check)),
+            judge: Box::new(judge),
         };
         for cluster in &bootstrap.clusters {
             cascade.clusters.set_static(cluster);
             cascade.watch_endpoints(&cluster.name, now);
+            cascade.watch_cluster_secrets(&cluster.name, now);
         }
         for listener in &bootstrap.listeners {
             cascade.listeners.set_static(listener);
             cascade.watch_routes(&listener.name, now);
+            cascade.watch_listener_secrets(&listener.name, now);
         }
         cascade.settle(now);
         cascade
@@ -154,6 +163,9 @@ impl Cascade {
             Kind::Routes => each_named(origin, update, &mut faults, |key, resource| {
                 self.update_routes(key, resource, now)
             }),
+            Kind::Secret => each_named(origin, update, &mut faults, |key, resource| {
+                self.update_secret(key, resource)
+            }),
         }
         self.awaited.remove(&kind);
         self.settle(now);
@@ -170,8 +182,10 @@ impl Cascade {
     pub fn expired(&mut self, kind: Kind, names: &[String], now: Instant) {
         match kind {
             Kind::Cluster => names.iter().for_each(|name| self.remove_cluster(name, now)),
-            Kind::Listener => names.iter().for_each(|name| self.remove_listener(name)),
-            Kind::Endpoints | Kind::Routes => {}
+            Kind::Listener => names
+                .iter()
+                .for_each(|name| self.remove_listener(name, now)),
+            Kind::Endpoints | Kind::Routes | Kind::Secret => {}
         }
         self.settle(now);
     }
@@ -181,6 +195,7 @@ impl Cascade {
         let all = [
             self.clusters.deadline(),
             self.endpoints.deadline(),
+            self.secrets.deadline(),
             self.routes.deadline(),
         ];
         all.into_iter().flatten().min()
@@ -189,6 +204,7 @@ impl Cascade {
     /// Time has passed.
     pub fn tick(&mut self, now: Instant) {
         self.endpoints.expire(now);
+        self.secrets.expire(now);
         self.routes.expire(now);
         self.settle(now);
     }

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use envoy_types::pb::envoy::config::core::v3::{
-    self as core, config_source::ConfigSourceSpecifier, data_source::Specifier,
-    grpc_service::TargetSpecifier,
-};
+use envoy_types::pb::envoy::config::core::v3::{self as core, data_source::Specifier};
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3 as proto;
 use tandem_model::tls::{
     DataSource, SdsSecret, Secret, SecretKind, SecretRef, SecretSource, TlsCertificate,
@@ -13,7 +10,7 @@ use tandem_model::tls::{
 
 use super::validation;
 use crate::cx::Cx;
-use crate::value;
+use crate::{config_source, value};
 
 /// A secret as it comes by itself.
 pub(crate) fn secret(cx: &Cx<'_>, proto: &proto::Secret) -> Option<Secret> {
@@ -86,42 +83,13 @@ pub(super) fn data(cx: &Cx<'_>, source: &core::DataSource) -> Option<DataSource>
 pub(super) fn by_name(cx: &Cx<'_>, proto: &proto::SdsSecretConfig) -> Option<SdsSecret> {
     let source = match &proto.sds_config {
         None => SecretSource::Static,
-        Some(config) => source(&cx.field("sds_config"), config)?,
+        config => SecretSource::Dynamic(config_source::source(
+            &cx.field("sds_config"),
+            config.as_ref(),
+        )?),
     };
     Some(SdsSecret {
         name: proto.name.as_str().into(),
         source,
     })
-}
-
-#[allow(deprecated, reason = "`path` is what older configurations have")]
-fn source(cx: &Cx<'_>, proto: &core::ConfigSource) -> Option<SecretSource> {
-    match proto.config_source_specifier.as_ref() {
-        Some(ConfigSourceSpecifier::Ads(_)) => Some(SecretSource::Ads),
-        Some(ConfigSourceSpecifier::PathConfigSource(proto)) => Some(SecretSource::File {
-            path: proto.path.as_str().into(),
-            watched_directory: directory(proto.watched_directory.as_ref()),
-        }),
-        Some(ConfigSourceSpecifier::Path(path)) => Some(SecretSource::File {
-            path: path.as_str().into(),
-            watched_directory: None,
-        }),
-        Some(ConfigSourceSpecifier::ApiConfigSource(api)) => {
-            let service = api.grpc_services.first();
-            match service.and_then(|service| service.target_specifier.as_ref()) {
-                Some(TargetSpecifier::EnvoyGrpc(grpc)) => Some(SecretSource::Grpc {
-                    cluster: grpc.cluster_name.as_str().into(),
-                }),
-                _ => {
-                    cx.field("api_config_source")
-                        .error("expected a grpc_service with envoy_grpc");
-                    None
-                }
-            }
-        }
-        _ => {
-            cx.error("expected one of ads, path_config_source, api_config_source");
-            None
-        }
-    }
 }

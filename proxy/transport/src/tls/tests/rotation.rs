@@ -1,14 +1,22 @@
 //! Secrets that are replaced while contexts use them.
 
+use tandem_model::config_source::{ConfigSource, Origin};
 use tandem_model::tls::{SdsSecret, Secret, SecretKind, SecretSource};
 
 use super::*;
 use crate::tls::FailureKind;
 
+fn ads() -> SecretSource {
+    SecretSource::Dynamic(ConfigSource {
+        origin: Origin::Ads,
+        initial_fetch_timeout: None,
+    })
+}
+
 fn by_name(name: &str) -> SdsSecret {
     SdsSecret {
         name: name.into(),
-        source: SecretSource::Ads,
+        source: ads(),
     }
 }
 
@@ -55,11 +63,7 @@ async fn a_context_waits_for_its_secrets_and_follows_them() {
     assert_eq!(failure.kind, FailureKind::NoSecret);
     assert!(!secrets.is_ready(&config()));
 
-    let publish = |secret| {
-        secrets
-            .publish(&SecretSource::Ads, &secret)
-            .expect("published")
-    };
+    let publish = |secret| secrets.publish(&ads(), &secret).expect("published");
     publish(certificate(&old.issue(&["one.test"])));
     assert!(!secrets.is_ready(&config()));
     publish(roots(old.rules()));
@@ -86,7 +90,7 @@ async fn a_bad_secret_changes_nothing() {
     let secrets = Secrets::default();
     let authority = Authority::new();
     let good = authority.issue(&["good.test"]);
-    let publish = |secret: &Secret| secrets.publish(&SecretSource::Ads, secret);
+    let publish = |secret: &Secret| secrets.publish(&ads(), secret);
     publish(&certificate(&good)).expect("good");
     publish(&roots(authority.rules())).expect("good");
     let other = authority.issue(&["other.test"]);

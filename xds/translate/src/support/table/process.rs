@@ -35,7 +35,6 @@ pub(super) const AREA: Area = Area {
                 "the node always goes with the first request of a stream, and only with it",
         }
         "envoy.config.core.v3.PathConfigSource" { path, watched_directory }
-        "envoy.config.core.v3.WatchedDirectory" { path }
         "envoy.config.core.v3.GrpcService" { envoy_grpc, initial_metadata }
         "envoy.config.core.v3.GrpcService.EnvoyGrpc" { cluster_name, authority }
         "envoy.config.core.v3.Locality" { region, zone, sub_zone }

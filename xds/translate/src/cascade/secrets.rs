@@ -1,0 +1,169 @@
+//! Secrets by the name under which they are asked for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tandem_model::config_source::{ConfigSource, ResourceKey};
+use tandem_model::tls::{CommonTls, SdsSecret, SecretRef, SecretSource, ValidationRef};
+use tandem_model::{Cluster, Listener};
+use tandem_xds_client::Resource;
+
+use super::{Action, Cascade, Kind};
+use crate::error::{Error, Errors, Trail};
+use crate::resource;
+
+/// All secrets that clusters and listeners need.
+#[derive(Debug, Default)]
+pub(super) struct AllSecrets(HashMap<ResourceKey, Entry>);
+
+#[derive(Debug, Default)]
+struct Entry {
+    users: Vec<User>,
+    /// How the users name the source.
+    sources: Vec<SecretSource>,
+    arrived: bool,
+    /// Until when it is waited for.
+    deadline: Option<Instant>,
+    given_up: bool,
+}
+
+/// Who needs a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum User {
+    Cluster(Arc<str>),
+    Listener(Arc<str>),
+}
+
+/// A secret that a control plane delivers.
+pub(super) type Wanted = (ResourceKey, ConfigSource);
+
+/// The secrets a cluster needs.
+pub(super) fn of_cluster(cluster: &Cluster) -> Vec<Wanted> {
+    cluster.tls().flat_map(of).collect()
+}
+
+/// The secrets a listener needs.
+pub(super) fn of_listener(listener: &Listener) -> Vec<Wanted> {
+    let contexts = listener
+        .chains()
+        .filter_map(|chain| chain.transport_socket.as_ref());
+    contexts.flat_map(|context| of(&context.common)).collect()
+}
+
+fn of(context: &CommonTls) -> impl Iterator<Item = Wanted> {
+    let certificates = context
+        .certificates
+        .iter()
+        .filter_map(|wanted| match wanted {
+            SecretRef::Sds(secret) => Some(secret),
+            SecretRef::Inline(_) => None,
+        });
+    let rules = match &context.validation {
+        Some(ValidationRef::Sds(secret) | ValidationRef::Combined { secret, .. }) => Some(secret),
+        Some(ValidationRef::Inline(_)) | None => None,
+    };
+    certificates.chain(rules).filter_map(wanted)
+}
+
+fn wanted(secret: &SdsSecret) -> Option<Wanted> {
+    let SecretSource::Dynamic(source) = &secret.source else {
+        return None;
+    };
+    let key = ResourceKey {
+        origin: source.origin.clone(),
+        name: Arc::clone(&secret.name),
+    };
+    Some((key, source.clone()))
+}
+
+impl AllSecrets {
+    /// Whether nobody has to wait for any of these.
+    pub(super) fn are_there(&self, wanted: &[Wanted]) -> bool {
+        let there = |key| {
+            self.0
+                .get(key)
+                .is_some_and(|entry| entry.arrived || entry.given_up)
+        };
+        wanted.iter().all(|(key, _)| there(key))
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let waiting = self
+            .0
+            .values()
+            .filter(|entry| !entry.arrived && !entry.given_up);
+        waiting.filter_map(|entry| entry.deadline).min()
+    }
+
+    pub(super) fn expire(&mut self, now: Instant) {
+        for entry in self.0.values_mut() {
+            if !entry.arrived && entry.deadline.is_some_and(|deadline| deadline <= now) {
+                entry.given_up = true;
+                entry.deadline = None;
+            }
+        }
+    }
+}
+
+impl Cascade {
+    /// Asks for what `user` needs now, and lets go of what it needed only before.
+    pub(super) fn watch_secrets(&mut self, user: &User, needs: &[Wanted], now: Instant) {
+        for (key, source) in needs {
+            let mut is_new = false;
+            let entry = self.secrets.0.entry(key.clone()).or_insert_with(|| {
+                is_new = true;
+                Entry {
+                    deadline: source.initial_fetch_timeout.map(|timeout| now + timeout),
+                    ..Entry::default()
+                }
+            });
+            if !entry.users.contains(user) {
+                entry.users.push(user.clone());
+            }
+            let source = SecretSource::Dynamic(source.clone());
+            let mut again = false;
+            if !entry.sources.contains(&source) {
+                entry.sources.push(source);
+                again = entry.arrived;
+            }
+            if is_new || again {
+                // Who names the source in another way has not got it yet: it is sent again.
+                let action = Action::Subscribe(Kind::Secret, key.clone());
+                self.actions.push(action);
+            }
+        }
+        let mut gone = Vec::new();
+        for (key, entry) in &mut self.secrets.0 {
+            if needs.iter().all(|(needed, _)| needed != key) {
+                entry.users.retain(|other| other != user);
+                if entry.users.is_empty() {
+                    gone.push(key.clone());
+                }
+            }
+        }
+        for key in gone {
+            self.secrets.0.remove(&key);
+            self.actions.push(Action::Unsubscribe(Kind::Secret, key));
+        }
+    }
+
+    pub(super) fn update_secret(
+        &mut self,
+        key: &ResourceKey,
+        resource: &Resource,
+    ) -> Result<(), Errors> {
+        let Some(entry) = self.secrets.0.get_mut(key) else {
+            // Asked for by nobody any more.
+            return Ok(());
+        };
+        let secret = resource::secret(&resource.value)?;
+        for source in &entry.sources {
+            let used = self.judge.secret(source, &secret);
+            used.map_err(|reason| Error::new(&Trail::ROOT, reason))?;
+        }
+        entry.arrived = true;
+        entry.deadline = None;
+        Ok(())
+    }
+}
