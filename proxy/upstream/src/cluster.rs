@@ -187,11 +187,19 @@ impl SharedCluster {
     }
 
     /// Takes over from the cluster that it replaces what is still right: while the control plane
-    /// has not spoken of its endpoints, those that it named for the same assignment.
+    /// has not spoken of its endpoints, those that it named for the same assignment; while its
+    /// names are not resolved, the addresses that they had.
     pub(crate) fn take_over(&self, replaced: &Self) {
-        if let Discovery::Eds { .. } = self.config.discovery
-            && self.config.discovery == replaced.config.discovery
-        {
+        let (now, before) = (&self.config, &replaced.config);
+        let same = match (&now.discovery, &before.discovery) {
+            (Discovery::Eds(now), Discovery::Eds(before)) => now.key == before.key,
+            (Discovery::StrictDns(_), Discovery::StrictDns(_))
+            | (Discovery::LogicalDns(_), Discovery::LogicalDns(_)) => {
+                now.load_assignment == before.load_assignment
+            }
+            _ => false,
+        };
+        if same {
             self.begin_with(replaced);
         }
     }

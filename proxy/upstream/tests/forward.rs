@@ -632,6 +632,25 @@ async fn names_are_resolved() {
     assert_eq!(rig.send(get("/")).await.unwrap().status(), 200);
 }
 
+/// A connection that served as many requests as it may is followed by a new one.
+#[tokio::test]
+async fn a_connection_serves_so_many_requests() {
+    for http2 in [false, true] {
+        let (addr, connections) = server(http2, |_| async { Response::new(Body::empty()) }).await;
+        let mut config = cluster(&[addr]);
+        config.http.max_requests_per_connection = 2;
+        if http2 {
+            config.http.protocol = UpstreamProtocol::Http2;
+        }
+        let rig = Rig::new(config, RoutePolicy::default());
+        for expected in [1, 1, 2, 2, 3] {
+            text(rig.send(get("/")).await.unwrap()).await;
+            assert_eq!(connections.load(SeqCst), expected, "http2: {http2}");
+        }
+        assert_eq!(rig.stat("upstream_cx_max_requests"), 2);
+    }
+}
+
 /// The connections of an ejected host serve no other request: those that come to it all the same,
 /// or when it is back, take new ones.
 #[tokio::test]

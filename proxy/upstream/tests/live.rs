@@ -254,3 +254,80 @@ async fn an_unused_cluster_shows_zeros() {
         assert!(text.contains(line), "{line}");
     }
 }
+
+/// Requests of two workers go on without a failure while endpoints come and go, and the cluster
+/// is replaced and beside others, as fast as can be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn no_request_fails_while_everything_changes() {
+    let mut addrs = Vec::new();
+    for _ in 0..3 {
+        addrs.push(
+            server(false, |_| async { Response::new(Body::empty()) })
+                .await
+                .0,
+        );
+    }
+    let rig = Rig::new(discovered("c"), RoutePolicy::default());
+    let manager = Arc::clone(&rig.manager);
+    manager.set_endpoints("c", &assignment(&[(addrs[0], 1)]));
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let workers: Vec<_> = (0..2)
+        .map(|_| {
+            let (manager, done) = (Arc::clone(&manager), Arc::clone(&done));
+            std::thread::spawn(move || {
+                let mut runtime = tokio::runtime::Builder::new_current_thread();
+                let runtime = runtime.enable_all().build().unwrap();
+                runtime.block_on(async {
+                    let rig = Rig::of(&manager, RoutePolicy::default());
+                    let mut sent = 0;
+                    while !done.load(SeqCst) {
+                        let response = rig.send(get("/")).await.unwrap();
+                        assert_eq!(response.status(), 200);
+                        text(response).await;
+                        sent += 1;
+                    }
+                    sent
+                })
+            })
+        })
+        .collect();
+    for turn in 0..600 {
+        let two = [
+            (addrs[turn % 3], 1),
+            (addrs[(turn + 1) % 3], 1 + turn as u32 % 5),
+        ];
+        manager.set_endpoints("c", &assignment(&two));
+        if turn % 7 == 0 {
+            let mut changed = discovered("c");
+            changed.connect_timeout = Duration::from_secs(5 + turn as u64 % 2);
+            manager.batch(|batch| {
+                batch.set_cluster(Arc::new(discovered(&format!("other-{}", turn % 5))));
+                batch.remove_cluster(&format!("other-{}", turn % 3));
+                batch.set_cluster(Arc::new(changed));
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    done.store(true, SeqCst);
+    for worker in workers {
+        assert!(worker.join().unwrap() > 0);
+    }
+}
+
+/// A cluster whose names are to be resolved serves with what they were known to be while its
+/// settings change.
+#[tokio::test]
+async fn a_replaced_cluster_knows_its_names_still() {
+    let (addr, _) = named("a").await;
+    let mut config = cluster(&[addr]);
+    config.discovery = Discovery::StrictDns(Dns::default());
+    config.load_assignment.localities[0].endpoints[0].address = Address::Name {
+        host: "localhost".into(),
+        port: addr.port(),
+    };
+    let rig = Rig::new(config.clone(), RoutePolicy::default());
+    rig.manager.warmed().await;
+    config.connect_timeout = Duration::from_secs(1);
+    rig.manager.set_cluster(Arc::new(config));
+    assert_eq!(ask(&rig).await, "a");
+}

@@ -70,12 +70,18 @@ async fn a_header_may_name_the_address() {
     let (addr, _) = server(false, |_| async { Response::new(Body::empty()) }).await;
     let mut rig = Rig::new(original(with_header()), RoutePolicy::default());
     assert!(rig.send(naming(&addr.to_string())).await.is_ok());
-    for wrong in ["localhost:80", "127.0.0.1", "127.0.0.1:65536", ""] {
+    for wrong in [
+        "localhost:80",
+        "127.0.0.1",
+        "127.0.0.1:65536",
+        "[fe80::1%lo]:80",
+        "",
+    ] {
         assert!(rig.send(naming(wrong)).await.is_err(), "{wrong}");
     }
     rig.going_to = Some(addr);
     assert!(rig.send(naming("nonsense")).await.is_ok());
-    assert_eq!(rig.stat("original_dst_host_invalid"), 5);
+    assert_eq!(rig.stat("original_dst_host_invalid"), 6);
 }
 
 /// Another port may be set for all.

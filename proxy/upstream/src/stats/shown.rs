@@ -50,6 +50,8 @@ impl Source for ClusterStats {
         for (name, count) in names.iter().zip(membership) {
             gauge(&format!("membership_{name}"), count, visit);
         }
+        // Only hosts that were never checked are excluded.
+        gauge("membership_excluded", 0, visit);
         visit_breaker("default", &first.default_priority, visit);
         visit_breaker("high", &first.high_priority, visit);
     }

@@ -115,11 +115,18 @@ impl Rig {
         let stats = Registry::default();
         let control = tokio::runtime::Handle::current();
         let manager = ClusterManager::new(&[Arc::new(cluster)], &stats, &control);
-        let service = forward(manager.worker(), Arc::new(policy));
         Self {
             stats,
-            manager,
-            service,
+            ..Self::of(&manager, policy)
+        }
+    }
+
+    /// Another worker, without statistics.
+    pub(crate) fn of(manager: &Arc<ClusterManager>, policy: RoutePolicy) -> Self {
+        Self {
+            stats: Registry::default(),
+            manager: Arc::clone(manager),
+            service: forward(manager.worker(), Arc::new(policy)),
             info: Default::default(),
             protocol: Protocol::Http11,
             going_to: None,

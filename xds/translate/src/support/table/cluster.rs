@@ -10,8 +10,8 @@ pub(super) const AREA: Area = Area {
             type = STATIC | STRICT_DNS | LOGICAL_DNS | EDS | ORIGINAL_DST,
             connect_timeout, per_connection_buffer_limit_bytes,
             lb_policy = ROUND_ROBIN | LEAST_REQUEST | RANDOM | CLUSTER_PROVIDED,
-            least_request_lb_config, common_lb_config, load_assignment, eds_cluster_config,
-            circuit_breakers,
+            round_robin_lb_config, least_request_lb_config, common_lb_config, load_assignment,
+            eds_cluster_config, circuit_breakers,
             outlier_detection, typed_extension_protocol_options =
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             http2_protocol_options, common_http_protocol_options, max_requests_per_connection,
@@ -23,6 +23,7 @@ pub(super) const AREA: Area = Area {
             ignore_health_on_host_removal: "there are no active health checks",
         }
         "envoy.config.cluster.v3.Cluster.EdsClusterConfig" { eds_config, service_name }
+        "envoy.config.cluster.v3.Cluster.RoundRobinLbConfig" {}
         "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig" { choice_count }
         "envoy.config.cluster.v3.Cluster.CommonLbConfig" {
             healthy_panic_threshold, locality_weighted_lb_config, zone_aware_lb_config;
