@@ -4,13 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use tandem_core::HttpService;
-use tandem_core::filter::{BuildFilter, FilterContext};
+use tandem_core::filter::{BuildFilter, FilterContext, Gate};
+use tandem_core::stats;
 use tandem_model::filter::FilterConfig;
 use tandem_model::filter::runtime::Runtime;
+use tandem_model::listener::ConnectionFilter;
 use tower::Layer as _;
 
 use crate::fault::FaultLayer;
-use crate::rbac::RbacLayer;
+use crate::rbac::{RbacGate, RbacLayer};
 
 /// Builds the runtime filter, whose parts (components, callbacks) are the process's.
 pub type RuntimeFactory =
@@ -46,9 +48,17 @@ impl Registry {
         }
     }
 
-    /// As the function that the stack is given.
+    /// As the functions that the stack is given.
     pub fn into_builder(self) -> BuildFilter {
         BuildFilter::new(move |config, context, inner| self.build(config, context, inner))
+            .with_gates(gate)
+    }
+}
+
+/// The gate that `config` says.
+fn gate(config: &ConnectionFilter, stats: &stats::Registry) -> Arc<dyn Gate> {
+    match config {
+        ConnectionFilter::Rbac(rbac) => Arc::new(RbacGate::new(Arc::clone(rbac), stats)),
     }
 }
 

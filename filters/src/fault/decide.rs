@@ -46,12 +46,15 @@ pub(super) fn decide(
     let headers = request.headers();
     let delay = config.delay.as_ref().and_then(|delay| {
         let (duration, share) = match &delay.duration {
-            FaultDuration::Fixed(duration) => (*duration, delay.percentage),
+            FaultDuration::Fixed(duration) => {
+                let said = delay.duration_key.integer().map(Duration::from_millis);
+                (said.unwrap_or(*duration), delay.percentage.now())
+            }
             FaultDuration::Header => {
                 let millis = number(headers, &DELAY)?;
                 (
                     Duration::from_millis(millis),
-                    lowered(delay.percentage, headers, &DELAY_PERCENTAGE),
+                    lowered(delay.percentage.now(), headers, &DELAY_PERCENTAGE),
                 )
             }
         };
@@ -59,10 +62,17 @@ pub(super) fn decide(
     });
     let abort = config.abort.as_ref().and_then(|abort| {
         let (status, share) = match &abort.status {
-            AbortStatus::Http(status) => (Abort::Http(*status), abort.percentage),
-            AbortStatus::Grpc(status) => (Abort::Grpc(*status), abort.percentage),
+            AbortStatus::Http(status) => {
+                let said = abort.status_key.integer().and_then(http_status);
+                (Abort::Http(said.unwrap_or(*status)), abort.percentage.now())
+            }
+            AbortStatus::Grpc(status) => {
+                let said = abort.status_key.integer();
+                let said = said.and_then(|status| u32::try_from(status).ok());
+                (Abort::Grpc(said.unwrap_or(*status)), abort.percentage.now())
+            }
             AbortStatus::Header => {
-                let share = lowered(abort.percentage, headers, &ABORT_PERCENTAGE);
+                let share = lowered(abort.percentage.now(), headers, &ABORT_PERCENTAGE);
                 (from_header(headers)?, share)
             }
         };
@@ -102,15 +112,18 @@ fn applies(config: &Fault, request: &Request) -> bool {
 
 fn from_header(headers: &HeaderMap) -> Option<Abort> {
     if let Some(status) = number(headers, &ABORT) {
-        // Only statuses that an answer can have.
-        let status = u16::try_from(status)
-            .ok()
-            .filter(|status| (200..600).contains(status))?;
-        return StatusCode::from_u16(status).ok().map(Abort::Http);
+        return http_status(status).map(Abort::Http);
     }
     number(headers, &ABORT_GRPC)
         .and_then(|status| u32::try_from(status).ok())
         .map(Abort::Grpc)
+}
+
+/// Only statuses that an answer can have.
+fn http_status(status: u64) -> Option<StatusCode> {
+    let status = u16::try_from(status).ok();
+    let status = status.filter(|status| (200..600).contains(status))?;
+    StatusCode::from_u16(status).ok()
 }
 
 fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {

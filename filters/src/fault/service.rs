@@ -36,11 +36,9 @@ impl Service<Request> for Fault {
             return self.inner.dispatch(request);
         }
         let active = self.stats.active_faults.get();
-        if self
-            .config
-            .max_active_faults
-            .is_some_and(|most| active >= i64::from(most))
-        {
+        let said = self.config.max_active_faults_key.integer();
+        let most = said.or(self.config.max_active_faults.map(u64::from));
+        if most.is_some_and(|most| u64::try_from(active).is_ok_and(|active| active >= most)) {
             self.stats.faults_overflow.inc();
             return self.inner.dispatch(request);
         }

@@ -8,23 +8,31 @@ use tandem_core::stats::Registry;
 use tandem_core::{Body, HttpService, Request, Response};
 use tandem_model::FractionalPercent;
 use tandem_model::filter::fault::{self as model, AbortStatus, Delay, FaultDuration};
+use tandem_model::runtime::{RuntimeFraction, RuntimeKey};
 use tokio::time::Instant;
 use tower::{Layer as _, service_fn};
 
 use super::FaultLayer;
 
 fn config(delay: Option<FaultDuration>, abort: Option<AbortStatus>) -> model::Fault {
-    let percentage = FractionalPercent::ALL;
+    let percentage = RuntimeFraction::from(FractionalPercent::ALL);
+    let key = || RuntimeKey::named("test.fault.nothing");
     model::Fault {
         delay: delay.map(|duration| Delay {
             duration,
-            percentage,
+            duration_key: key(),
+            percentage: percentage.clone(),
         }),
-        abort: abort.map(|status| model::Abort { status, percentage }),
+        abort: abort.map(|status| model::Abort {
+            status,
+            status_key: key(),
+            percentage: percentage.clone(),
+        }),
         upstream_cluster: "".into(),
         headers: Vec::new(),
         downstream_nodes: Vec::new(),
         max_active_faults: None,
+        max_active_faults_key: key(),
     }
 }
 

@@ -1,14 +1,21 @@
-//! Role-based access control: who may do what (`envoy.filters.http.rbac`).
+//! Role-based access control: who may do what (`envoy.filters.http.rbac`,
+//! `envoy.filters.network.rbac`).
 //!
 //! Shadow rules are only counted; then the rules decide. What they refuse is answered 403
 //! `RBAC: access denied` (gRPC: `PERMISSION_DENIED`), with the policy that matched in the
-//! response code details. The rules themselves, and how they are decided, are the model's.
+//! response code details. A connection is refused by closing it, before anything behind the
+//! filter sees it: Envoy decides at its first byte, and a server that speaks first was heard by
+//! then. The rules themselves, and how they are decided, are the model's.
 
+mod facts;
+mod gate;
 mod layer;
 mod service;
+mod stats;
 
 #[cfg(test)]
 mod tests;
 
+pub use gate::RbacGate;
 pub use layer::RbacLayer;
 pub use service::Rbac;

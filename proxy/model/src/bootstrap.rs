@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::config_source::{ApiConfigSource, ConfigSource};
+use crate::runtime::Layers;
 use crate::tls::Secret;
 use crate::{Address, Cluster, Listener};
 
@@ -13,6 +14,8 @@ pub struct Bootstrap {
     pub node: Node,
     /// The administration server, if there is to be one.
     pub admin: Option<Admin>,
+    /// The runtime layers.
+    pub runtime: Layers,
     /// Static listeners, in file order.
     pub listeners: Vec<Arc<Listener>>,
     /// Static clusters, in file order.

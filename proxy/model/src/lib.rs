@@ -23,6 +23,7 @@ pub mod matching;
 pub mod percent;
 pub mod retry;
 pub mod route;
+pub mod runtime;
 pub mod scheme;
 pub mod tcp_proxy;
 pub mod tls;

@@ -11,6 +11,7 @@ mod config;
 mod defaults;
 mod demo;
 mod drain;
+mod layers;
 mod listeners;
 mod logging;
 mod mesh;

@@ -16,5 +16,6 @@ mod lifecycle;
 mod oracle;
 mod rotation;
 mod runtime;
+mod runtime_layers;
 mod suites;
 mod validate;

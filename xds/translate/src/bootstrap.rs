@@ -14,7 +14,7 @@ use crate::error::{Error, Errors};
 use crate::read::read_with;
 use crate::route::Scope;
 use crate::source::Source;
-use crate::{address, cluster, config_source, endpoint, listener, tls};
+use crate::{address, cluster, config_source, endpoint, listener, runtime, tls};
 
 /// Reads, checks and translates a bootstrap; what is wrong with it is reported in one go.
 ///
@@ -52,6 +52,7 @@ fn bootstrap(cx: &Cx<'_>, proto: &proto::Bootstrap) -> Bootstrap {
             .admin
             .as_ref()
             .and_then(|proto| admin(&cx.field("admin"), proto)),
+        runtime: runtime::layers(cx, proto.layered_runtime.as_ref()),
         clusters: cx_statics.each("clusters", &statics.clusters, |cx, proto| {
             Some(Arc::new(cluster::cluster(cx, proto)))
         }),

@@ -24,6 +24,7 @@ mod rbac;
 mod read;
 pub mod resource;
 mod route;
+mod runtime;
 mod schema;
 mod source;
 mod support;

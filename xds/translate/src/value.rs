@@ -8,6 +8,7 @@ use envoy_types::pb::envoy::r#type::v3 as kind;
 use envoy_types::pb::google::protobuf;
 use http::{HeaderName, HeaderValue};
 use prost::Message;
+use tandem_model::runtime::{RuntimeFraction, RuntimeKey};
 use tandem_model::{FractionalPercent, Percent};
 
 use crate::cx::Cx;
@@ -58,8 +59,11 @@ pub(crate) fn fraction(value: Option<&kind::FractionalPercent>) -> Option<Fracti
     })
 }
 
-pub(crate) fn runtime_fraction(value: &core::RuntimeFractionalPercent) -> FractionalPercent {
-    fraction(value.default_value.as_ref()).unwrap_or(FractionalPercent::NONE)
+pub(crate) fn runtime_fraction(value: &core::RuntimeFractionalPercent) -> RuntimeFraction {
+    RuntimeFraction {
+        default: fraction(value.default_value.as_ref()).unwrap_or(FractionalPercent::NONE),
+        key: text(&value.runtime_key).map(|key| RuntimeKey::named(&key)),
+    }
 }
 
 pub(crate) fn percent(value: Option<&kind::Percent>, default: f64) -> Percent {

@@ -1,5 +1,6 @@
 //! Facts about the downstream connection.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
@@ -32,6 +33,8 @@ pub struct ConnectionInfo {
     pub tls: Option<Arc<TlsFacts>>,
     /// `%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`: why its handshake failed.
     pub transport_failure: OnceLock<Arc<str>>,
+    /// Why this side ended it (`%CONNECTION_TERMINATION_DETAILS%`), where there is a word for it.
+    pub termination_details: OnceLock<Cow<'static, str>>,
     /// Bytes read from the socket.
     pub wire_received: AtomicU64,
     /// Bytes written to the socket.

@@ -71,7 +71,7 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
                 came.then(|| text(out, "via_upstream"))?
             }
         },
-        O::ConnectionTerminationDetails => None,
+        O::ConnectionTerminationDetails => text(out, info.connection.termination_details.get()?),
         O::ResponseFlags => {
             let _ = write!(out, "{}", info.flags());
             Some(Kind::Text)

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::FractionalPercent;
 use crate::headers::HeaderMatcher;
+use crate::runtime::{RuntimeFraction, RuntimeKey};
 
 /// Settings of the fault filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Fault {
     pub downstream_nodes: Vec<Arc<str>>,
     /// Most faults under way at once; `None`: no limit.
     pub max_active_faults: Option<u32>,
+    /// May set `max_active_faults`.
+    pub max_active_faults_key: RuntimeKey,
 }
 
 /// A delay fault.
@@ -30,8 +32,10 @@ pub struct Fault {
 pub struct Delay {
     /// How long: fixed, or as `x-envoy-fault-delay-request` says in milliseconds.
     pub duration: FaultDuration,
+    /// May set a fixed length, in milliseconds.
+    pub duration_key: RuntimeKey,
     /// Which share of requests.
-    pub percentage: FractionalPercent,
+    pub percentage: RuntimeFraction,
 }
 
 /// Where a delay's length comes from.
@@ -48,8 +52,10 @@ pub enum FaultDuration {
 pub struct Abort {
     /// With what.
     pub status: AbortStatus,
+    /// May set the HTTP or gRPC status.
+    pub status_key: RuntimeKey,
     /// Which share of requests.
-    pub percentage: FractionalPercent,
+    pub percentage: RuntimeFraction,
 }
 
 /// What an abort answers.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::HttpConnectionManager;
 use crate::cidr::Cidr;
+use crate::filter::rbac::ConnectionRbac;
 use crate::tcp_proxy::TcpProxy;
 use crate::tls::DownstreamTls;
 
@@ -36,9 +37,12 @@ pub enum NetworkFilter {
 }
 
 /// The network filters that exist beside the terminal ones: they look at a connection and let
-/// it pass or close it. None does yet.
+/// it pass or close it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConnectionFilter {}
+pub enum ConnectionFilter {
+    /// `envoy.filters.network.rbac`.
+    Rbac(Arc<ConnectionRbac>),
+}
 
 /// Which connections a chain is for (`config.listener.v3.FilterChainMatch`). What is empty is
 /// not asked for.

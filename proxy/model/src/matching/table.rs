@@ -223,7 +223,8 @@ fn conditions_hold(matches: &RouteMatch, request: &RequestView<'_>, path: &str) 
         && (!matches.grpc || request.is_grpc)
         && matches
             .fraction
-            .is_none_or(|fraction| fraction.hit(request.random))
+            .as_ref()
+            .is_none_or(|fraction| fraction.now().hit(request.random))
         && matches.headers.iter().all(|header| header.matches(request))
         && (matches.query_parameters.is_empty()
             || matches

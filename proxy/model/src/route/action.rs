@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::headers::HeaderMutations;
 use crate::matching::Regex;
 use crate::retry::RetryPolicy;
+use crate::runtime::RuntimeKey;
 
 /// What a route does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +81,8 @@ pub struct WeightedCluster {
     pub cluster_header: Option<HeaderName>,
     /// Its share.
     pub weight: u32,
+    /// May set its share (`runtime_key_prefix`).
+    pub weight_key: Option<RuntimeKey>,
     /// Edits of the request, before the route's.
     pub request_headers: HeaderMutations,
     /// Edits of the response, before the route's.
@@ -88,6 +91,14 @@ pub struct WeightedCluster {
     pub host_rewrite: Option<HeaderValue>,
     /// Filters' settings when this cluster is chosen.
     pub filters: Vec<crate::filter::PerRouteFilter>,
+}
+
+impl WeightedCluster {
+    /// Its share as it is now.
+    pub fn weight_now(&self) -> u64 {
+        let said = self.weight_key.as_ref().and_then(RuntimeKey::integer);
+        said.unwrap_or(u64::from(self.weight))
+    }
 }
 
 /// How the path changes.

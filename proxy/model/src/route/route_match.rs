@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::FractionalPercent;
 use crate::headers::{HeaderMatcher, QueryParameterMatcher};
 use crate::matching::Regex;
+use crate::runtime::RuntimeFraction;
 
 /// Which requests a route takes: all conditions must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub struct RouteMatch {
     pub query_parameters: Vec<QueryParameterMatcher>,
     /// Only gRPC requests.
     pub grpc: bool,
-    /// Only a share of requests (`runtime_fraction.default_value`); `None`: all.
-    pub fraction: Option<FractionalPercent>,
+    /// Only a share of requests (`runtime_fraction`); `None`: all.
+    pub fraction: Option<RuntimeFraction>,
 }
 
 /// The path condition of a route; the query is not part of the path.

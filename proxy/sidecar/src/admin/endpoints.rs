@@ -11,6 +11,7 @@ use tandem_xds_translate::Source;
 
 use super::config_dump;
 use crate::drain::Drains;
+use crate::layers::{NoAdminLayer, RuntimeLayers};
 use crate::listeners::Addresses;
 use crate::logging::LevelHandle;
 use crate::mesh;
@@ -28,6 +29,7 @@ pub(crate) struct Admin {
     /// that no tree is kept in memory.
     pub(crate) sources: Vec<Source>,
     pub(crate) levels: LevelHandle,
+    pub(crate) layers: RuntimeLayers,
     pub(crate) quit: Quit,
     pub(crate) drains: Arc<Drains>,
     pub(crate) state: State,
@@ -100,6 +102,8 @@ const HELP: &str = "admin commands are:
   /logging (POST): ?level=LEVEL for all, or ?NAME=LEVEL for one component
   /quitquitquit (POST): end the process
   /ready: 200 LIVE when serving, else 503 with the state
+  /runtime: runtime values, by layer (JSON)
+  /runtime_modify (POST): ?NAME=VALUE&... in the admin layer; an empty value takes it back
   /server_info: version, state, uptime (JSON)
   /stats: metrics; ?filter=REGEX, ?usedonly, ?format=prometheus
   /stats/prometheus: metrics for Prometheus
@@ -108,7 +112,10 @@ const HELP: &str = "admin commands are:
 impl Admin {
     /// Answers one request.
     pub(crate) async fn answer(&self, method: &Method, path: &str, query: &str) -> Answer {
-        let changes = matches!(path, "/drain_listeners" | "/logging" | "/quitquitquit");
+        let changes = matches!(
+            path,
+            "/drain_listeners" | "/logging" | "/quitquitquit" | "/runtime_modify"
+        );
         if changes && method != Method::POST {
             return Answer::text(format!("method {method} not allowed, POST required"))
                 .with(StatusCode::METHOD_NOT_ALLOWED);
@@ -120,6 +127,8 @@ impl Admin {
             "/stats/prometheus" => self.prometheus(),
             "/clusters" => Answer::text(self.clusters.admin_text()),
             "/listeners" => Answer::text(self.listener_lines()),
+            "/runtime" => Answer::json(&self.layers.to_json()),
+            "/runtime_modify" => self.runtime_modify(query),
             "/server_info" => self.server_info(),
             "/config_dump" => self.config_dump(parameter(query, "resource")).await,
             "/logging" => self.logging(query),
@@ -202,6 +211,25 @@ impl Admin {
             }
             Err(error) => Answer::text(format!("cannot show the configuration: {error}\n"))
                 .with(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    fn runtime_modify(&self, query: &str) -> Answer {
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        let changes: Vec<_> = pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(name, value)| (decode(name), decode(value)))
+            .collect();
+        if changes.is_empty() {
+            let usage = "usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\n\
+                         use an empty value to remove a previously added override";
+            return Answer::text(usage).with(StatusCode::BAD_REQUEST);
+        }
+        match self.layers.modify(&changes) {
+            Ok(()) => Answer::text("OK\n"),
+            Err(NoAdminLayer) => {
+                Answer::text("No admin layer specified").with(StatusCode::SERVICE_UNAVAILABLE)
+            }
         }
     }
 

@@ -21,6 +21,7 @@ use crate::child::{self, App};
 use crate::cli::run::RunOptions;
 use crate::config::{self, Loaded};
 use crate::drain::Drains;
+use crate::layers::RuntimeLayers;
 use crate::listeners::{Addresses, Listening};
 use crate::logging::LevelHandle;
 use crate::mesh::{self, Applier, Fitness, Mesh};
@@ -91,6 +92,8 @@ impl Started {
         let control = tokio::runtime::Handle::current();
         let (state, quit, drains) = (State::default(), Quit::default(), Arc::new(Drains::new()));
         let stats = stats::Registry::default();
+        // Before anything is built that asks for a value.
+        let layers = RuntimeLayers::new(bootstrap.runtime.clone(), &stats);
         let clusters = ClusterManager::new(&bootstrap.clusters, &stats, &control);
         tls::start(&bootstrap, clusters.tls());
         let logs = tandem_stack::access_log::Sinks::new(
@@ -134,6 +137,7 @@ impl Started {
         if let Some(admin) = &bootstrap.admin {
             let socket = bind_admin(&admin.address, settings).await?;
             let endpoints = Admin {
+                layers,
                 stats: stats.clone(),
                 clusters: Arc::clone(&clusters),
                 listeners: addresses.clone(),

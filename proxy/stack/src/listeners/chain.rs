@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::stats::Stats;
+use crate::gates::Gates;
 use crate::server::{Draining, Server};
 use crate::tcp::TcpProxy;
 use crate::tls::Handshake;
@@ -26,6 +27,7 @@ pub(crate) struct Chain {
     /// What of the listener's own settings it was built with.
     buffer_limit: u32,
     transport: Transport,
+    gates: Gates,
     target: Target,
     service: Option<HttpService>,
     draining: Arc<Draining>,
@@ -85,6 +87,7 @@ impl Chain {
             config: Arc::clone(config),
             buffer_limit: listener.per_connection_buffer_limit_bytes,
             transport,
+            gates: Gates::new(&config.network_filters, deps),
             target,
             service,
             draining,
@@ -150,13 +153,21 @@ impl Chain {
             Transport::Broken => None,
         };
         if let Some(stream) = stream {
-            self.target.serve(stream, Arc::new(info)).await;
+            self.target.serve(&self.gates, stream, Arc::new(info)).await;
         }
     }
 }
 
 impl Target {
-    async fn serve(&self, stream: Io, info: Arc<ConnectionInfo>) {
+    async fn serve(&self, gates: &Gates, mut stream: Io, info: Arc<ConnectionInfo>) {
+        // Behind the transport's handshake, since gates judge by whom it showed; before anything
+        // else, so that nothing is done for a connection that is refused.
+        if !gates.pass(&mut stream, &info).await {
+            if let Self::Tcp(proxy) = self {
+                proxy.refuse(info);
+            }
+            return;
+        }
         match self {
             Self::Http(server) => Arc::clone(server).serve(stream, info).await,
             Self::Tcp(proxy) => proxy.serve(stream, info).await,

@@ -195,9 +195,18 @@ fn choose(
         ClusterSpecifier::Cluster(name) => Ok((Some(Arc::clone(name)), 0)),
         ClusterSpecifier::Header(name) => Ok((Some(by_header(name)?), 0)),
         ClusterSpecifier::Weighted { clusters, total } => {
-            let mut point = random % u64::from((*total).max(1));
+            // Only weights that a runtime layer may change are summed up anew.
+            let changes = clusters.iter().any(|cluster| cluster.weight_key.is_some());
+            let total = if changes {
+                clusters.iter().fold(0, |sum: u64, cluster| {
+                    sum.saturating_add(cluster.weight_now())
+                })
+            } else {
+                u64::from(*total)
+            };
+            let mut point = random % total.max(1);
             for (index, cluster) in clusters.iter().enumerate() {
-                let weight = u64::from(cluster.weight);
+                let weight = cluster.weight_now();
                 if point < weight {
                     let name = match &cluster.cluster_header {
                         Some(header) => by_header(header)?,

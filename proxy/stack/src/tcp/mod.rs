@@ -41,14 +41,23 @@ impl TcpProxy {
         }
     }
 
+    /// Counts and logs a connection that was closed before it got here.
+    pub(crate) fn refuse(&self, connection: Arc<ConnectionInfo>) {
+        drop(self.record(connection));
+    }
+
+    fn record(&self, connection: Arc<ConnectionInfo>) -> Record<'_> {
+        self.stats.total.inc();
+        Record {
+            info: StreamInfo::new(connection, Protocol::Tcp, NEXT.fetch_add(1, Relaxed)),
+            proxy: self,
+        }
+    }
+
     /// Serves a connection to its end.
     pub(crate) async fn serve(&self, stream: impl Into<Io>, connection: Arc<ConnectionInfo>) {
         let mut stream = stream.into();
-        self.stats.total.inc();
-        let record = Record {
-            info: StreamInfo::new(connection, Protocol::Tcp, NEXT.fetch_add(1, Relaxed)),
-            proxy: self,
-        };
+        let record = self.record(connection);
         let Some(mut upstream) = self.connect(&record.info).await else {
             return;
         };

@@ -10,6 +10,7 @@ use envoy_types::pb::google::protobuf::Any;
 use http::StatusCode;
 use tandem_model::FractionalPercent;
 use tandem_model::filter::fault::{Abort, AbortStatus, Delay, Fault, FaultDuration};
+use tandem_model::runtime::{RuntimeFraction, RuntimeKey};
 
 use crate::cx::Cx;
 use crate::{matcher, value};
@@ -20,11 +21,11 @@ pub(super) fn fault(cx: &Cx<'_>, any: &Any) -> Option<Fault> {
         delay: proto
             .delay
             .as_ref()
-            .and_then(|proto| delay(&cx.field("delay"), proto)),
+            .and_then(|fault| delay(&cx.field("delay"), fault, &proto)),
         abort: proto
             .abort
             .as_ref()
-            .and_then(|proto| abort(&cx.field("abort"), proto)),
+            .and_then(|fault| abort(&cx.field("abort"), fault, &proto)),
         upstream_cluster: proto.upstream_cluster.as_str().into(),
         headers: cx.each("headers", &proto.headers, matcher::header),
         downstream_nodes: proto
@@ -33,10 +34,11 @@ pub(super) fn fault(cx: &Cx<'_>, any: &Any) -> Option<Fault> {
             .map(|node| node.as_str().into())
             .collect(),
         max_active_faults: proto.max_active_faults.map(|max| max.value),
+        max_active_faults_key: key(&proto.max_active_faults_runtime, "max_active_faults"),
     })
 }
 
-fn delay(cx: &Cx<'_>, proto: &FaultDelay) -> Option<Delay> {
+fn delay(cx: &Cx<'_>, proto: &FaultDelay, all: &HttpFault) -> Option<Delay> {
     let duration = match &proto.fault_delay_secifier {
         Some(FaultDelaySecifier::FixedDelay(fixed)) => {
             FaultDuration::Fixed(value::duration(cx, "fixed_delay", Some(fixed))?)
@@ -49,11 +51,15 @@ fn delay(cx: &Cx<'_>, proto: &FaultDelay) -> Option<Delay> {
     };
     Some(Delay {
         duration,
-        percentage: percentage(proto.percentage.as_ref()),
+        duration_key: key(&all.delay_duration_runtime, "delay.fixed_duration_ms"),
+        percentage: percentage(
+            proto.percentage.as_ref(),
+            key(&all.delay_percent_runtime, "delay.fixed_delay_percent"),
+        ),
     })
 }
 
-fn abort(cx: &Cx<'_>, proto: &FaultAbort) -> Option<Abort> {
+fn abort(cx: &Cx<'_>, proto: &FaultAbort, all: &HttpFault) -> Option<Abort> {
     let status = match proto.error_type {
         Some(ErrorType::HttpStatus(code)) => {
             let status = u16::try_from(code)
@@ -73,14 +79,33 @@ fn abort(cx: &Cx<'_>, proto: &FaultAbort) -> Option<Abort> {
         }
     };
     Some(Abort {
+        status_key: match status {
+            AbortStatus::Grpc(_) => key(&all.abort_grpc_status_runtime, "abort.grpc_status"),
+            _ => key(&all.abort_http_status_runtime, "abort.http_status"),
+        },
         status,
-        percentage: percentage(proto.percentage.as_ref()),
+        percentage: percentage(
+            proto.percentage.as_ref(),
+            key(&all.abort_percent_runtime, "abort.abort_percent"),
+        ),
     })
 }
 
 /// Not set is none, as in Envoy.
 fn percentage(
     proto: Option<&envoy_types::pb::envoy::r#type::v3::FractionalPercent>,
-) -> FractionalPercent {
-    value::fraction(proto).unwrap_or(FractionalPercent::NONE)
+    key: RuntimeKey,
+) -> RuntimeFraction {
+    RuntimeFraction {
+        default: value::fraction(proto).unwrap_or(FractionalPercent::NONE),
+        key: Some(key),
+    }
+}
+
+/// The runtime key that configuration names, or Envoy's own.
+fn key(named: &str, default: &str) -> RuntimeKey {
+    match named {
+        "" => RuntimeKey::named(&format!("fault.http.{default}")),
+        named => RuntimeKey::named(named),
+    }
 }

@@ -9,15 +9,16 @@ use envoy_types::pb::envoy::config::listener::v3::{
 };
 use tandem_model::cidr::Cidr;
 use tandem_model::listener::{
-    FilterChain, FilterChainMatch, NetworkFilter, ServerName, SourceType,
+    ConnectionFilter, FilterChain, FilterChainMatch, NetworkFilter, ServerName, SourceType,
 };
 
 use crate::cx::Cx;
 use crate::route::Scope;
-use crate::{hcm, tcp_proxy, tls, value};
+use crate::{hcm, rbac, tcp_proxy, tls, value};
 
 const HCM: &str =
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const RBAC: &str = "envoy.extensions.filters.network.rbac.v3.RBAC";
 const TCP_PROXY: &str = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 
 pub(super) fn filter_chain(
@@ -30,15 +31,15 @@ pub(super) fn filter_chain(
         None => Some(FilterChainMatch::default()),
     };
     let filters = &cx.field("filters");
-    let [filter] = proto.filters.as_slice() else {
-        // every network filter that is supported ends its chain
-        filters.error(format!(
-            "expected one network filter, got {}",
-            proto.filters.len()
-        ));
+    let Some((last, before)) = proto.filters.split_last() else {
+        filters.error("expected a network filter, there is none");
         return None;
     };
-    let filter = network_filter(&filters.index(0), filter, scope)?;
+    let gates = before.iter().enumerate();
+    let gates: Vec<_> = gates
+        .map(|(i, proto)| connection_filter(&filters.index(i), proto))
+        .collect();
+    let filter = network_filter(&filters.index(before.len()), last, scope)?;
     Some(FilterChain {
         name: proto.name.as_str().into(),
         matches: matches?,
@@ -50,7 +51,7 @@ pub(super) fn filter_chain(
             proto.transport_socket_connect_timeout.as_ref(),
             None,
         ),
-        network_filters: Vec::new(),
+        network_filters: gates.into_iter().collect::<Option<_>>()?,
         filter,
     })
 }
@@ -112,6 +113,26 @@ fn server_name(cx: &Cx<'_>, name: &str) -> Option<ServerName> {
     }
 }
 
+/// A filter before the last one.
+fn connection_filter(cx: &Cx<'_>, proto: &proto::Filter) -> Option<ConnectionFilter> {
+    let Some(ConfigType::TypedConfig(any)) = &proto.config_type else {
+        cx.error("expected a typed_config");
+        return None;
+    };
+    let cx = &cx.field("typed_config");
+    match value::type_name(any) {
+        RBAC => rbac::network(cx, any).map(|rbac| ConnectionFilter::Rbac(Arc::new(rbac))),
+        HCM | TCP_PROXY => {
+            cx.error("expected it as the last network filter");
+            None
+        }
+        other => {
+            cx.error(format!("filter type '{other}' is not supported"));
+            None
+        }
+    }
+}
+
 fn network_filter(cx: &Cx<'_>, proto: &proto::Filter, scope: &Scope<'_>) -> Option<NetworkFilter> {
     let Some(ConfigType::TypedConfig(any)) = &proto.config_type else {
         cx.error("expected a typed_config");
@@ -129,6 +150,10 @@ fn network_filter(cx: &Cx<'_>, proto: &proto::Filter, scope: &Scope<'_>) -> Opti
             Some(NetworkFilter::Tcp(Arc::new(tcp_proxy::tcp_proxy(
                 cx, &proto,
             )?)))
+        }
+        RBAC => {
+            cx.error("expected a filter that ends the chain behind it");
+            None
         }
         other => {
             cx.error(format!("filter type '{other}' is not supported"));

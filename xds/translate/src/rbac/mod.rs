@@ -3,8 +3,11 @@
 //! A rule that is not understood is never left out: the whole configuration that holds it is
 //! refused.
 
+mod network;
 mod permission;
 mod principal;
+
+pub(crate) use network::network;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

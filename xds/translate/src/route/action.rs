@@ -9,6 +9,8 @@ use route_action::ClusterNotFoundResponseCode as NotFound;
 use tandem_model::route::{Action, ClusterSpecifier, DirectResponse, RouteAction, WeightedCluster};
 
 use super::{Table, retry, rewrite};
+use tandem_model::runtime::RuntimeKey;
+
 use crate::cx::Cx;
 use crate::filter::per_route;
 use crate::{headers, value};
@@ -139,8 +141,9 @@ fn weighted(
     proto: &proto::WeightedCluster,
     table: &Table<'_>,
 ) -> Option<ClusterSpecifier> {
+    let prefix = value::text(&proto.runtime_key_prefix);
     let clusters = cx.each("clusters", &proto.clusters, |cx, proto| {
-        member(cx, proto, table)
+        member(cx, proto, table, &prefix)
     });
     let sum: u64 = clusters
         .iter()
@@ -167,6 +170,7 @@ fn member(
     cx: &Cx<'_>,
     proto: &proto::weighted_cluster::ClusterWeight,
     table: &Table<'_>,
+    prefix: &Option<Arc<str>>,
 ) -> Option<WeightedCluster> {
     use proto::weighted_cluster::cluster_weight::HostRewriteSpecifier;
     let cluster_header = match (proto.name.as_str(), proto.cluster_header.as_str()) {
@@ -197,6 +201,9 @@ fn member(
         name: proto.name.as_str().into(),
         cluster_header,
         weight: weight.value,
+        weight_key: prefix
+            .as_ref()
+            .map(|prefix| RuntimeKey::named(&format!("{prefix}.{}", proto.name))),
         request_headers: headers::request(
             cx,
             &proto.request_headers_to_add,

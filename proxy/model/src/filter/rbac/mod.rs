@@ -11,6 +11,7 @@ mod tests;
 pub use evaluate::{Decision, Facts, Peer};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cidr::Cidr;
 use crate::headers::HeaderMatcher;
@@ -29,6 +30,20 @@ pub struct Rbac {
     pub shadow_rules_stat_prefix: Arc<str>,
     /// Count for each policy too.
     pub track_per_rule_stats: bool,
+}
+
+/// Settings of the network filter (`extensions.filters.network.rbac.v3.RBAC`).
+///
+/// It decides when the connection is there, once: nothing that rules look at changes later, so
+/// that `CONTINUOUS` enforcement decides the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionRbac {
+    /// The rules; they see no request.
+    pub rbac: Rbac,
+    /// Prefix of its metrics: `<stat_prefix>.rbac.`.
+    pub stat_prefix: Arc<str>,
+    /// How long a connection that is refused stays open; `None`: it is closed at once.
+    pub delay_deny: Option<Duration>,
 }
 
 impl Rbac {

@@ -78,6 +78,7 @@ fn no_fault() -> Fault {
         headers: Vec::new(),
         downstream_nodes: Vec::new(),
         max_active_faults: None,
+        max_active_faults_key: tandem_model::runtime::RuntimeKey::named("test.none"),
     }
 }
 

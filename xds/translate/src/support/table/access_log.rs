@@ -23,7 +23,7 @@ pub(super) const AREA: Area = Area {
         "envoy.config.accesslog.v3.NotHealthCheckFilter" {}
         "envoy.config.accesslog.v3.RuntimeFilter" {
             percent_sampled, use_independent_randomness;
-            runtime_key: "there is no runtime layer that could set it",
+            runtime_key: "filters of access logs keep what is configured, runtime layers do not reach them",
         }
         "envoy.config.accesslog.v3.AndFilter" { filters }
         "envoy.config.accesslog.v3.OrFilter" { filters }

@@ -32,12 +32,11 @@ pub(super) const AREA: Area = Area {
         }
         "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer" {}
         "envoy.config.core.v3.RuntimeFractionalPercent" {
-            default_value;
-            runtime_key: "there is no runtime layer that could set it",
+            default_value, runtime_key,
         }
         "envoy.config.core.v3.RuntimeUInt32" {
             default_value;
-            runtime_key: "there is no runtime layer that could set it",
+            runtime_key: "filters of access logs keep what is configured, runtime layers do not reach them",
         }
         "envoy.type.v3.FractionalPercent" { numerator, denominator }
         "envoy.type.v3.Percent" { value }

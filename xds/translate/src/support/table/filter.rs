@@ -21,14 +21,10 @@ pub(super) const AREA: Area = Area {
             start_child_span: "there are no traces",
         }
         "envoy.extensions.filters.http.fault.v3.HTTPFault" {
-            delay, abort, upstream_cluster, headers, downstream_nodes, max_active_faults;
-            delay_percent_runtime: "there is no runtime layer that could set it",
-            abort_percent_runtime: "there is no runtime layer that could set it",
-            delay_duration_runtime: "there is no runtime layer that could set it",
-            abort_http_status_runtime: "there is no runtime layer that could set it",
-            max_active_faults_runtime: "there is no runtime layer that could set it",
-            response_rate_limit_percent_runtime: "there is no runtime layer that could set it",
-            abort_grpc_status_runtime: "there is no runtime layer that could set it",
+            delay, abort, upstream_cluster, headers, downstream_nodes, max_active_faults,
+            delay_percent_runtime, abort_percent_runtime, delay_duration_runtime,
+            abort_http_status_runtime, max_active_faults_runtime, abort_grpc_status_runtime;
+            response_rate_limit_percent_runtime: "there is no rate limit that it could set",
             disable_downstream_cluster_stats: "there are no metrics per downstream cluster",
             filter_metadata: "nothing that is supported reads it",
         }

@@ -50,7 +50,12 @@ pub(super) const AREA: Area = Area {
             name,
             typed_config =
                 "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+                | "envoy.extensions.filters.network.rbac.v3.RBAC"
                 | "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+        }
+        "envoy.extensions.filters.network.rbac.v3.RBAC" {
+            rules, shadow_rules, shadow_rules_stat_prefix, stat_prefix, enforcement_type,
+            delay_deny,
         }
         "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy" {
             stat_prefix, cluster, weighted_clusters, idle_timeout,

@@ -6,13 +6,16 @@ pub(super) const AREA: Area = Area {
     title: "Process",
     types: types! {
         "envoy.config.bootstrap.v3.Bootstrap" {
-            node, static_resources, dynamic_resources, admin;
+            node, static_resources, dynamic_resources, admin, layered_runtime;
             stats_flush_interval: "metrics are read when they are asked for, never flushed",
             enable_dispatcher_stats: "there is no dispatcher",
         }
         "envoy.config.bootstrap.v3.Bootstrap.StaticResources" {
             listeners, clusters, secrets,
         }
+        "envoy.config.bootstrap.v3.LayeredRuntime" { layers }
+        "envoy.config.bootstrap.v3.RuntimeLayer" { name, static_layer, admin_layer }
+        "envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer" {}
         "envoy.config.core.v3.Node" {
             id, cluster, locality, metadata, user_agent_name, user_agent_version,
             user_agent_build_version, extensions, client_features,

@@ -35,7 +35,6 @@ pub(super) const AREA: Area = Area {
         "envoy.type.matcher.v3.ListMatcher" { one_of }
         "envoy.type.matcher.v3.OrMatcher" { value_matchers }
         "envoy.type.v3.DoubleRange" { start, end }
-        "envoy.type.v3.Int32Range" { start, end }
         "envoy.type.matcher.v3.PathMatcher" { path }
     },
 };

@@ -64,8 +64,7 @@ pub(super) const AREA: Area = Area {
         }
         "envoy.config.route.v3.RouteAction.UpgradeConfig" { upgrade_type, enabled }
         "envoy.config.route.v3.WeightedCluster" {
-            clusters;
-            runtime_key_prefix: "there is no runtime layer that could override weights",
+            clusters, runtime_key_prefix,
         }
         "envoy.config.route.v3.WeightedCluster.ClusterWeight" {
             name, cluster_header, weight, request_headers_to_add, request_headers_to_remove,

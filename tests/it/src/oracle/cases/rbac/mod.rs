@@ -1,5 +1,6 @@
 //! Access control: what matches, what is said of it, and paths that try to get around it.
 
+mod connections;
 mod levels;
 mod matchers;
 mod paths;
