@@ -10,6 +10,7 @@ mod chains;
 mod documents;
 mod doors;
 mod endings;
+mod interception;
 mod layering;
 mod layotto;
 mod lifecycle;

@@ -8,13 +8,19 @@ use tandem_model::matching::{ConnectionFacts, FilterChains, Overlap};
 
 use super::Shared;
 use super::chain::Chain;
+use super::look::Filter;
 use super::stats::Stats;
+use crate::access_log::Logs;
 
 /// One version of a listener: what new connections get.
 #[derive(Debug)]
 pub(crate) struct Built {
     pub(super) listener: Arc<Listener>,
     pub(super) stats: Arc<Stats>,
+    /// What looks at connections first.
+    pub(super) filters: Vec<Filter>,
+    /// Lines for connections, whatever serves them.
+    pub(super) logs: Option<Logs>,
     index: FilterChains,
     chains: Vec<Arc<Chain>>,
     default_chain: Option<Arc<Chain>>,
@@ -44,9 +50,13 @@ impl Built {
                 Arc::new(chain)
             })
         };
+        let filter = |config| Filter::new(config, &shared.deps.stats);
         Ok(Self {
             chains: listener.filter_chains.iter().map(build).collect(),
             default_chain: listener.default_filter_chain.as_ref().map(build),
+            filters: listener.listener_filters.iter().map(filter).collect(),
+            logs: (!listener.access_logs.is_empty())
+                .then(|| Logs::new(&listener.access_logs, &shared.deps.logs)),
             listener,
             stats,
             index,

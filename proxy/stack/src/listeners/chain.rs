@@ -13,7 +13,9 @@ use tandem_transport::io::Io;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use super::line::Line;
 use super::stats::Stats;
+use crate::access_log::Logs;
 use crate::gates::Gates;
 use crate::server::{Draining, Server};
 use crate::tcp::TcpProxy;
@@ -126,15 +128,20 @@ impl Chain {
         });
     }
 
-    /// Serves a connection to its end.
-    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, info: ConnectionInfo) {
+    /// Serves a connection to its end; `logs` get the listener's own line of it.
+    pub(super) async fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        info: ConnectionInfo,
+        logs: Option<Logs>,
+    ) {
         let _open = self.open.one();
         self.stats.total.inc();
         let _active = self.stats.active.guard();
         let since = Instant::now();
         tokio::select! {
             biased;
-            () = self.shake_and_serve(stream, info) => {}
+            () = self.shake_and_serve(stream, info, logs) => {}
             () = self.cut.is_asked() => {}
         }
         self.stats.destroy.inc();
@@ -143,7 +150,12 @@ impl Chain {
 }
 
 impl Chain {
-    async fn shake_and_serve(&self, stream: TcpStream, mut info: ConnectionInfo) {
+    async fn shake_and_serve(
+        &self,
+        stream: TcpStream,
+        mut info: ConnectionInfo,
+        logs: Option<Logs>,
+    ) {
         let stream = match &self.transport {
             Transport::Plain => Some(Io::Plain(stream)),
             // Boxed: its state is large, and gone when it is over.
@@ -152,8 +164,11 @@ impl Chain {
             }
             Transport::Broken => None,
         };
+        let info = Arc::new(info);
+        // Boxed: hardly any listener has one.
+        let _line = logs.map(|logs| Box::new(Line::new(logs, Arc::clone(&info))));
         if let Some(stream) = stream {
-            self.target.serve(&self.gates, stream, Arc::new(info)).await;
+            self.target.serve(&self.gates, stream, info).await;
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use super::Shared;
 use super::built::Built;
 use super::chain::Chain;
+use super::line::Line;
 use super::look::{Facts, look};
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -30,7 +31,7 @@ pub(super) fn admit(
         let (built, shared) = (Arc::clone(&built), Arc::clone(shared));
         tokio::spawn(find_and_serve(built, stream, peer, facts, shared));
     } else if let Some((chain, info)) = choose(&built, facts, peer) {
-        tokio::spawn(chain.serve(stream, info));
+        tokio::spawn(chain.serve(stream, info, built.logs.clone()));
     }
 }
 
@@ -62,8 +63,9 @@ async fn find_and_serve(
     }
     drop(pre_active);
     if let Some((chain, info)) = choose(&built, facts, peer) {
+        let logs = built.logs.clone();
         drop(built);
-        chain.serve(stream, info).await;
+        chain.serve(stream, info, logs).await;
     }
 }
 
@@ -81,9 +83,18 @@ fn choose(built: &Built, facts: Facts, peer: SocketAddr) -> Option<(Arc<Chain>, 
     });
     let Some(chain) = found else {
         built.stats.no_filter_chain_match.inc();
+        if let Some(logs) = built.logs.clone() {
+            let info = info(built, facts, peer, "".into());
+            Line::new(logs, Arc::new(info)).of_no_chain();
+        }
         return None;
     };
-    let info = ConnectionInfo {
+    let name = Arc::clone(&chain.config.name);
+    Some((Arc::clone(chain), info(built, facts, peer, name)))
+}
+
+fn info(built: &Built, facts: Facts, peer: SocketAddr, filter_chain: Arc<str>) -> ConnectionInfo {
+    ConnectionInfo {
         id: NEXT.fetch_add(1, Relaxed),
         remote: Some(peer),
         local: facts.local,
@@ -91,8 +102,7 @@ fn choose(built: &Built, facts: Facts, peer: SocketAddr) -> Option<(Arc<Chain>, 
         server_name: facts.server_name,
         application_protocols: facts.application_protocols,
         listener: Arc::clone(&built.listener.name),
-        filter_chain: Arc::clone(&chain.config.name),
+        filter_chain,
         ..Default::default()
-    };
-    Some((Arc::clone(chain), info))
+    }
 }

@@ -5,15 +5,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tandem_core::stats::Counter;
-use tandem_model::Listener;
-use tandem_model::listener::{ListenerFilter, ListenerFilterKind, TlsInspector};
+use tandem_core::stats::{Counter, Registry};
+use tandem_model::listener::{ListenerFilter, ListenerFilterKind, PortPredicate, TlsInspector};
 use tandem_transport::inspect::{self, HttpKind, Judged, Peeked};
 use tandem_transport::original_dst::original_dst;
 use tokio::net::TcpStream;
 
 use super::built::Built;
-use super::stats::Stats;
+use super::stats::{Http, Stats, Tls};
 
 /// What is known of a connection that has no chain yet.
 #[derive(Debug, Default)]
@@ -35,6 +34,20 @@ impl Facts {
     }
 }
 
+/// A listener filter, built.
+#[derive(Debug)]
+pub(super) struct Filter {
+    disabled: Option<PortPredicate>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    OriginalDst,
+    Tls(TlsInspector, Tls),
+    Http(Http),
+}
+
 /// The connection is to be closed; why is counted.
 struct Close;
 
@@ -44,7 +57,7 @@ struct Close;
 /// waits for the server to speak first does not wait for ever.
 pub(super) async fn look(built: &Built, stream: TcpStream, facts: &mut Facts) -> Option<TcpStream> {
     let listener = &built.listener;
-    let looking = run(listener, &built.stats, &stream, facts);
+    let looking = run(built, &stream, facts);
     let outcome = match listener.listener_filters_timeout {
         Some(time) => tokio::time::timeout(time, looking).await,
         None => Ok(looking.await),
@@ -62,22 +75,18 @@ pub(super) async fn look(built: &Built, stream: TcpStream, facts: &mut Facts) ->
     }
 }
 
-async fn run(
-    listener: &Listener,
-    stats: &Stats,
-    stream: &TcpStream,
-    facts: &mut Facts,
-) -> Result<(), Close> {
-    for filter in &listener.listener_filters {
-        if is_disabled(filter, facts) {
+async fn run(built: &Built, stream: &TcpStream, facts: &mut Facts) -> Result<(), Close> {
+    let (listener, stats) = (&built.listener, &*built.stats);
+    for filter in &built.filters {
+        if filter.is_disabled(facts) {
             continue;
         }
         match &filter.kind {
-            ListenerFilterKind::OriginalDst => restore(stream, listener.transparent, facts),
-            ListenerFilterKind::TlsInspector(config) => tls(config, stats, stream, facts).await?,
+            Kind::OriginalDst => restore(stream, listener.transparent, facts),
+            Kind::Tls(config, counters) => tls(config, counters, stats, stream, facts).await?,
             // HTTP cannot be seen through TLS.
-            ListenerFilterKind::HttpInspector if facts.tls => {}
-            ListenerFilterKind::HttpInspector => http(stats, stream, facts).await?,
+            Kind::Http(_) if facts.tls => {}
+            Kind::Http(counters) => http(counters, stats, stream, facts).await?,
         }
     }
     // As if it were the last of the filters, which is where Envoy puts it.
@@ -87,10 +96,24 @@ async fn run(
     Ok(())
 }
 
-fn is_disabled(filter: &ListenerFilter, facts: &Facts) -> bool {
-    match (&filter.disabled, facts.local) {
-        (Some(predicate), Some(local)) => predicate.holds(local.port()),
-        _ => false,
+impl Filter {
+    /// A filter with its counters.
+    pub(super) fn new(config: &ListenerFilter, stats: &Registry) -> Self {
+        Self {
+            disabled: config.disabled.clone(),
+            kind: match config.kind {
+                ListenerFilterKind::OriginalDst => Kind::OriginalDst,
+                ListenerFilterKind::TlsInspector(config) => Kind::Tls(config, Tls::new(stats)),
+                ListenerFilterKind::HttpInspector => Kind::Http(Http::new(stats)),
+            },
+        }
+    }
+
+    fn is_disabled(&self, facts: &Facts) -> bool {
+        match (&self.disabled, facts.local) {
+            (Some(predicate), Some(local)) => predicate.holds(local.port()),
+            _ => false,
+        }
     }
 }
 
@@ -103,15 +126,16 @@ fn restore(stream: &TcpStream, transparent: bool, facts: &mut Facts) {
 
 async fn tls(
     config: &TlsInspector,
+    counters: &Tls,
     stats: &Stats,
     stream: &TcpStream,
     facts: &mut Facts,
 ) -> Result<(), Close> {
     let most = usize::try_from(config.max_client_hello_size).unwrap_or(usize::MAX);
     let seen = inspect::peek(stream, most, inspect::client_hello).await;
-    match decided(seen, stats, &stats.tls.client_hello_too_large)? {
+    match decided(seen, stats, &counters.client_hello_too_large)? {
         Judged::Tls(hello) => {
-            stats.tls.found(&hello);
+            counters.found(&hello);
             facts.tls = true;
             facts.server_name = hello.server_name.map(Into::into);
             let names = hello.application_protocols.into_iter();
@@ -119,7 +143,7 @@ async fn tls(
             Ok(())
         }
         Judged::NotTls => {
-            stats.tls.not_found.inc();
+            counters.not_found.inc();
             match config.close_on_parsing_errors {
                 true => Err(Close),
                 false => Ok(()),
@@ -128,14 +152,19 @@ async fn tls(
     }
 }
 
-async fn http(stats: &Stats, stream: &TcpStream, facts: &mut Facts) -> Result<(), Close> {
+async fn http(
+    counters: &Http,
+    stats: &Stats,
+    stream: &TcpStream,
+    facts: &mut Facts,
+) -> Result<(), Close> {
     let seen = inspect::peek(stream, inspect::MAX, inspect::http).await;
-    let (counter, protocol) = match decided(seen, stats, &stats.http.read_error)? {
-        HttpKind::Http10 => (&stats.http.http10, "http/1.0"),
-        HttpKind::Http11 => (&stats.http.http11, "http/1.1"),
-        HttpKind::Http2 => (&stats.http.http2, "h2c"),
+    let (counter, protocol) = match decided(seen, stats, &counters.read_error)? {
+        HttpKind::Http10 => (&counters.http10, "http/1.0"),
+        HttpKind::Http11 => (&counters.http11, "http/1.1"),
+        HttpKind::Http2 => (&counters.http2, "h2c"),
         HttpKind::Not => {
-            stats.http.not_found.inc();
+            counters.not_found.inc();
             return Ok(());
         }
     };

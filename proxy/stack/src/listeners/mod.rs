@@ -9,6 +9,7 @@ mod active;
 mod built;
 mod chain;
 mod connection;
+mod line;
 mod look;
 mod stats;
 

@@ -16,8 +16,6 @@ pub(crate) struct Stats {
     pub(super) filter_remote_close: Counter,
     pub(super) filter_error: Counter,
     pub(super) no_filter_chain_match: Counter,
-    pub(super) tls: Tls,
-    pub(super) http: Http,
     /// Of the process: `listener_manager.total_filter_chains_draining`.
     pub(super) chains_draining: Gauge,
 }
@@ -57,8 +55,6 @@ impl Stats {
             filter_remote_close: scope.counter("downstream_listener_filter_remote_close"),
             filter_error: scope.counter("downstream_listener_filter_error"),
             no_filter_chain_match: scope.counter("no_filter_chain_match"),
-            tls: Tls::new(stats),
-            http: Http::new(stats),
             chains_draining: stats
                 .plain("listener_manager")
                 .gauge("total_filter_chains_draining"),
@@ -67,7 +63,7 @@ impl Stats {
 }
 
 impl Tls {
-    fn new(stats: &Registry) -> Self {
+    pub(super) fn new(stats: &Registry) -> Self {
         let scope = stats.plain("tls_inspector");
         Self {
             client_hello_too_large: scope.counter("client_hello_too_large"),
@@ -94,7 +90,7 @@ impl Tls {
 }
 
 impl Http {
-    fn new(stats: &Registry) -> Self {
+    pub(super) fn new(stats: &Registry) -> Self {
         let scope = stats.plain("http_inspector");
         Self {
             read_error: scope.counter("read_error"),

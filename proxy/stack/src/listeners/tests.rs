@@ -1,3 +1,4 @@
+mod log;
 mod look;
 mod support;
 

@@ -25,6 +25,7 @@ pub(super) struct Rig {
     pub(super) listeners: Listeners,
     pub(super) signal: Signal,
     watch: Watch,
+    logs: Sinks,
     stats: Registry,
     _manager: Arc<ClusterManager>,
 }
@@ -36,6 +37,7 @@ impl Rig {
         for name in ["a", "b", "c"] {
             clusters.push(cluster(name, endpoint(name).await));
         }
+        let logs = Sinks::new(Duration::from_secs(1), 1);
         let control = tokio::runtime::Handle::current();
         let manager = ClusterManager::new(&clusters, &stats, &control);
         let deps = Deps {
@@ -44,13 +46,14 @@ impl Rig {
             filters: BuildFilter::new(|_, _, inner| inner),
             directory: Directory::default(),
             routes: Default::default(),
-            logs: Sinks::new(Duration::from_secs(1), 1),
+            logs: logs.clone(),
         };
         let (signal, watch) = drain::channel();
         Self {
             listeners: Listeners::new(deps, Duration::from_millis(50)),
             signal,
             watch,
+            logs,
             stats,
             _manager: manager,
         }
@@ -104,6 +107,11 @@ impl Rig {
     /// The name of who answers there.
     pub(super) async fn ask(&self, to: SocketAddr) -> String {
         self.open(to).await.hear().await
+    }
+
+    /// Waits until all log lines are written.
+    pub(super) fn flush(&self) {
+        self.logs.flush();
     }
 
     pub(super) fn stat(&self, name: &str) -> u64 {
