@@ -1,6 +1,7 @@
 //! JSON to a tree. Lenient where Envoy's reader is: single quotes, bare keys, trailing commas.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::node::{Entry, Node, Value};
 use super::{MAX_DEPTH, SyntaxError};
@@ -11,7 +12,7 @@ pub(super) fn parse(text: &str) -> Result<Node<'_>, SyntaxError> {
         text,
         at: 0,
         line: 1,
-        line_start: 0,
+        counted: Cell::new((0, 1)),
     };
     let node = reader.node(0)?;
     reader.skip_space();
@@ -25,7 +26,8 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     line: u32,
-    line_start: usize,
+    /// A place in the line before the present one, and its column: a whole file may be one line.
+    counted: Cell<(usize, u32)>,
 }
 
 impl<'a> Reader<'a> {
@@ -45,14 +47,19 @@ impl<'a> Reader<'a> {
             self.at += 1;
             if byte == b'\n' {
                 self.line += 1;
-                self.line_start = self.at;
+                self.counted.set((self.at, 1));
             }
         }
     }
 
     fn position(&self) -> Position {
-        let before = &self.text[self.line_start..self.at];
-        let column = u32::try_from(before.chars().count() + 1).unwrap_or(u32::MAX);
+        let (at, column) = self.counted.get();
+        let since = self
+            .text
+            .get(at..self.at)
+            .map_or(0, |text| text.chars().count());
+        let column = column.saturating_add(u32::try_from(since).unwrap_or(u32::MAX));
+        self.counted.set((self.at, column));
         Position {
             line: self.line,
             column,

@@ -178,3 +178,16 @@ fn a_path_is_found_in_merged_texts() {
         ("two", Position { line: 4, column: 6 })
     );
 }
+
+/// Columns count characters, however long the line and however many places of it were named.
+#[test]
+fn places_in_long_lines_are_right() {
+    let text = "{\"ä\": [1, 2], \"b\": {\"ö\": true},\n \"c\": [\"ü\", nothing]}";
+    let error = Source::file("a.json", text).parse().unwrap_err();
+    let (_, place) = error.0[0].place.clone().unwrap();
+    assert_eq!((place.line, place.column), (2, 13));
+    let text = "{\"ä\": [1, 2], \"b\": nothing}";
+    let error = Source::file("a.json", text).parse().unwrap_err();
+    let (_, place) = error.0[0].place.clone().unwrap();
+    assert_eq!((place.line, place.column), (1, 20));
+}
