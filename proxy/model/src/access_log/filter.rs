@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::FractionalPercent;
 use crate::headers::HeaderMatcher;
+use crate::runtime::RuntimeKey;
 
 /// A condition on a request that is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Filter {
     Sampled {
         /// How many.
         share: FractionalPercent,
+        /// May set the numerator.
+        key: RuntimeKey,
         /// Chosen by chance, and not by the request's id.
         independent: bool,
     },
@@ -44,12 +47,14 @@ pub enum Filter {
 }
 
 /// A comparison with a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
     /// How.
     pub op: Op,
     /// With what.
     pub value: u32,
+    /// May set the value.
+    pub key: Option<RuntimeKey>,
 }
 
 /// How numbers are compared.
@@ -67,8 +72,9 @@ pub enum Op {
 
 impl Comparison {
     /// Whether it holds.
-    pub fn holds(self, number: u64) -> bool {
-        let value = u64::from(self.value);
+    pub fn holds(&self, number: u64) -> bool {
+        let said = self.key.as_ref().and_then(RuntimeKey::integer);
+        let value = said.unwrap_or(u64::from(self.value));
         match self.op {
             Op::Equal => number == value,
             Op::NotEqual => number != value,

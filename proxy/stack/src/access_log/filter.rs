@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName};
 use tandem_core::ext::{Captured, Protocol, StreamInfo};
 use tandem_core::format::Context;
 use tandem_core::{ResponseFlags, grpc};
+use tandem_model::FractionalPercent;
 use tandem_model::access_log::Filter;
 use tandem_model::headers::{HeaderMatcher, MatchedHeader};
 use tandem_model::matching::RequestView;
@@ -40,8 +41,17 @@ pub(super) fn holds(filter: &Filter, context: &Context<'_>) -> bool {
         Filter::GrpcStatus { statuses, exclude } => {
             statuses.contains(&grpc_status(context)) != *exclude
         }
-        Filter::Sampled { share, independent } => {
+        Filter::Sampled {
+            share,
+            key,
+            independent,
+        } => {
             let id = if *independent { None } else { of_id(info) };
+            let said = key.integer().map(|said| FractionalPercent {
+                numerator: u32::try_from(said).unwrap_or(u32::MAX),
+                ..*share
+            });
+            let share = said.unwrap_or(*share);
             share.hit(id.unwrap_or_else(rand::random))
         }
         Filter::LogType { request, tcp } => match info.protocol {

@@ -225,12 +225,14 @@ fn filters_hold_of_some_requests() {
     let at_least = |value| Comparison {
         op: Op::AtLeast,
         value,
+        key: None,
     };
     let sampled = Filter::Sampled {
         share: FractionalPercent {
             numerator: 50,
             denominator: 100,
         },
+        key: tandem_model::runtime::RuntimeKey::named("test.sampled"),
         independent: false,
     };
     let failed = Filter::StatusCode(at_least(500));

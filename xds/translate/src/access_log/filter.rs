@@ -6,6 +6,7 @@ use envoy_types::pb::envoy::config::accesslog::v3::{
 use envoy_types::pb::envoy::data::accesslog::v3::AccessLogType;
 use tandem_model::FractionalPercent;
 use tandem_model::access_log::{Comparison, Filter, Op};
+use tandem_model::runtime::RuntimeKey;
 
 use crate::cx::Cx;
 use crate::{matcher, value};
@@ -22,6 +23,7 @@ pub(super) fn filter(cx: &Cx<'_>, proto: &AccessLogFilter) -> Option<Filter> {
         Kind::RuntimeFilter(proto) => Some(Filter::Sampled {
             share: value::fraction(proto.percent_sampled.as_ref())
                 .unwrap_or(FractionalPercent::NONE),
+            key: RuntimeKey::named(&proto.runtime_key),
             independent: proto.use_independent_randomness,
         }),
         Kind::AndFilter(proto) => {
@@ -81,5 +83,6 @@ fn comparison(proto: Option<&proto::ComparisonFilter>) -> Option<Comparison> {
             Proto::Le => Op::AtMost,
         },
         value: proto.value.as_ref().map_or(0, |value| value.default_value),
+        key: (proto.value.as_ref()).map(|value| RuntimeKey::named(&value.runtime_key)),
     })
 }

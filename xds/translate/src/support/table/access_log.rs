@@ -22,8 +22,7 @@ pub(super) const AREA: Area = Area {
         "envoy.config.accesslog.v3.ComparisonFilter" { op, value }
         "envoy.config.accesslog.v3.NotHealthCheckFilter" {}
         "envoy.config.accesslog.v3.RuntimeFilter" {
-            percent_sampled, use_independent_randomness;
-            runtime_key: "filters of access logs keep what is configured, runtime layers do not reach them",
+            percent_sampled, use_independent_randomness, runtime_key,
         }
         "envoy.config.accesslog.v3.AndFilter" { filters }
         "envoy.config.accesslog.v3.OrFilter" { filters }

@@ -35,8 +35,7 @@ pub(super) const AREA: Area = Area {
             default_value, runtime_key,
         }
         "envoy.config.core.v3.RuntimeUInt32" {
-            default_value;
-            runtime_key: "filters of access logs keep what is configured, runtime layers do not reach them",
+            default_value, runtime_key,
         }
         "envoy.type.v3.FractionalPercent" { numerator, denominator }
         "envoy.type.v3.Percent" { value }
