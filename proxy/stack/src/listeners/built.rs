@@ -20,7 +20,7 @@ pub(crate) struct Built {
     /// What looks at connections first.
     pub(super) filters: Vec<Filter>,
     /// Lines for connections, whatever serves them.
-    pub(super) logs: Option<Logs>,
+    pub(super) logs: Option<Arc<Logs>>,
     index: FilterChains,
     chains: Vec<Arc<Chain>>,
     default_chain: Option<Arc<Chain>>,
@@ -56,7 +56,7 @@ impl Built {
             default_chain: listener.default_filter_chain.as_ref().map(build),
             filters: listener.listener_filters.iter().map(filter).collect(),
             logs: (!listener.access_logs.is_empty())
-                .then(|| Logs::new(&listener.access_logs, &shared.deps.logs)),
+                .then(|| Arc::new(Logs::new(&listener.access_logs, &shared.deps.logs))),
             listener,
             stats,
             index,

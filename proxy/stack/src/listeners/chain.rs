@@ -132,8 +132,8 @@ impl Chain {
     pub(super) async fn serve(
         self: Arc<Self>,
         stream: TcpStream,
-        info: ConnectionInfo,
-        logs: Option<Logs>,
+        info: Arc<ConnectionInfo>,
+        logs: Option<Arc<Logs>>,
     ) {
         let _open = self.open.one();
         self.stats.total.inc();
@@ -153,18 +153,19 @@ impl Chain {
     async fn shake_and_serve(
         &self,
         stream: TcpStream,
-        mut info: ConnectionInfo,
-        logs: Option<Logs>,
+        mut info: Arc<ConnectionInfo>,
+        logs: Option<Arc<Logs>>,
     ) {
         let stream = match &self.transport {
             Transport::Plain => Some(Io::Plain(stream)),
             // Boxed: its state is large, and gone when it is over.
-            Transport::Tls(handshake) => {
-                Box::pin(handshake.shake(stream, &mut info, &self.draining)).await
-            }
+            Transport::Tls(handshake) => match Arc::get_mut(&mut info) {
+                Some(info) => Box::pin(handshake.shake(stream, info, &self.draining)).await,
+                // Nobody else has it before it is known what the handshake shows.
+                None => None,
+            },
             Transport::Broken => None,
         };
-        let info = Arc::new(info);
         // Boxed: hardly any listener has one.
         let _line = logs.map(|logs| Box::new(Line::new(logs, Arc::clone(&info))));
         if let Some(stream) = stream {

@@ -70,7 +70,11 @@ async fn find_and_serve(
 }
 
 /// The chain of a connection; without one it is counted, and closed by whoever holds it.
-fn choose(built: &Built, facts: Facts, peer: SocketAddr) -> Option<(Arc<Chain>, ConnectionInfo)> {
+fn choose(
+    built: &Built,
+    facts: Facts,
+    peer: SocketAddr,
+) -> Option<(Arc<Chain>, Arc<ConnectionInfo>)> {
     // A connection whose own address the system does not know is gone; the first read says so.
     let destination = facts.local.unwrap_or(peer);
     let found = built.find(&ConnectionFacts {
@@ -85,7 +89,7 @@ fn choose(built: &Built, facts: Facts, peer: SocketAddr) -> Option<(Arc<Chain>, 
         built.stats.no_filter_chain_match.inc();
         if let Some(logs) = built.logs.clone() {
             let info = info(built, facts, peer, "".into());
-            Line::new(logs, Arc::new(info)).of_no_chain();
+            Line::new(logs, info).of_no_chain();
         }
         return None;
     };
@@ -93,8 +97,13 @@ fn choose(built: &Built, facts: Facts, peer: SocketAddr) -> Option<(Arc<Chain>, 
     Some((Arc::clone(chain), info(built, facts, peer, name)))
 }
 
-fn info(built: &Built, facts: Facts, peer: SocketAddr, filter_chain: Arc<str>) -> ConnectionInfo {
-    ConnectionInfo {
+fn info(
+    built: &Built,
+    facts: Facts,
+    peer: SocketAddr,
+    filter_chain: Arc<str>,
+) -> Arc<ConnectionInfo> {
+    Arc::new(ConnectionInfo {
         id: NEXT.fetch_add(1, Relaxed),
         remote: Some(peer),
         local: facts.local,
@@ -104,5 +113,5 @@ fn info(built: &Built, facts: Facts, peer: SocketAddr, filter_chain: Arc<str>) -
         listener: Arc::clone(&built.listener.name),
         filter_chain,
         ..Default::default()
-    }
+    })
 }

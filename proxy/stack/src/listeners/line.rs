@@ -12,12 +12,12 @@ use crate::access_log::Logs;
 /// Written when it is dropped: when the connection has ended, however it did.
 #[derive(Debug)]
 pub(super) struct Line {
-    logs: Logs,
+    logs: Arc<Logs>,
     info: StreamInfo,
 }
 
 impl Line {
-    pub(super) fn new(logs: Logs, connection: Arc<ConnectionInfo>) -> Self {
+    pub(super) fn new(logs: Arc<Logs>, connection: Arc<ConnectionInfo>) -> Self {
         let id = connection.id;
         Self {
             logs,

@@ -121,3 +121,16 @@ async fn new_sockets_take_the_place_of_the_old_ones() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn what_a_connection_holds_while_it_is_served_is_small() {
+    let rig = Rig::new().await;
+    let (listener, sockets) = rig.listener("l", [chain("c", FilterChainMatch::default(), "a")]);
+    let built = built::Built::new(Arc::new(listener), None, &rig.listeners.shared).unwrap();
+    let chain = Arc::clone(built.chains().next().unwrap());
+    let stream = TcpStream::connect(sockets[0].local_addr().unwrap())
+        .await
+        .unwrap();
+    let size = size_of_val(&chain.serve(stream, Arc::default(), None));
+    assert!(size <= 3712, "{size}");
+}

@@ -47,6 +47,26 @@ async fn redirected_connections_get_what_they_asked_for() {
     assert_eq!(tandem, envoy);
 }
 
+/// Envoy would connect to itself until it has no descriptors left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_does_not_call_itself() {
+    let Some(network) = Network::new() else {
+        return;
+    };
+    let proxy = network.start(Kind::Tandem, include_str!("loop.yaml")).await;
+    for address in ["127.0.0.1:15001", "10.50.0.9:15001", "[::1]:15001"] {
+        assert_eq!(network.listen_as_root(address), "");
+    }
+    assert_eq!(
+        network.curl("http://10.50.0.9:8888/"),
+        "200 via= body=10.50.0.9:8888"
+    );
+    let counted = network.counters();
+    assert_eq!(counted["listener.0.0.0.0_15001.downstream_cx_total"], "4");
+    assert_eq!(counted["cluster.pass.upstream_cx_total"], "1");
+    drop(proxy);
+}
+
 async fn redirected(network: &Network, kind: Kind) -> Seen {
     let proxy = network.start(kind, include_str!("redirect.yaml")).await;
     let mut seen = Seen::new();
