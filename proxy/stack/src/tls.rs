@@ -11,7 +11,7 @@ use tandem_transport::tls::{Error, FailureKind, ServerContext, Stats};
 use tokio::net::TcpStream;
 
 use crate::Deps;
-use crate::server::Draining;
+use crate::server::{Draining, Level};
 
 /// How the connections of one filter chain begin.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Handshake {
                 None => std::future::pending().await,
             }
         };
-        let mut drained = std::pin::pin!(draining.started());
+        let mut drained = std::pin::pin!(draining.reached(Level::Soon));
         let drained = std::future::poll_fn(|cx| drained.as_mut().poll(cx));
         let result = tokio::select! {
             biased;

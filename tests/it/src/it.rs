@@ -14,6 +14,7 @@ mod interception;
 mod layering;
 mod layotto;
 mod lifecycle;
+mod mesh;
 mod oracle;
 mod rotation;
 mod runtime;

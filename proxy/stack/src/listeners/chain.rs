@@ -115,10 +115,10 @@ impl Chain {
         self.draining.start();
     }
 
-    /// The same, and ends those that are left after `time`.
+    /// Asks them to finish with their next answer, and ends those that are left after `time`.
     pub(super) fn retire(self: &Arc<Self>, time: Duration) {
         let _ = self.retired.set(self.stats.chains_draining.guard());
-        self.drain();
+        self.draining.start_gently();
         let chain: Weak<Self> = Arc::downgrade(self);
         tokio::spawn(async move {
             tokio::time::sleep(time).await;

@@ -3,7 +3,7 @@
 use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use tokio::sync::Notify;
@@ -13,20 +13,44 @@ use tokio::sync::futures::OwnedNotified;
 /// touches, which is why connections do not watch the process's signal themselves.
 #[derive(Debug, Default)]
 pub(crate) struct Draining {
-    flag: AtomicBool,
+    level: AtomicU8,
     waiting: Arc<Notify>,
 }
 
+/// How soon connections should end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Level {
+    /// With the next answer. A connection that waits for a request is left alone: the client
+    /// may be sending one just now, which would fail.
+    Gently = 1,
+    /// As soon as nothing is under way.
+    Soon = 2,
+}
+
 impl Draining {
-    /// Asks all connections to end when they next can.
+    /// Asks all connections to end as soon as nothing is under way on them.
     pub(crate) fn start(&self) {
-        self.flag.store(true, Relaxed);
+        self.ask(Level::Soon);
+    }
+
+    /// Asks all connections to end with their next answer.
+    pub(crate) fn start_gently(&self) {
+        self.ask(Level::Gently);
+    }
+
+    fn ask(&self, level: Level) {
+        self.level.fetch_max(level as u8, Relaxed);
         self.waiting.notify_waiters();
     }
 
-    /// Whether that was asked.
+    /// Whether either was asked.
     pub(crate) fn is_on(&self) -> bool {
-        self.flag.load(Relaxed)
+        self.has_reached(Level::Gently)
+    }
+
+    fn has_reached(&self, level: Level) -> bool {
+        self.level.load(Relaxed) >= level as u8
     }
 
     /// Resolves when it is asked, or at once if it was. For tasks that await nothing else in
@@ -38,19 +62,21 @@ impl Draining {
         }
     }
 
-    /// Resolves when it is asked, or at once if it was.
-    pub(crate) fn started(self: &Arc<Self>) -> Started {
+    /// Resolves when this or more is asked, or at once if it was.
+    pub(crate) fn reached(self: &Arc<Self>, level: Level) -> Started {
         Started {
             draining: Arc::clone(self),
+            level,
             notified: None,
         }
     }
 }
 
-/// See [`Draining::started`].
+/// See [`Draining::reached`].
 #[derive(Debug)]
 pub(crate) struct Started {
     draining: Arc<Draining>,
+    level: Level,
     notified: Option<Pin<Box<OwnedNotified>>>,
 }
 
@@ -59,13 +85,20 @@ impl Started {
     pub(crate) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         let waiting = &this.draining.waiting;
-        let notified = this
-            .notified
-            .get_or_insert_with(|| Box::pin(Arc::clone(waiting).notified_owned()));
-        if notified.as_mut().poll(cx).is_ready() || this.draining.is_on() {
+        loop {
+            let notified = this
+                .notified
+                .get_or_insert_with(|| Box::pin(Arc::clone(waiting).notified_owned()));
+            let is_told = notified.as_mut().poll(cx).is_ready();
+            if this.draining.has_reached(this.level) {
+                this.notified = None;
+                return Poll::Ready(());
+            }
+            if !is_told {
+                return Poll::Pending;
+            }
+            // Less was asked than is waited for.
             this.notified = None;
-            return Poll::Ready(());
         }
-        Poll::Pending
     }
 }

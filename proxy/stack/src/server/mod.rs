@@ -11,7 +11,7 @@ mod h2;
 mod stats;
 mod upgrade;
 
-pub(crate) use draining::Draining;
+pub(crate) use draining::{Draining, Level};
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -133,7 +133,7 @@ impl Server {
         let mut deadline = Deadline::new();
         let idle = self.after(self.manager.idle_timeout);
         deadline.set([idle, expires].into_iter().flatten().min());
-        let mut drained = std::pin::pin!(self.draining.started());
+        let mut drained = std::pin::pin!(self.draining.reached(Level::Soon));
         poll_fn(|cx| {
             loop {
                 let read = scratch::poll_read(io, cx, scratch::SIZE, |_, _, data| {

@@ -10,7 +10,7 @@ use tandem_model::config_source::Subscribed;
 use tandem_xds_client::{Resource, Update};
 
 use super::secrets::{self, User};
-use super::{Action, Cascade, GRACE, Kind, Received, Refused, references};
+use super::{Action, Cascade, GRACE, Kind, LINGER, Received, Refused, references};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
@@ -19,7 +19,7 @@ use crate::resource;
 pub(super) struct Clusters {
     all: HashMap<Arc<str>, Entry>,
     warming: BTreeSet<Arc<str>>,
-    leaving: BTreeMap<Arc<str>, Instant>,
+    leaving: BTreeMap<Arc<str>, Leaving>,
     pub(super) refused: HashMap<String, Refused>,
 }
 
@@ -32,6 +32,15 @@ struct Entry {
     /// Of the version that warms.
     names: Names,
     from_bootstrap: bool,
+}
+
+/// When a removed cluster goes.
+#[derive(Clone, Copy, Debug)]
+struct Leaving {
+    /// When it is looked at next: from then on it goes once nothing leads to it.
+    next: Instant,
+    /// When it goes in any case.
+    last: Instant,
 }
 
 /// Whether the names of a cluster's endpoints were looked up.
@@ -84,7 +93,7 @@ impl Clusters {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.leaving.values().min().copied()
+        self.leaving.values().map(|leaving| leaving.next).min()
     }
 
     /// What is served or warms, with what was received for it.
@@ -203,7 +212,32 @@ impl Cascade {
             return;
         };
         let name = Arc::clone(name);
-        self.clusters.leaving.entry(name).or_insert(now + GRACE);
+        self.drop_warming(&name, now);
+        self.clusters.leaving.entry(name).or_insert(Leaving {
+            next: now + LINGER,
+            last: now + GRACE,
+        });
+    }
+
+    /// Forgets a version that is not served yet.
+    fn drop_warming(&mut self, name: &Arc<str>, now: Instant) {
+        self.clusters.warming.remove(name);
+        let Some(entry) = self.clusters.all.get_mut(name) else {
+            return;
+        };
+        let Some((dropped, _)) = entry.warming.take() else {
+            return;
+        };
+        let kept = entry.active.as_ref().and_then(|(active, _)| need(active));
+        let kept = kept.map(|need| need.key.clone());
+        if let Some(need) = need(&dropped)
+            && Some(&need.key) != kept.as_ref()
+            && self.endpoints.remove_user(&need.key, name)
+        {
+            let action = Action::Unsubscribe(Kind::Endpoints, need.key.clone());
+            self.actions.push(action);
+        }
+        self.watch_cluster_secrets(name, now);
     }
 
     /// Asks for the secrets of a cluster's versions.
@@ -267,16 +301,24 @@ impl Cascade {
 
     /// Takes away the clusters that nothing leads to, or that had their time.
     pub(super) fn settle_leaving(&mut self, now: Instant) {
-        if self.clusters.leaving.is_empty() {
+        if self.clusters.deadline().is_none_or(|next| next > now) {
             return;
         }
         let used = references::clusters(
             self.routes.served().map(|config| &**config),
             self.listeners.served().map(|listener| &**listener),
         );
-        let gone = (self.clusters.leaving.iter())
-            .filter(|(name, until)| **until <= now || !used.contains(&***name));
-        let gone: Vec<Arc<str>> = gone.map(|(name, _)| Arc::clone(name)).collect();
+        let mut gone: Vec<Arc<str>> = Vec::new();
+        for (name, leaving) in &mut self.clusters.leaving {
+            if leaving.next > now {
+                continue;
+            }
+            if leaving.last <= now || !used.contains(&**name) {
+                gone.push(Arc::clone(name));
+            } else {
+                leaving.next = (now + LINGER).min(leaving.last);
+            }
+        }
         for name in gone {
             self.clusters.leaving.remove(&name);
             self.clusters.warming.remove(&name);

@@ -46,6 +46,10 @@ use secrets::AllSecrets;
 /// endpoints cannot hold back all routes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a removed cluster stays in any case: requests that were routed to it before their
+/// routes changed have not all reached it yet.
+const LINGER: Duration = Duration::from_secs(3);
+
 /// How long a removed cluster stays for routes that still lead to it.
 const GRACE: Duration = Duration::from_secs(10);
 

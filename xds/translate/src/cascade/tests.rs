@@ -9,7 +9,7 @@ use tandem_model::config_source::Origin;
 use tandem_model::tls::{Secret, SecretSource};
 use tandem_xds_client::{Resource, Update};
 
-use super::{Action, Cascade, GRACE, Kind, PATIENCE};
+use super::{Action, Cascade, GRACE, Kind, LINGER, PATIENCE};
 
 /// A cascade and its clock.
 struct Rig {
@@ -346,14 +346,14 @@ fn a_cluster_that_is_gone_stays_while_routes_lead_to_it() {
         .unwrap();
     assert_eq!(rig.steps(), ["+Endpoints d", "cluster d of 1"]);
     rig.send(Kind::Routes, vec![routes("r", &["d"])]).unwrap();
-    assert_eq!(
-        rig.steps(),
-        ["routes r of 1", "-Endpoints c", "no cluster c"]
-    );
+    assert_eq!(rig.steps(), ["routes r of 1"]);
+    rig.pass(LINGER);
+    assert_eq!(rig.steps(), ["-Endpoints c", "no cluster c"]);
 
     rig.send(Kind::Cluster, Vec::new()).unwrap();
+    rig.pass(LINGER);
     assert!(rig.steps().is_empty());
-    rig.pass(GRACE);
+    rig.pass(GRACE - LINGER);
     assert_eq!(rig.steps(), ["-Endpoints d", "no cluster d"]);
 }
 
@@ -481,14 +481,11 @@ fn clusters_wait_for_their_secrets() {
     assert_eq!(refusal, "bad: cannot be used");
     assert!(rig.steps().is_empty());
     rig.send(Kind::Cluster, Vec::new()).unwrap();
+    assert_eq!(rig.steps(), ["-Secret bad"]);
+    rig.pass(LINGER);
     assert_eq!(
         rig.steps(),
-        [
-            "-Secret bad",
-            "no cluster c",
-            "-Secret roots",
-            "no cluster d"
-        ]
+        ["no cluster c", "-Secret roots", "no cluster d"]
     );
 }
 

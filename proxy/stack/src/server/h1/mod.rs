@@ -23,7 +23,7 @@ use tandem_transport::scratch;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::draining::Started;
+use super::draining::{Level, Started};
 use super::stats::add;
 use super::{End, Server};
 use input::Upload;
@@ -71,7 +71,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
         expires: Option<Instant>,
     ) -> Self {
         add(&info.wire_received, input.len());
-        let drained = server.draining.started();
+        let drained = server.draining.reached(Level::Soon);
         Self {
             server,
             io,

@@ -22,7 +22,7 @@ use tandem_transport::rewind::Rewind;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use super::draining::Started;
+use super::draining::{Level, Started};
 use super::{End, Server, to_usize};
 
 /// Most bytes that a client may send on one stream before somebody has read them. The
@@ -93,7 +93,7 @@ where
         Err(_) => return End::Local,
     };
     let mut life = Life {
-        drained: server.draining.started(),
+        drained: server.draining.reached(Level::Gently),
         shared: Arc::default(),
         expires,
         deadline: Deadline::new(),

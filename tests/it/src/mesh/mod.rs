@@ -1,0 +1,283 @@
+//! The real binary under a control plane: configuration that changes while traffic runs.
+
+mod backend;
+mod plane;
+mod resources;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use tandem_harness::client::h1::{self, Connection};
+use tandem_harness::{Kind, Proxy, ports, wait};
+
+use backend::Backend;
+use plane::Plane;
+use resources::{bootstrap, cluster, endpoints, listener, routes};
+
+const VARIANTS: [&str; 2] = ["GRPC", "DELTA_GRPC"];
+
+/// A process under a control plane, and two backends.
+struct Mesh {
+    plane: Plane,
+    proxy: Proxy,
+    /// The port of the listener that the control plane is to send.
+    port: u16,
+    one: Backend,
+    two: Backend,
+}
+
+impl Mesh {
+    /// Serves listener `main` by routes `r` to cluster `one`.
+    async fn start(variant: &str) -> Self {
+        let plane = Plane::start().await;
+        let [port, admin] = [ports::free(), ports::free()];
+        let (one, two) = (Backend::start("one").await, Backend::start("two").await);
+        plane.say(&said(port, &one, &two, "one"));
+        let config = bootstrap(variant, plane.port, admin);
+        let proxy = Proxy::start(Kind::Tandem, &config, admin).await.unwrap();
+        plane.accepted().await;
+        Self {
+            plane,
+            proxy,
+            port,
+            one,
+            two,
+        }
+    }
+
+    fn say(&self, target: &str, more: &str) {
+        let resources = said(self.port, &self.one, &self.two, target);
+        self.plane.say(&(resources + more));
+    }
+
+    /// Waits until requests are answered so.
+    async fn until(&self, answer: &str) {
+        let answered = wait::until_async(wait::PATIENCE, || async {
+            h1::get(self.port, "/")
+                .await
+                .is_ok_and(|(_, body)| body == answer)
+        });
+        assert!(answered.await, "{}", self.proxy.process.output());
+    }
+
+    async fn stat(&self, name: &str) -> Option<u64> {
+        let page = self.proxy.admin("/stats").await;
+        let name = format!("{name}: ");
+        page.lines()
+            .find_map(|line| line.strip_prefix(&name)?.parse().ok())
+    }
+}
+
+fn connection(response: &tandem_harness::client::Response) -> Option<&str> {
+    let mut all = response.headers.iter();
+    let found = all.find(|(name, _)| name.eq_ignore_ascii_case("connection"));
+    found.map(|(_, value)| value.as_str())
+}
+
+/// Both clusters, and routes to one of them.
+fn said(port: u16, one: &Backend, two: &Backend, target: &str) -> String {
+    [
+        cluster("one"),
+        cluster("two"),
+        endpoints("one", &[one.port]),
+        endpoints("two", &[two.port]),
+        listener("main", port, "r", "main"),
+        routes("r", target),
+    ]
+    .concat()
+}
+
+/// Requests without end, on connections of their own and on one that is kept.
+struct Load {
+    ended: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+    failures: tokio::task::JoinHandle<Vec<String>>,
+}
+
+impl Load {
+    fn start(port: u16) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let answered = Arc::new(AtomicUsize::new(0));
+        let (stop, count) = (Arc::clone(&ended), Arc::clone(&answered));
+        let failures = tokio::spawn(async move {
+            let mut failures = Vec::new();
+            let mut kept = Connection::open(port).await.unwrap();
+            while !stop.load(Relaxed) {
+                match h1::get(port, "/").await {
+                    Ok((200, _)) => {}
+                    other => failures.push(format!("{other:?}")),
+                }
+                kept.send(b"GET / HTTP/1.1\r\nhost: a.test\r\n\r\n")
+                    .await
+                    .unwrap();
+                match kept.response("GET").await {
+                    Ok(response) if response.status == 200 => {}
+                    Ok(response) => failures.push(format!("kept: {}", response.status)),
+                    Err(error) => {
+                        failures.push(format!("kept: {error}"));
+                        kept = Connection::open(port).await.unwrap();
+                    }
+                }
+                count.fetch_add(2, Relaxed);
+            }
+            failures
+        });
+        Self {
+            ended,
+            answered,
+            failures,
+        }
+    }
+
+    /// Waits until so many more requests were answered.
+    async fn goes_on(&self, more: usize) {
+        let until = self.answered.load(Relaxed) + more;
+        let done = wait::until(wait::PATIENCE, || self.answered.load(Relaxed) >= until);
+        assert!(done.await, "the load stands still");
+    }
+
+    async fn has_no_failures(self) {
+        self.ended.store(true, Relaxed);
+        assert_eq!(self.failures.await.unwrap(), Vec::<String>::new());
+    }
+}
+
+/// Routes move between clusters, and clusters come and go with them: no request fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_under_load_fail_no_request() {
+    for variant in VARIANTS {
+        let mesh = Mesh::start(variant).await;
+        let load = Load::start(mesh.port);
+        for round in 0..10 {
+            let fresh = format!("fresh-{round}");
+            let more = cluster(&fresh) + &endpoints(&fresh, &[mesh.two.port]);
+            mesh.say(&fresh, &more);
+            mesh.until("two").await;
+            load.goes_on(10).await;
+            mesh.say("one", "");
+            mesh.until("one").await;
+            load.goes_on(10).await;
+        }
+        mesh.plane.accepted().await;
+        load.has_no_failures().await;
+        assert_eq!(mesh.plane.node().as_deref(), Some("me"));
+    }
+}
+
+/// An update that leaves a listener as it was leaves its connections alone; another filter chain
+/// takes new connections and lets the old ones finish.
+#[tokio::test]
+async fn connections_end_only_with_their_own_filter_chain() {
+    let get = b"GET / HTTP/1.1\r\nhost: a.test\r\n\r\n";
+    for variant in VARIANTS {
+        let mesh = Mesh::start(variant).await;
+        let mut kept = Connection::open(mesh.port).await.unwrap();
+        kept.send(get).await.unwrap();
+        assert_eq!(kept.response("GET").await.unwrap().body, b"one");
+
+        let other = ports::free();
+        let more = listener("other", other, "r", "other");
+        mesh.say("two", &more);
+        mesh.until("two").await;
+        kept.send(get).await.unwrap();
+        let response = kept.response("GET").await.unwrap();
+        assert_eq!(response.body, b"two");
+        assert_eq!(connection(&response), None);
+        mesh.plane.accepted().await;
+        assert_eq!(h1::get(other, "/").await.unwrap().1, "two");
+
+        let changed = said(mesh.port, &mesh.one, &mesh.two, "two")
+            .replace("stat_prefix: main", "stat_prefix: changed");
+        mesh.plane.say(&changed);
+        mesh.plane.accepted().await;
+        kept.send(get).await.unwrap();
+        let response = kept.response("GET").await.unwrap();
+        assert_eq!(connection(&response), Some("close"));
+        mesh.until("two").await;
+        assert!(mesh.stat("http.changed.downstream_rq_total").await > Some(0));
+        let refused = wait::until_async(wait::PATIENCE, || async {
+            h1::get(other, "/").await.is_err()
+        });
+        assert!(refused.await, "a removed listener still accepts");
+    }
+}
+
+/// What is wrong is refused by name; what came with it is used, and what was served stays.
+#[tokio::test]
+async fn a_bad_resource_refuses_itself_alone() {
+    for variant in VARIANTS {
+        let mesh = Mesh::start(variant).await;
+        let bad = cluster("bad").replace("type: EDS", "type: EDS\n  lb_policy: MAGLEV");
+        let good = cluster("good") + &endpoints("good", &[mesh.two.port]);
+        mesh.say("good", &(bad + &good));
+        mesh.plane
+            .refused("bad: lb_policy: 'MAGLEV' is not supported")
+            .await;
+        mesh.until("two").await;
+        let dump = mesh.proxy.admin("/config_dump").await;
+        assert!(
+            dump.contains("\"details\": \"lb_policy: 'MAGLEV' is not supported\""),
+            "{dump}"
+        );
+        assert!(mesh.stat("cluster_manager.cds.update_rejected").await > Some(0));
+
+        // A version that is wrong does not take away the one before.
+        let routes =
+            said(mesh.port, &mesh.one, &mesh.two, "one").replace("prefix: /", "prefix: ''");
+        let broken = routes.replace("domains: [\"*\"]", "domains: []");
+        mesh.plane.say(&broken);
+        mesh.plane.refused("r: virtual_hosts[0].domains").await;
+        mesh.until("two").await;
+    }
+}
+
+/// Without its control plane traffic goes on; when it is back, nothing changes but what it says.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_control_plane_may_be_gone() {
+    for variant in VARIANTS {
+        let mut mesh = Mesh::start(variant).await;
+        let load = Load::start(mesh.port);
+        let mut kept = Connection::open(mesh.port).await.unwrap();
+        mesh.plane.stop().await;
+        let lost = wait::until_async(wait::PATIENCE, || async {
+            mesh.stat("control_plane.connected_state").await == Some(0)
+        });
+        assert!(lost.await);
+        load.goes_on(50).await;
+        let streams = mesh.plane.streams();
+        mesh.plane.resume().await;
+        let back = wait::until(wait::PATIENCE, || mesh.plane.streams() > streams);
+        assert!(back.await);
+        mesh.plane.accepted().await;
+        load.goes_on(50).await;
+        kept.send(b"GET / HTTP/1.1\r\nhost: a.test\r\n\r\n")
+            .await
+            .unwrap();
+        let response = kept.response("GET").await.unwrap();
+        assert_eq!(connection(&response), None);
+        mesh.say("two", "");
+        mesh.until("two").await;
+        load.has_no_failures().await;
+    }
+}
+
+/// LIVE is said when everything that was asked for at start has come.
+#[tokio::test]
+async fn readiness_waits_for_the_first_configuration() {
+    let plane = Plane::start().await;
+    let [port, admin] = [ports::free(), ports::free()];
+    let config = bootstrap("DELTA_GRPC", plane.port, admin);
+    let starting = tokio::spawn(async move { Proxy::start(Kind::Tandem, &config, admin).await });
+    let asked = wait::until(wait::PATIENCE, || plane.node().is_some());
+    assert!(asked.await);
+    let (status, state) = h1::get(admin, "/ready").await.unwrap();
+    assert_eq!((status, state.trim()), (503, "INITIALIZING"));
+    let one = Backend::start("one").await;
+    let without_endpoints = [cluster("one"), listener("main", port, "r", "main")].concat();
+    plane.say(&(without_endpoints.clone() + &routes("r", "one")));
+    plane.accepted().await;
+    assert_eq!(h1::get(admin, "/ready").await.unwrap().0, 503);
+    plane.say(&(without_endpoints + &routes("r", "one") + &endpoints("one", &[one.port])));
+    let _proxy = starting.await.unwrap().unwrap();
+    assert_eq!(h1::get(port, "/").await.unwrap(), (200, "one".to_owned()));
+}

@@ -1,0 +1,376 @@
+//! A control plane that tests tell what to say, in either variant of the protocol.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use envoy_types::pb::envoy::service::discovery::v3 as wire;
+use envoy_types::pb::google::protobuf::Any;
+use futures_util::Stream;
+use prost::Message as _;
+use tandem_harness::{ports, wait};
+use tandem_xds_translate::Source;
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, watch};
+use tonic::{Request, Response, Status, Streaming};
+use wire::aggregated_discovery_service_server as server;
+use wire::{
+    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse, Resource,
+};
+
+/// Resources of one type by name, and the number of their version.
+#[derive(Clone, Debug, Default)]
+struct Said {
+    version: u64,
+    all: BTreeMap<String, Any>,
+}
+
+/// What it says and what it was told.
+#[derive(Debug, Default)]
+struct State {
+    said: BTreeMap<String, Said>,
+    /// The latest version of each type that was accepted.
+    accepted: BTreeMap<String, u64>,
+    refusals: Vec<String>,
+    streams: usize,
+    node: Option<String>,
+}
+
+/// The control plane; it goes with the test.
+pub struct Plane {
+    /// Where it listens.
+    pub port: u16,
+    service: Service,
+    /// Its connections end with it.
+    runtime: Option<Runtime>,
+}
+
+#[derive(Clone)]
+struct Service {
+    state: Arc<Mutex<State>>,
+    changed: watch::Sender<()>,
+}
+
+impl Plane {
+    /// Starts with nothing to say.
+    pub async fn start() -> Self {
+        let mut plane = Self {
+            port: ports::free(),
+            service: Service {
+                state: Arc::default(),
+                changed: watch::Sender::new(()),
+            },
+            runtime: None,
+        };
+        plane.resume().await;
+        plane
+    }
+
+    /// Ends all streams and listens no more.
+    pub async fn stop(&mut self) {
+        self.end();
+        let gone = wait::until_async(wait::PATIENCE, || async {
+            TcpStream::connect(("127.0.0.1", self.port)).await.is_err()
+        });
+        assert!(gone.await);
+    }
+
+    /// Listens (again), with what it had to say.
+    pub async fn resume(&mut self) {
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.port));
+        let service = server::AggregatedDiscoveryServiceServer::new(self.service.clone());
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.spawn(async move {
+            let server = tonic::transport::Server::builder().add_service(service);
+            server.serve(address).await.unwrap();
+        });
+        self.runtime = Some(runtime);
+        let there = wait::until_async(wait::PATIENCE, || async {
+            TcpStream::connect(("127.0.0.1", self.port)).await.is_ok()
+        });
+        assert!(there.await);
+    }
+
+    fn end(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    /// Says these resources and no others; YAML, a list with `@type`s. Types that stay the same
+    /// are not sent again.
+    pub fn say(&self, resources: &str) {
+        let text = format!("resources:\n{resources}");
+        let source = Source::yaml("resources", text);
+        let response = tandem_xds_translate::read_response(&source).unwrap();
+        let mut said: BTreeMap<String, BTreeMap<String, Any>> = BTreeMap::new();
+        for any in response.resources {
+            let of_type = said.entry(any.type_url.clone()).or_default();
+            assert!(of_type.insert(name(&any.value), any).is_none());
+        }
+        let mut state = self.service.state.lock().unwrap();
+        let known: BTreeSet<String> = state.said.keys().chain(said.keys()).cloned().collect();
+        for url in known {
+            let all = said.remove(&url).unwrap_or_default();
+            let before = state.said.entry(url).or_default();
+            if before.all != all {
+                before.all = all;
+                before.version += 1;
+            }
+        }
+        drop(state);
+        self.service.changed.send_replace(());
+    }
+
+    /// Waits until everything that is said and asked for was accepted.
+    pub async fn accepted(&self) {
+        let done = wait::until(wait::PATIENCE, || {
+            let state = self.service.state.lock().unwrap();
+            let mut said = state.said.iter().filter(|(_, said)| !said.all.is_empty());
+            said.all(|(url, said)| state.accepted.get(url) == Some(&said.version))
+        });
+        let state = || format!("{:?}", self.service.state.lock().unwrap());
+        assert!(done.await, "not accepted: {}", state());
+    }
+
+    /// Waits for a refusal that holds this text.
+    pub async fn refused(&self, text: &str) {
+        let found = || {
+            let state = self.service.state.lock().unwrap();
+            state.refusals.iter().any(|refusal| refusal.contains(text))
+        };
+        let refusals = || self.service.state.lock().unwrap().refusals.clone();
+        assert!(wait::until(wait::PATIENCE, found).await, "{:?}", refusals());
+    }
+
+    /// How many streams were opened.
+    pub fn streams(&self) -> usize {
+        self.service.state.lock().unwrap().streams
+    }
+
+    /// The id of the node that asked.
+    pub fn node(&self) -> Option<String> {
+        self.service.state.lock().unwrap().node.clone()
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// In every resource the first field is its name.
+fn name(value: &[u8]) -> String {
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct Named {
+        #[prost(string, tag = "1")]
+        name: String,
+    }
+    Named::decode(value).unwrap().name
+}
+
+type Answers<A> = Pin<Box<dyn Stream<Item = Result<A, Status>> + Send>>;
+
+fn answers<A: Send + 'static>(queue: mpsc::UnboundedReceiver<Result<A, Status>>) -> Answers<A> {
+    Box::pin(futures_util::stream::unfold(queue, async |mut queue| {
+        let next = queue.recv().await?;
+        Some((next, queue))
+    }))
+}
+
+#[tonic::async_trait]
+impl server::AggregatedDiscoveryService for Service {
+    type StreamAggregatedResourcesStream = Answers<DiscoveryResponse>;
+    type DeltaAggregatedResourcesStream = Answers<DeltaDiscoveryResponse>;
+
+    async fn stream_aggregated_resources(
+        &self,
+        request: Request<Streaming<DiscoveryRequest>>,
+    ) -> Result<Response<Self::StreamAggregatedResourcesStream>, Status> {
+        let (send, queue) = mpsc::unbounded_channel();
+        tokio::spawn(self.clone().sotw(request.into_inner(), send));
+        Ok(Response::new(answers(queue)))
+    }
+
+    async fn delta_aggregated_resources(
+        &self,
+        request: Request<Streaming<DeltaDiscoveryRequest>>,
+    ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
+        let (send, queue) = mpsc::unbounded_channel();
+        tokio::spawn(self.clone().delta(request.into_inner(), send));
+        Ok(Response::new(answers(queue)))
+    }
+}
+
+impl Service {
+    fn opened(&self) -> watch::Receiver<()> {
+        self.state.lock().unwrap().streams += 1;
+        self.changed.subscribe()
+    }
+
+    fn answered(&self, url: &str, nonce: &str, refusal: Option<String>) {
+        let mut state = self.state.lock().unwrap();
+        match refusal {
+            Some(reason) => state.refusals.push(reason),
+            None => {
+                let version = nonce.parse().unwrap();
+                state.accepted.insert(url.to_owned(), version);
+            }
+        }
+    }
+
+    async fn sotw(
+        self,
+        mut requests: Streaming<DiscoveryRequest>,
+        send: mpsc::UnboundedSender<Result<DiscoveryResponse, Status>>,
+    ) {
+        let mut changed = self.opened();
+        // What each type asks for, and the version that was sent last.
+        let mut asked: BTreeMap<String, (Vec<String>, Option<u64>)> = BTreeMap::new();
+        loop {
+            tokio::select! {
+                request = requests.message() => {
+                    let Ok(Some(request)) = request else { return };
+                    if let Some(node) = request.node {
+                        self.state.lock().unwrap().node = Some(node.id);
+                    }
+                    if !request.response_nonce.is_empty() {
+                        let refusal = request.error_detail.map(|status| status.message);
+                        self.answered(&request.type_url, &request.response_nonce, refusal);
+                    }
+                    let (names, sent) = asked.entry(request.type_url).or_default();
+                    if *names != request.resource_names {
+                        *names = request.resource_names;
+                        *sent = None;
+                    }
+                }
+                _ = changed.changed() => {}
+            }
+            for (url, (names, sent)) in &mut asked {
+                let said = self
+                    .state
+                    .lock()
+                    .unwrap()
+                    .said
+                    .get(url)
+                    .cloned()
+                    .unwrap_or_default();
+                if said.version == 0 || *sent == Some(said.version) {
+                    continue;
+                }
+                *sent = Some(said.version);
+                let wanted = |name: &String| names.is_empty() || names.contains(name);
+                let resources = said.all.iter().filter(|(name, _)| wanted(name));
+                let response = DiscoveryResponse {
+                    version_info: said.version.to_string(),
+                    nonce: said.version.to_string(),
+                    type_url: url.clone(),
+                    resources: resources.map(|(_, any)| any.clone()).collect(),
+                    ..Default::default()
+                };
+                let _ = send.send(Ok(response));
+            }
+        }
+    }
+
+    async fn delta(
+        self,
+        mut requests: Streaming<DeltaDiscoveryRequest>,
+        send: mpsc::UnboundedSender<Result<DeltaDiscoveryResponse, Status>>,
+    ) {
+        let mut changed = self.opened();
+        let mut asked: BTreeMap<String, Asked> = BTreeMap::new();
+        loop {
+            tokio::select! {
+                request = requests.message() => {
+                    let Ok(Some(request)) = request else { return };
+                    if let Some(node) = &request.node {
+                        self.state.lock().unwrap().node = Some(node.id.clone());
+                    }
+                    if !request.response_nonce.is_empty() {
+                        let refusal = request.error_detail.clone().map(|status| status.message);
+                        self.answered(&request.type_url, &request.response_nonce, refusal);
+                    }
+                    asked.entry(request.type_url.clone()).or_default().take(request);
+                }
+                _ = changed.changed() => {}
+            }
+            for (url, asked) in &mut asked {
+                let said = self
+                    .state
+                    .lock()
+                    .unwrap()
+                    .said
+                    .get(url)
+                    .cloned()
+                    .unwrap_or_default();
+                if let Some(response) = asked.response(url, &said) {
+                    let _ = send.send(Ok(response));
+                }
+            }
+        }
+    }
+}
+
+/// One type on one delta stream.
+#[derive(Debug, Default)]
+struct Asked {
+    begun: bool,
+    names: BTreeSet<String>,
+    held: BTreeMap<String, Any>,
+}
+
+impl Asked {
+    fn take(&mut self, request: DeltaDiscoveryRequest) {
+        let first = !self.begun;
+        self.begun = true;
+        if first && request.resource_names_subscribe.is_empty() {
+            self.names.insert("*".to_owned());
+        }
+        for name in request.resource_names_unsubscribe {
+            self.names.remove(&name);
+            self.held.remove(&name);
+        }
+        self.names.extend(request.resource_names_subscribe);
+    }
+
+    fn response(&mut self, url: &str, said: &Said) -> Option<DeltaDiscoveryResponse> {
+        let wanted = |name: &String| self.names.contains("*") || self.names.contains(name);
+        let mut resources = Vec::new();
+        for (name, any) in said.all.iter().filter(|(name, _)| wanted(name)) {
+            if self.held.get(name) != Some(any) {
+                self.held.insert(name.clone(), any.clone());
+                resources.push(Resource {
+                    name: name.clone(),
+                    version: said.version.to_string(),
+                    resource: Some(any.clone()),
+                    ..Default::default()
+                });
+            }
+        }
+        let gone: Vec<String> = (self.held.keys())
+            .filter(|name| !said.all.contains_key(*name))
+            .cloned()
+            .collect();
+        for name in &gone {
+            self.held.remove(name);
+        }
+        if resources.is_empty() && gone.is_empty() {
+            return None;
+        }
+        Some(DeltaDiscoveryResponse {
+            system_version_info: said.version.to_string(),
+            nonce: said.version.to_string(),
+            type_url: url.to_owned(),
+            resources,
+            removed_resources: gone,
+            ..Default::default()
+        })
+    }
+}
