@@ -7,7 +7,7 @@ use tandem_core::ext::ConnectionInfo;
 use tandem_core::stats::Counter;
 use tandem_model::listener::FilterChain;
 use tandem_transport::io::Io;
-use tandem_transport::tls::{Error, FailureKind, ServerContext, Stats};
+use tandem_transport::tls::{Ahead, Error, FailureKind, ServerContext, Stats};
 use tokio::net::TcpStream;
 
 use crate::Deps;
@@ -59,7 +59,7 @@ impl Handshake {
         let drained = std::future::poll_fn(|cx| drained.as_mut().poll(cx));
         let result = tokio::select! {
             biased;
-            result = self.context.accept(socket) => result,
+            result = self.context.accept(Ahead::new(socket)) => result,
             () = timeout => {
                 self.timed_out.inc();
                 return None;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::tls::stream;
+use crate::tls::{Ahead, stream};
 
 /// A connection.
 #[derive(Debug)]
@@ -19,9 +19,9 @@ pub enum Io {
     /// A socket.
     Plain(TcpStream),
     /// TLS with a client.
-    Server(Box<stream::Server<TcpStream>>),
+    Server(Box<stream::Server<Ahead<TcpStream>>>),
     /// TLS with an endpoint.
-    Client(Box<stream::Client<TcpStream>>),
+    Client(Box<stream::Client<Ahead<TcpStream>>>),
 }
 
 impl Io {
@@ -29,8 +29,8 @@ impl Io {
     pub fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) => socket,
-            Self::Server(tls) => tls.get_ref().0,
-            Self::Client(tls) => tls.get_ref().0,
+            Self::Server(tls) => tls.get_ref().0.get_ref(),
+            Self::Client(tls) => tls.get_ref().0.get_ref(),
         }
     }
 

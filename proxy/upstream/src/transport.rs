@@ -9,7 +9,7 @@ use tandem_core::stats::Registry;
 use tandem_model::Cluster;
 use tandem_model::tls::UpstreamTransport;
 use tandem_transport::io::Io;
-use tandem_transport::tls::{ClientContext, Contexts, Offer, Peer, Stats};
+use tandem_transport::tls::{Ahead, ClientContext, Contexts, Offer, Peer, Stats};
 use tokio::net::TcpStream;
 
 use crate::host::Host;
@@ -117,7 +117,7 @@ impl Transport {
             offer,
         };
         // Boxed: it is large, and rare beside the requests.
-        match Box::pin(context.connect(socket, peer)).await {
+        match Box::pin(context.connect(Ahead::new(socket), peer)).await {
             Ok(connected) => {
                 stats.succeeded(&connected.facts, connected.resumed);
                 Ok(Wire {

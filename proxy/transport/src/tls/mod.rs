@@ -6,6 +6,7 @@
 //! are judged by matchers on their alternative names, and by host name only where that is asked
 //! for; a server name need not be a host name.
 
+mod ahead;
 mod certificate;
 mod client;
 mod contexts;
@@ -20,6 +21,7 @@ mod stats;
 mod suites;
 mod verify;
 
+pub use ahead::Ahead;
 pub use client::{ClientContext, Connected, Offer, Peer};
 pub use contexts::Contexts;
 pub use error::Error;

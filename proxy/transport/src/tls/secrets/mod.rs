@@ -53,6 +53,7 @@ impl Default for Inner {
 struct Named {
     certificates: HashMap<SdsSecret, Arc<Slot<Identity>>>,
     validations: HashMap<SdsSecret, Arc<Slot<Validation>>>,
+    latest: HashMap<SdsSecret, SecretKind>,
 }
 
 #[derive(Debug)]
@@ -70,7 +71,7 @@ enum Target {
 
 impl Secrets {
     /// Publishes a secret that `source` delivered. What uses it is not told: the next handshake
-    /// takes it.
+    /// takes it. The same secret again is no new one: sessions go on.
     ///
     /// # Errors
     /// It cannot be used; the one before stays.
@@ -79,6 +80,10 @@ impl Secrets {
             name: Arc::clone(&secret.name),
             source: source.clone(),
         };
+        let before = self.named().latest.get(&key).cloned();
+        if before.as_ref() == Some(&secret.kind) && !is_of_files(&secret.kind) {
+            return Ok(());
+        }
         match &secret.kind {
             SecretKind::Certificate(config) => {
                 let slot = slot(&mut self.named().certificates, &key);
@@ -89,6 +94,7 @@ impl Secrets {
                 self.fill_validation(&slot, config)?;
             }
         }
+        self.named().latest.insert(key, secret.kind.clone());
         self.bump();
         Ok(())
     }
@@ -130,6 +136,7 @@ impl Secrets {
                 Identity::load(config).map_err(named)?;
             }
         }
+        self.check_static(context)?;
         let rules = match &context.validation {
             Some(ValidationRef::Inline(rules)) => rules,
             Some(ValidationRef::Combined { default, .. }) => default,
@@ -138,6 +145,31 @@ impl Secrets {
         let named = |error| Error::new(format!("validation_context.{error}"));
         let rules = load::with_contents(rules).map_err(named)?;
         Trust::load(Arc::new(rules)).map(|_| ()).map_err(named)
+    }
+
+    /// Nobody will deliver a secret of the bootstrap's that is not there.
+    fn check_static(&self, context: &CommonTls) -> Result<(), Error> {
+        let certificates = context
+            .certificates
+            .iter()
+            .filter_map(|wanted| match wanted {
+                SecretRef::Inline(_) => None,
+                SecretRef::Sds(secret) => Some(secret),
+            });
+        let rules = match &context.validation {
+            Some(ValidationRef::Sds(secret) | ValidationRef::Combined { secret, .. }) => {
+                Some(secret)
+            }
+            _ => None,
+        };
+        let named = self.named();
+        for secret in certificates.chain(rules) {
+            if secret.source == SecretSource::Static && !named.latest.contains_key(secret) {
+                let name = &secret.name;
+                return Err(Error::new(format!("unknown static secret '{name}'")));
+            }
+        }
+        Ok(())
     }
 
     /// Looks after the files that secrets came from, until it is dropped: what is new there is
@@ -261,6 +293,18 @@ impl Secrets {
     fn watched(&self) -> MutexGuard<'_, Vec<Watched>> {
         let watched = self.0.watched.lock();
         watched.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the same words may mean something new.
+fn is_of_files(kind: &SecretKind) -> bool {
+    match kind {
+        SecretKind::Certificate(config) => {
+            !Stamp::of([Some(&config.chain), Some(&config.key)]).is_empty()
+        }
+        SecretKind::Validation(config) => {
+            !Stamp::of([config.trusted_ca.as_ref(), config.crl.as_ref()]).is_empty()
+        }
     }
 }
 

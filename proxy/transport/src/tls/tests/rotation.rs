@@ -76,6 +76,11 @@ async fn a_context_waits_for_its_secrets_and_follows_them() {
     assert_eq!(seen(shake(&server, &old_client, peer()).await), "one.test");
     assert!(shake(&server, &new_client, peer()).await.0.is_err());
 
+    // The same again changes nothing.
+    let generation = secrets.generation();
+    publish(roots(old.rules()));
+    assert_eq!(secrets.generation(), generation);
+
     publish(certificate(&new.issue(&["two.test"])));
     assert_eq!(seen(shake(&server, &old_client, peer()).await), "two.test");
     publish(roots(new.rules()));
