@@ -63,6 +63,30 @@ impl Acceptor {
     }
 }
 
+impl Acceptor {
+    /// Listens no more; up to `most` connections that the system had already let in.
+    pub fn into_waiting(self, most: u32) -> Vec<(TcpStream, SocketAddr)> {
+        let Ok(listener) = self.listener.into_std() else {
+            return Vec::new();
+        };
+        let mut waiting = Vec::new();
+        for _ in 0..most {
+            match listener.accept() {
+                Ok((stream, peer)) => waiting.extend(registered(stream).ok().zip(Some(peer))),
+                Err(error) if is_of_connection(&error) => {}
+                Err(_) => break,
+            }
+        }
+        waiting
+    }
+}
+
+fn registered(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    TcpStream::from_std(stream)
+}
+
 /// Errors that concern only the connection at the head of the queue.
 fn is_of_connection(error: &io::Error) -> bool {
     matches!(

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tandem_core::drain::{Phase, Watch};
 use tandem_core::live::Live;
@@ -97,6 +98,11 @@ impl Active {
             };
             connection::admit(&self.built, stream, peer, &shared);
         }
+        // Clients that the system has already let in would see a reset.
+        let most = self.built().listener.tcp_backlog_size;
+        for (stream, peer) in acceptor.into_waiting(most) {
+            connection::admit(&self.built, stream, peer, &shared);
+        }
     }
 
     /// Accepts no more.
@@ -108,11 +114,20 @@ impl Active {
     /// Accepts no more, and asks all connections to finish.
     pub(super) fn drain(&self) {
         self.stop_accepting();
-        self.built().chains().for_each(|chain| chain.drain());
+        self.chains().iter().for_each(|chain| chain.drain());
+    }
+
+    /// The same for good: what is left after `time` is ended.
+    pub(super) fn retire(&self, time: Duration) {
+        self.stop_accepting();
+        self.chains().iter().for_each(|chain| chain.retire(time));
+    }
+
+    /// Every chain that has or may get connections.
+    fn chains(&self) -> Vec<Arc<Chain>> {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.iter()
-            .filter_map(Weak::upgrade)
-            .for_each(|chain| chain.drain());
+        let left = left.iter().filter_map(Weak::upgrade);
+        self.built().chains().cloned().chain(left).collect()
     }
 
     /// Drains when it is told to.

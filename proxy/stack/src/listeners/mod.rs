@@ -203,10 +203,7 @@ impl Shared {
 impl Running {
     fn retire(self, shared: &Arc<Shared>) {
         self.obeying.abort();
-        self.active.stop_accepting();
-        for chain in self.active.built().chains() {
-            chain.retire(shared.drain_time);
-        }
+        self.active.retire(shared.drain_time);
     }
 }
 

@@ -89,6 +89,42 @@ async fn a_removed_listener_accepts_no_more_and_its_connections_end_in_time() {
 }
 
 #[tokio::test]
+async fn other_settings_of_the_listener_leave_its_connections_until_it_is_removed() {
+    let mut rig = Rig::new().await;
+    let only = chain("c", FilterChainMatch::default(), "a");
+    let (listener, sockets) = rig.listener("l", [only]);
+    let port = rig.add(listener.clone(), sockets);
+    let mut open = rig.open(([127, 0, 0, 1], port).into()).await;
+    assert_eq!(open.hear().await, "a");
+    rig.listeners.apply([Command::Replace {
+        listener: Arc::new(Listener {
+            per_connection_buffer_limit_bytes: 1,
+            ..listener
+        }),
+        sockets: None,
+    }]);
+    assert_eq!(rig.ask(([127, 0, 0, 1], port).into()).await, "a");
+    assert_eq!(rig.stat("listener_manager.total_filter_chains_draining"), 0);
+    open.say(b"x").await;
+    assert_eq!(open.hear().await, "x");
+    rig.listeners.apply([Command::Remove("l".into())]);
+    assert_eq!(open.hear().await, "");
+}
+
+#[tokio::test]
+async fn clients_that_wait_to_be_accepted_are_served_when_the_listener_goes() {
+    let mut rig = Rig::new().await;
+    let (listener, sockets) = rig.listener("l", [chain("c", FilterChainMatch::default(), "a")]);
+    let port = rig.add(listener, sockets);
+    // connected, but the accepting task has not run yet
+    let waiting = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    waiting.set_nonblocking(true).unwrap();
+    rig.listeners.drain();
+    let mut waiting = Client::from(TcpStream::from_std(waiting).unwrap());
+    assert_eq!(waiting.hear().await, "a");
+}
+
+#[tokio::test]
 async fn a_drain_of_the_process_stops_accepting_and_leaves_what_runs() {
     let mut rig = Rig::new().await;
     let (listener, sockets) = rig.listener("l", [chain("c", FilterChainMatch::default(), "a")]);

@@ -123,6 +123,12 @@ impl Rig {
 
 pub(super) struct Client(TcpStream);
 
+impl From<TcpStream> for Client {
+    fn from(stream: TcpStream) -> Self {
+        Self(stream)
+    }
+}
+
 impl Client {
     /// The next character; none if the connection has ended.
     pub(super) async fn hear(&mut self) -> String {
