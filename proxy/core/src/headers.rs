@@ -1,9 +1,47 @@
 //! Applying header edits.
 
-use http::{HeaderMap, HeaderValue};
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use tandem_model::headers::{AppendAction, HeaderAdd, HeaderMutations, HeaderText};
 
 use crate::format::{self, Context};
+
+/// `x-request-id`.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// `x-forwarded-for`.
+pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// `x-envoy-original-path`: the path before it was rewritten.
+pub const X_ENVOY_ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
+
+/// Bytes of all names and values.
+pub fn size(headers: &HeaderMap) -> u64 {
+    let sizes = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len());
+    sizes.sum::<usize>() as u64
+}
+
+/// Bytes of a request's names and values, where what HTTP/1 has in its first line and in `host`
+/// has the names of HTTP/2: so Envoy counts them.
+pub fn request_size(method: &Method, uri: &Uri, scheme: &str, headers: &HeaderMap) -> u64 {
+    let authority = match (uri.authority(), headers.get(HOST)) {
+        (None, None) => 0,
+        (Some(authority), None) => ":authority".len() + authority.as_str().len(),
+        (None, Some(_)) => ":authority".len() - HOST.as_str().len(),
+        // One of them is not sent.
+        (Some(authority), Some(host)) => {
+            (":authority".len() + authority.as_str().len()) - HOST.as_str().len() - host.len()
+        }
+    };
+    let path = uri
+        .path_and_query()
+        .map_or(0, |path| ":path".len() + path.as_str().len());
+    let method = ":method".len() + method.as_str().len();
+    let scheme = ":scheme".len() + scheme.len();
+    (authority + path + method + scheme) as u64 + size(headers)
+}
 
 /// The value of a header to add; `None`: it is empty and such are not wanted, or it has bytes
 /// that no header may have.

@@ -1,22 +1,36 @@
-//! Access logs: where lines go and what they say (`config.accesslog.v3`).
+//! Access logs: where they go and what they say (`config.accesslog.v3`).
 
 mod filter;
+mod grpc;
 
 use std::sync::Arc;
 
 pub use filter::{Comparison, Filter, Op};
+pub use grpc::{Entries, GrpcLog, LoggedHeader, LoggedHeaders};
 
 use crate::format::{Format, JsonFormat};
 
 /// One access log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessLog {
-    /// Where its lines go.
-    pub sink: Sink,
-    /// What its lines say.
-    pub format: LogFormat,
-    /// Which requests have a line; none: all.
+    /// What is logged, and where to.
+    pub output: Output,
+    /// Which requests are logged; none: all.
     pub filter: Option<Filter>,
+}
+
+/// What an access log writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Lines.
+    Lines {
+        /// Where they go.
+        sink: Sink,
+        /// What they say.
+        format: LogFormat,
+    },
+    /// Entries for a service.
+    Grpc(Arc<GrpcLog>),
 }
 
 /// Where access-log lines are written.

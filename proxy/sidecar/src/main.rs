@@ -5,6 +5,7 @@
 //! ends it when asked ([`shutdown`], [`drain`]).
 
 mod admin;
+mod als;
 mod child;
 mod cli;
 mod config;

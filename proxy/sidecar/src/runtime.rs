@@ -14,6 +14,7 @@ use tandem_core::error::LocalReply;
 use tandem_core::routes::RouteTables;
 use tandem_core::stats::Registry;
 use tandem_filters::RuntimeFactory;
+use tandem_model::bootstrap::Node;
 use tandem_model::filter::runtime::Runtime;
 use tandem_model::filter::{FilterConfig, PerRouteConfig};
 use tandem_model::hcm::RouteSource;
@@ -21,6 +22,8 @@ use tandem_model::listener::NetworkFilter;
 use tandem_model::{Bootstrap, Listener};
 use tandem_stack::{Deps, access_log};
 use tandem_upstream::Clusters;
+
+use crate::als;
 
 /// Why the runtime APIs did not start.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +106,7 @@ impl Runtimes {
         directory: Directory,
         routes: RouteTables,
         logs: access_log::Sinks,
+        node: Node,
     ) -> Deps {
         let runtimes = self.clone();
         let factory: RuntimeFactory =
@@ -113,7 +117,9 @@ impl Runtimes {
                 },
             );
         let filters = tandem_filters::Registry::new(factory).into_builder();
+        let entries = als::sinks(clusters.clone(), &stats, node);
         Deps {
+            entries,
             clusters,
             stats,
             filters,

@@ -33,6 +33,8 @@ pub struct Deps {
     pub directory: Directory,
     /// The route configurations that come by themselves.
     pub routes: RouteTables,
-    /// Where access logs go.
+    /// Where access logs go that are lines …
     pub logs: access_log::Sinks,
+    /// … and those whose entries are sent to a service.
+    pub entries: access_log::EntrySinks,
 }

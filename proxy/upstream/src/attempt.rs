@@ -124,9 +124,7 @@ fn failed(pool: &HostPool, error: &Error, info: &StreamInfo) {
         Kind::ConnectFailure(_) => {
             // Counted where the connection was opened; here is who hears the reason.
             if let Some(cause) = error.cause() {
-                // Envoy logs it as one word.
-                let reason = cause.to_string().replace(' ', "_");
-                let _ = info.transport_failure.set(reason.into());
+                let _ = info.transport_failure.set(cause.to_string().into());
             }
             info.upstream
                 .store(Some(Arc::new(tandem_core::ext::UpstreamFacts {
@@ -175,6 +173,7 @@ async fn over_http1(
                 }
             },
         };
+        info.mark_upstream_sent();
         match connection.send(&mut request).await {
             Ok(response) => {
                 info.mark_upstream_first_byte();
@@ -291,6 +290,7 @@ async fn over_http2(
     let empty = matches!(body, Outgoing::Empty);
     // gRPC ends a request by a DATA frame: servers of grpc-go wait for one for ever.
     let at_once = empty && upgrade.is_none() && !tandem_core::grpc::is_grpc(&head.headers);
+    info.mark_upstream_sent();
     let sent = sender.send_request(Request::from_parts(head, ()), at_once);
     let (mut response, mut stream) = match sent {
         Ok(sent) => sent,

@@ -69,6 +69,7 @@ async fn run(forward: Arc<Forward>, request: Request) -> Result<Response, Error>
         info.is_grpc,
     );
     let retry = Retry::plan(policy.retry.as_ref(), &mut head, has_envoy);
+    info.measure_request(&head.method, &head.uri, &head.headers);
     let keep = retry.as_ref().map(|_| policy.buffer_limit);
     let upload = Upload::begin(body, keep)?;
     let began = info

@@ -10,6 +10,7 @@ mod chains;
 mod documents;
 mod doors;
 mod endings;
+mod entries;
 mod interception;
 mod layering;
 mod layotto;

@@ -1,6 +1,7 @@
 //! Access logs.
 
 mod filter;
+mod grpc;
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use envoy_types::pb::envoy::extensions::access_loggers::stream::v3::{
     StderrAccessLog, StdoutAccessLog, stderr_access_log, stdout_access_log,
 };
 use envoy_types::pb::google::protobuf::{self, value::Kind};
-use tandem_model::access_log::{AccessLog, LogFormat, Sink};
+use tandem_model::access_log::{AccessLog, LogFormat, Output, Sink};
 use tandem_model::format::{Format, JsonFormat, JsonSource};
 
 use crate::cx::Cx;
@@ -57,16 +58,24 @@ fn access_log(cx: &Cx<'_>, proto: &Proto) -> Option<AccessLog> {
                 .map(|stderr_access_log::AccessLogFormat::LogFormat(f)| f);
             (Sink::Stderr, log_format(cx, format.as_ref()))
         }
+        "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig" => {
+            let output = Output::Grpc(Arc::new(grpc::http(cx, any)?));
+            return Some(AccessLog { output, filter });
+        }
+        "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig" => {
+            let output = Output::Grpc(Arc::new(grpc::tcp(cx, any)?));
+            return Some(AccessLog { output, filter });
+        }
         other => {
             cx.error(format!("type '{other}' is not supported"));
             return None;
         }
     };
-    Some(AccessLog {
+    let output = Output::Lines {
         sink,
         format: format?,
-        filter,
-    })
+    };
+    Some(AccessLog { output, filter })
 }
 
 /// The two devices are what the process has open already, even where the path cannot be opened.

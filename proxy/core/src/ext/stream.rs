@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use tandem_model::scheme;
 
 use super::{ConnectionInfo, Interim, Protocol, TlsFacts};
 use crate::ResponseFlags;
@@ -36,6 +37,11 @@ pub struct StreamInfo {
     pub bytes_received: AtomicU64,
     /// Response body bytes to the client.
     pub bytes_sent: AtomicU64,
+    /// Names and values of the request's headers, as they go to the upstream; only if logs want
+    /// to know.
+    pub request_header_bytes: AtomicU64,
+    /// Likewise of the response's, as they go to the client.
+    pub response_header_bytes: AtomicU64,
     /// Tries made.
     pub attempts: AtomicU32,
     /// The name of the route taken.
@@ -66,7 +72,9 @@ pub struct StreamInfo {
     pub capture: Option<Arc<CaptureSpec>>,
     flags: AtomicU32,
     request_end: AtomicU64,
+    upstream_sent: AtomicU64,
     upstream_first_byte: AtomicU64,
+    answered: AtomicU64,
     ends_by: AtomicU64,
 }
 
@@ -113,8 +121,10 @@ impl<T: ?Sized> Latest<T> {
 pub struct CaptureSpec {
     /// Ordinary headers.
     pub headers: Vec<HeaderName>,
-    /// Those that logs have conditions on, with all their values.
+    /// Those of which logs want all values, or have conditions on.
     pub matched: Vec<HeaderName>,
+    /// Whether logs want sizes of heads and more moments.
+    pub measured: bool,
 }
 
 /// Request headers kept for logs.
@@ -128,7 +138,7 @@ pub struct Captured {
     pub host: Option<HeaderValue>,
     /// The headers of the specification, in its order. Of several values the first.
     pub headers: Box<[Option<HeaderValue>]>,
-    /// All values of those that logs have conditions on.
+    /// All values of those of which logs want them all.
     pub matched: Option<Box<HeaderMap>>,
 }
 
@@ -146,6 +156,8 @@ impl StreamInfo {
             client: None,
             bytes_received: AtomicU64::new(0),
             bytes_sent: AtomicU64::new(0),
+            request_header_bytes: AtomicU64::new(0),
+            response_header_bytes: AtomicU64::new(0),
             attempts: AtomicU32::new(0),
             route: OnceLock::new(),
             virtual_host: OnceLock::new(),
@@ -162,7 +174,9 @@ impl StreamInfo {
             capture: None,
             flags: AtomicU32::new(0),
             request_end: AtomicU64::new(0),
+            upstream_sent: AtomicU64::new(0),
             upstream_first_byte: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
             ends_by: AtomicU64::new(0),
         }
     }
@@ -203,6 +217,44 @@ impl StreamInfo {
         nanos(self.request_end.load(Relaxed))
     }
 
+    /// Whether logs want sizes of heads and more moments.
+    pub fn is_measured(&self) -> bool {
+        self.capture.as_ref().is_some_and(|spec| spec.measured)
+    }
+
+    /// Notes how large the request's head is (the latest state counts), if logs want to know.
+    pub fn measure_request(&self, method: &Method, uri: &Uri, headers: &HeaderMap) {
+        if self.is_measured() {
+            let scheme = scheme::of(uri.scheme_str(), headers, self.connection.is_tls());
+            let size = crate::headers::request_size(method, uri, scheme, headers);
+            self.request_header_bytes.store(size, Relaxed);
+        }
+    }
+
+    /// Notes that the request goes to an endpoint (the latest try counts), if logs want to know.
+    pub fn mark_upstream_sent(&self) {
+        if self.is_measured() {
+            self.upstream_sent.store(self.elapsed_nanos(), Relaxed);
+        }
+    }
+
+    /// Start to the request's first byte to the upstream.
+    pub fn upstream_sent(&self) -> Option<Duration> {
+        nanos(self.upstream_sent.load(Relaxed))
+    }
+
+    /// Notes that the response goes to the client, if logs want to know.
+    pub fn mark_answered(&self) {
+        if self.is_measured() {
+            self.answered.store(self.elapsed_nanos(), Relaxed);
+        }
+    }
+
+    /// Start to the response's first byte to the client.
+    pub fn answered(&self) -> Option<Duration> {
+        nanos(self.answered.load(Relaxed))
+    }
+
     /// Notes that the upstream's response headers arrived (the latest try counts).
     pub fn mark_upstream_first_byte(&self) {
         self.upstream_first_byte
@@ -227,6 +279,7 @@ impl StreamInfo {
 
     /// Keeps what logs want of request headers that came from the client.
     pub fn capture_received(&self, method: &Method, uri: &Uri, headers: &HeaderMap) {
+        self.measure_request(method, uri, headers);
         if let Some(spec) = &self.capture {
             let _ = self.received.set(Captured::new(spec, method, uri, headers));
         }

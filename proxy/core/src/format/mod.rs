@@ -11,7 +11,7 @@ mod tests;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode, Uri};
-use tandem_model::format::{Format, JsonFormat, Segment};
+use tandem_model::format::{Format, JsonFormat, Operator, Segment};
 
 use crate::ext::StreamInfo;
 
@@ -76,6 +76,16 @@ pub fn write_or(format: &Format, context: &Context<'_>, missing: &[u8], out: &mu
             }
         }
     }
+}
+
+/// Appends the value of one operator; whether it has one.
+pub fn append(operator: &Operator, context: &Context<'_>, out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    let has_one = operator::write(operator, context, out).is_some();
+    if !has_one {
+        out.truncate(start);
+    }
+    has_one
 }
 
 /// Appends a JSON line, with its line end.

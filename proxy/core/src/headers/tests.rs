@@ -31,3 +31,23 @@ fn append_actions_are_envoys() {
         }
     }
 }
+
+/// Envoy's numbers, whatever the protocol that brought the request.
+#[test]
+fn a_request_is_as_large_as_its_names_and_values_in_http2() {
+    let mut headers = HeaderMap::new();
+    headers.insert("accept", HeaderValue::from_static("*/*"));
+    let get = http::Method::GET;
+    let mut both = headers.clone();
+    both.insert("host", HeaderValue::from_static("any.test"));
+    let h1 = request_size(&get, &"/dead".parse().unwrap(), "http", &both);
+    let h2: http::Uri = "http://any.test/dead".parse().unwrap();
+    assert_eq!(h1, 18 + 10 + 10 + 11 + 9);
+    assert_eq!(request_size(&get, &h2, "http", &headers), h1);
+    both.insert("host", HeaderValue::from_static("another"));
+    assert_eq!(request_size(&get, &h2, "http", &both), h1);
+    assert_eq!(
+        request_size(&get, &"/".parse().unwrap(), "", &HeaderMap::new()),
+        10 + 6 + 7
+    );
+}

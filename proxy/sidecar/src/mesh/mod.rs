@@ -24,6 +24,7 @@ use apply::Resolved;
 pub(crate) use apply::{Applier, Change};
 pub(crate) use judge::Fitness;
 use sources::{Sources, Told};
+pub(crate) use transport::Transport;
 
 /// Everything that serves, and who changes it.
 pub(crate) struct Mesh {

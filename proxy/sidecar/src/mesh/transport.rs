@@ -1,5 +1,5 @@
-//! Control planes are reached as everything is: through a cluster, with its endpoints, TLS,
-//! breakers and metrics.
+//! Control planes, and whoever else this process calls itself, are reached as everything is:
+//! through a cluster, with its endpoints, TLS, breakers and metrics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -14,9 +14,9 @@ use tandem_model::config_source::ControlPlane;
 use tandem_upstream::{Clusters, RoutePolicy};
 use tower::Service;
 
-/// Calls of one control plane, as `tonic` makes them.
+/// Calls of one service, as `tonic` makes them.
 #[derive(Clone, Debug)]
-pub(super) struct Transport {
+pub(crate) struct Transport {
     cluster: Arc<str>,
     authority: Authority,
     inner: HttpService,
@@ -25,8 +25,8 @@ pub(super) struct Transport {
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl Transport {
-    /// Calls go to the control plane's cluster and may last for ever.
-    pub(super) fn new(plane: &ControlPlane, clusters: &Clusters) -> Self {
+    /// Calls go to the service's cluster and may last for ever.
+    pub(crate) fn new(plane: &ControlPlane, clusters: &Clusters) -> Self {
         let policy = RoutePolicy {
             timeout: None,
             ..RoutePolicy::default()

@@ -107,8 +107,10 @@ impl Started {
         for index in 0..settings.concurrency {
             let (clusters, stats) = (Arc::clone(&clusters), stats.clone());
             let (logs, runtimes, routes) = (logs.clone(), runtimes.clone(), routes.clone());
-            let deps =
-                move |directory| runtimes.deps(clusters.worker(), stats, directory, routes, logs);
+            let node = bootstrap.node.clone();
+            let deps = move |directory| {
+                runtimes.deps(clusters.worker(), stats, directory, routes, logs, node)
+            };
             let drain = Drain {
                 sides: drains.sides(),
                 time: settings.drain_time,

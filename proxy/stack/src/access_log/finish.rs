@@ -16,6 +16,9 @@ use tandem_core::{Body, BodyError, Response, ResponseFlags};
 use super::{Logs, sinks};
 use crate::hcm::Stats;
 
+/// A status counts with its name in HTTP/2.
+const STATUS_BYTES: u64 = ":status".len() as u64 + 3;
+
 /// Where the requests of one connection manager are logged and counted.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -55,9 +58,14 @@ impl Finish {
         self.shared.stats.answered(parts.status);
         let mut kept = HeaderMap::new();
         for name in &*self.shared.logs.response_headers {
-            if let Some(value) = parts.headers.get(name) {
-                kept.insert(name, value.clone());
+            for value in parts.headers.get_all(name) {
+                kept.append(name, value.clone());
             }
+        }
+        if self.info.is_measured() {
+            self.info.mark_answered();
+            let size = STATUS_BYTES + tandem_core::headers::size(&parts.headers);
+            self.info.response_header_bytes.store(size, Relaxed);
         }
         self.response = Some((parts.status, kept));
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {

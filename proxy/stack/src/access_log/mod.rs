@@ -1,5 +1,6 @@
-//! Access logs: one line for each request, however it ends.
+//! Access logs: one line or entry for each request, however it ends.
 
+mod entries;
 mod filter;
 mod finish;
 mod layer;
@@ -7,6 +8,7 @@ mod sinks;
 #[cfg(test)]
 mod tests;
 
+pub use entries::{EntrySink, EntrySinks};
 pub use layer::{AccessLog, AccessLogLayer};
 pub use sinks::Sinks;
 
@@ -14,9 +16,14 @@ pub(crate) use finish::Finish;
 
 use std::sync::Arc;
 
+use http::HeaderName;
+use http::header::{REFERER, USER_AGENT};
 use tandem_core::ext::CaptureSpec;
 use tandem_core::format::{self, Context};
-use tandem_model::access_log::{AccessLog as Config, Filter, LogFormat};
+use tandem_core::headers::{X_ENVOY_ORIGINAL_PATH, X_FORWARDED_FOR, X_REQUEST_ID};
+use tandem_model::access_log::{
+    AccessLog as Config, Entries, Filter, LogFormat, LoggedHeader, LoggedHeaders, Output,
+};
 use tandem_model::format::{Format, HeaderArg, HeaderKey, Operator};
 use tandem_model::scheme::X_FORWARDED_PROTO;
 
@@ -26,32 +33,48 @@ pub struct Logs {
     entries: Arc<[Entry]>,
     sinks: Sinks,
     /// Which response headers the lines show.
-    response_headers: Arc<[http::HeaderName]>,
+    response_headers: Arc<[HeaderName]>,
     /// Whether any line shows trailers or the gRPC status.
     wants_trailers: bool,
 }
 
 #[derive(Debug)]
 struct Entry {
-    sink: sinks::SinkId,
-    format: LogFormat,
+    target: Target,
     filter: Option<Filter>,
+}
+
+#[derive(Debug)]
+enum Target {
+    Lines(sinks::SinkId, LogFormat),
+    Entries(Arc<dyn EntrySink>),
 }
 
 impl Logs {
     /// Opens the sinks of a configuration.
-    pub fn new(configs: &[Arc<Config>], sinks: &Sinks) -> Self {
+    pub fn new(configs: &[Arc<Config>], sinks: &Sinks, services: &EntrySinks) -> Self {
         let entries: Arc<[_]> = configs
             .iter()
             .map(|config| Entry {
-                sink: sinks.open(&config.sink),
-                format: config.format.clone(),
+                target: match &config.output {
+                    Output::Lines { sink, format } => {
+                        Target::Lines(sinks.open(sink), format.clone())
+                    }
+                    Output::Grpc(log) => Target::Entries(services.open(log)),
+                },
                 filter: config.filter.clone(),
             })
             .collect();
         let mut response_headers = vec![tandem_core::grpc::GRPC_STATUS];
         let mut filters = entries.iter().filter_map(|entry| entry.filter.as_ref());
         let mut wants_trailers = filters.any(Filter::asks_for_grpc_status);
+        for LoggedHeaders {
+            response, trailers, ..
+        } in logged_headers(configs)
+        {
+            named(response, &mut response_headers);
+            wants_trailers |= !trailers.is_empty();
+        }
         for operator in formats(configs)
             .iter()
             .flat_map(|format| format.operators())
@@ -79,10 +102,13 @@ impl Logs {
             if filter.is_some_and(|filter| !filter::holds(filter, context)) {
                 continue;
             }
-            self.sinks.append(entry.sink, |out| match &entry.format {
-                LogFormat::Text(text) => format::write(text, context, out),
-                LogFormat::Json(json) => format::write_json(json, context, out),
-            });
+            match &entry.target {
+                Target::Lines(sink, line) => self.sinks.append(*sink, |out| match line {
+                    LogFormat::Text(text) => format::write(text, context, out),
+                    LogFormat::Json(json) => format::write_json(json, context, out),
+                }),
+                Target::Entries(sink) => sink.log(context),
+            }
         }
     }
 }
@@ -103,20 +129,68 @@ pub(crate) fn capture<'a>(
     for filter in configs.iter().filter_map(|config| config.filter.as_ref()) {
         filter::names(filter, &mut matched);
     }
-    Arc::new(CaptureSpec { headers, matched })
+    let mut measured = false;
+    for LoggedHeaders { request, .. } in logged_headers(configs) {
+        measured = true;
+        headers.extend(IN_ENTRIES);
+        headers.push(X_FORWARDED_PROTO);
+        named(request, &mut matched);
+    }
+    Arc::new(CaptureSpec {
+        headers,
+        matched,
+        measured,
+    })
+}
+
+/// Request headers that every entry has.
+const IN_ENTRIES: [HeaderName; 5] = [
+    USER_AGENT,
+    REFERER,
+    X_FORWARDED_FOR,
+    X_REQUEST_ID,
+    X_ENVOY_ORIGINAL_PATH,
+];
+
+/// What the logs want that are sent to a service.
+fn logged_headers(configs: &[Arc<Config>]) -> impl Iterator<Item = &LoggedHeaders> {
+    configs.iter().filter_map(|config| match &config.output {
+        Output::Grpc(log) => match &log.entries {
+            Entries::Http(headers) => Some(headers),
+            Entries::Tcp => None,
+        },
+        Output::Lines { .. } => None,
+    })
+}
+
+/// The ordinary headers among them.
+fn named(headers: &[LoggedHeader], into: &mut Vec<HeaderName>) {
+    for header in headers {
+        match &header.key {
+            HeaderKey::Name(name) if !into.contains(name) => into.push(name.clone()),
+            _ => {}
+        }
+    }
 }
 
 fn formats(configs: &[Arc<Config>]) -> Vec<&Format> {
     configs
         .iter()
-        .flat_map(|config| match &config.format {
-            LogFormat::Text(format) => vec![format],
-            LogFormat::Json(json) => json.formats(),
+        .flat_map(|config| match &config.output {
+            Output::Lines {
+                format: LogFormat::Text(format),
+                ..
+            } => vec![format],
+            Output::Lines {
+                format: LogFormat::Json(json),
+                ..
+            } => json.formats(),
+            Output::Grpc(_) => Vec::new(),
         })
         .collect()
 }
 
-fn names(arg: &HeaderArg, into: &mut Vec<http::HeaderName>) {
+fn names(arg: &HeaderArg, into: &mut Vec<HeaderName>) {
     for key in std::iter::once(&arg.main).chain(&arg.alternative) {
         let name = match key {
             HeaderKey::Name(name) => name,

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use tandem_core::error::ResetReason;
 use tandem_core::ext::{Protocol, StreamInfo};
 use tandem_core::{Body, Error, HttpService, Request, Response, stats};
-use tandem_model::access_log::{AccessLog as Config, LogFormat, Sink};
+use tandem_model::access_log::{AccessLog as Config, LogFormat, Output, Sink};
 use tandem_model::format::Format;
 use tower::{Layer as _, service_fn};
 
@@ -34,16 +34,18 @@ impl Rig {
         let path = std::env::temp_dir().join(name);
         let sinks = Sinks::new(Duration::from_secs(10), 64 * 1024);
         let config = Config {
-            sink: Sink::File(path.to_str().unwrap().into()),
-            format: LogFormat::Text(
-                Format::parse("%RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_SENT% %RESP(X-A)%\n")
-                    .unwrap(),
-            ),
+            output: Output::Lines {
+                sink: Sink::File(path.to_str().unwrap().into()),
+                format: LogFormat::Text(
+                    Format::parse("%RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_SENT% %RESP(X-A)%\n")
+                        .unwrap(),
+                ),
+            },
             filter: None,
         };
         let registry = stats::Registry::default();
         let stats = Arc::new(Stats::new(&registry.http("h")));
-        let logs = Logs::new(&[Arc::new(config)], &sinks);
+        let logs = Logs::new(&[Arc::new(config)], &sinks, &EntrySinks::default());
         let layer = AccessLogLayer::new(logs, stats);
         Self {
             service: HttpService::new(

@@ -13,8 +13,9 @@ use tandem_model::hcm::ServerHeader;
 use tower::{Layer, Service};
 
 use super::Settings;
-use super::request::{KEEP_ALIVE, PROXY_CONNECTION, X_REQUEST_ID, append_to_list};
+use super::request::{KEEP_ALIVE, PROXY_CONNECTION, append_to_list};
 use crate::after::{After, Finally};
+use tandem_core::headers::X_REQUEST_ID;
 
 /// Wraps services in [`Answer`].
 #[derive(Clone, Debug)]

@@ -2,11 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
+use tandem_core::headers::X_FORWARDED_FOR;
 use tandem_model::HttpConnectionManager;
-
-/// `x-forwarded-for`.
-pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

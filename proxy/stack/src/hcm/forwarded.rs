@@ -10,8 +10,8 @@ use tandem_core::{Error, Request};
 use tandem_model::HttpConnectionManager;
 use tandem_model::scheme::X_FORWARDED_PROTO;
 
-use super::client::X_FORWARDED_FOR;
 use super::request::bad;
+use tandem_core::headers::X_FORWARDED_FOR;
 
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 

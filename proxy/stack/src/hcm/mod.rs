@@ -103,7 +103,7 @@ impl Plan {
         let scope = deps.stats.http(&manager.stat_prefix);
         let stats = Arc::new(Stats::new(&scope));
         let capture = access_log::capture(&manager.access_logs, router::response_formats(config));
-        let logs = Logs::new(&manager.access_logs, &deps.logs);
+        let logs = Logs::new(&manager.access_logs, &deps.logs, &deps.entries);
         let settings = Arc::new(Settings {
             manager: Arc::clone(manager),
             table: Arc::clone(&table),

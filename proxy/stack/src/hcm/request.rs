@@ -10,7 +10,7 @@ use http::header::{CONNECTION, HOST, LOCATION, TE, TRANSFER_ENCODING, UPGRADE, V
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use tandem_core::error::{Kind, LocalReply};
 use tandem_core::ext::StreamInfo;
-use tandem_core::headers::has_connection_fields;
+use tandem_core::headers::{X_REQUEST_ID, has_connection_fields};
 use tandem_core::{Error, Request, ResponseFlags, authority};
 use tandem_model::HttpConnectionManager;
 use tandem_model::hcm::{EscapedSlashes, StripPort, UnderscoresAction};
@@ -20,7 +20,6 @@ use super::{Settings, client_cert, forwarded};
 
 pub(crate) const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 pub(crate) const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_ENVOY_INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal");
 const X_ENVOY_EXTERNAL_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
 

@@ -55,8 +55,13 @@ impl Built {
             chains: listener.filter_chains.iter().map(build).collect(),
             default_chain: listener.default_filter_chain.as_ref().map(build),
             filters: listener.listener_filters.iter().map(filter).collect(),
-            logs: (!listener.access_logs.is_empty())
-                .then(|| Arc::new(Logs::new(&listener.access_logs, &shared.deps.logs))),
+            logs: (!listener.access_logs.is_empty()).then(|| {
+                Arc::new(Logs::new(
+                    &listener.access_logs,
+                    &shared.deps.logs,
+                    &shared.deps.entries,
+                ))
+            }),
             listener,
             stats,
             index,

@@ -1,10 +1,10 @@
 //! Path and host rewrites.
 
 use http::{HeaderName, HeaderValue};
+use tandem_core::headers::X_ENVOY_ORIGINAL_PATH;
 use tandem_core::{Request, authority};
 use tandem_model::route::{HostRewrite, PathRewrite, Route, RouteAction, WeightedCluster};
 
-const X_ENVOY_ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
 const X_ENVOY_ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 

@@ -37,7 +37,7 @@ impl TcpProxy {
             config: Arc::clone(config),
             clusters: deps.clusters.clone(),
             stats: Stats::new(&deps.stats.tcp(&config.stat_prefix)),
-            logs: Logs::new(&config.access_logs, &deps.logs),
+            logs: Logs::new(&config.access_logs, &deps.logs, &deps.entries),
         }
     }
 

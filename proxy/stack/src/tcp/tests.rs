@@ -47,6 +47,7 @@ async fn rig(upstream: SocketAddr, target: TcpCluster, attempts: u32) -> Rig {
         directory: Directory::default(),
         routes: Default::default(),
         logs: Sinks::new(Duration::from_secs(1), 1),
+        entries: Default::default(),
     };
     let config = Config {
         stat_prefix: "t".into(),

@@ -113,6 +113,7 @@ fn rig() -> Rig {
             directory: Directory::default(),
             routes: tables.clone(),
             logs: Sinks::new(Duration::from_secs(1), 1),
+            entries: Default::default(),
         },
     };
     let follow = Follow::new(tables.table(&key), plan);

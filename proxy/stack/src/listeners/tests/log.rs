@@ -1,6 +1,6 @@
 //! The listener's own log lines.
 
-use tandem_model::access_log::{AccessLog, LogFormat, Sink};
+use tandem_model::access_log::{AccessLog, LogFormat, Output, Sink};
 use tandem_model::format::Format;
 
 use super::*;
@@ -13,8 +13,10 @@ async fn every_connection_has_a_line_of_the_listener_even_without_a_chain() {
     let mut rig = Rig::new().await;
     let (mut listener, sockets) = rig.listener("l", [chain("one", within("127.0.0.1", 32), "a")]);
     listener.access_logs = vec![Arc::new(AccessLog {
-        sink: Sink::File(path.to_str().unwrap().into()),
-        format: LogFormat::Text(Format::parse(format).unwrap()),
+        output: Output::Lines {
+            sink: Sink::File(path.to_str().unwrap().into()),
+            format: LogFormat::Text(Format::parse(format).unwrap()),
+        },
         filter: None,
     })];
     let port = rig.add(listener, sockets);

@@ -47,6 +47,7 @@ impl Rig {
             directory: Directory::default(),
             routes: Default::default(),
             logs: logs.clone(),
+            entries: Default::default(),
         };
         let (signal, watch) = drain::channel();
         Self {

@@ -10,7 +10,9 @@ pub(super) const AREA: Area = Area {
             typed_config =
                 "envoy.extensions.access_loggers.file.v3.FileAccessLog"
                 | "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
-                | "envoy.extensions.access_loggers.stream.v3.StderrAccessLog",
+                | "envoy.extensions.access_loggers.stream.v3.StderrAccessLog"
+                | "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"
+                | "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig",
         }
         "envoy.config.accesslog.v3.AccessLogFilter" {
             status_code_filter, duration_filter, not_health_check_filter, runtime_filter,
@@ -35,6 +37,15 @@ pub(super) const AREA: Area = Area {
         }
         "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog" { log_format }
         "envoy.extensions.access_loggers.stream.v3.StderrAccessLog" { log_format }
+        "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig" {
+            common_config, additional_request_headers_to_log, additional_response_headers_to_log,
+            additional_response_trailers_to_log,
+        }
+        "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig" { common_config }
+        "envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig" {
+            log_name, grpc_service, buffer_flush_interval, buffer_size_bytes,
+            transport_api_version = "AUTO" | "V3",
+        }
         "envoy.config.core.v3.SubstitutionFormatString" {
             text_format, text_format_source, json_format, omit_empty_values,
         }
