@@ -10,7 +10,7 @@ use pair::{Pairs, Server};
 use rcgen::date_time_ymd;
 use tandem_harness::certs::{Authority, Folder};
 
-use crate::oracle::{Case, bootstrap, check, get};
+use crate::oracle::{Case, bootstrap, check, get, post};
 
 const GOOD: &str = "spiffe://td/ns/good/sa/client";
 
@@ -325,6 +325,21 @@ fn cases(pairs: &Pairs) -> Vec<Case> {
                 .h1(),
             );
         }
+    }
+    for client in ["alpn-h1", "alpn-h2", "alpn-auto", "alpn1-auto"] {
+        let (name, path) = (
+            |what: &str| format!("{client}: {what}"),
+            format!("/{client}/x"),
+        );
+        let large = vec![b'x'; 1_000_000];
+        all.extend([
+            get(&name("a large answer"), "any.test", &path).script("200 body=3000000"),
+            post(&name("a large request"), "any.test", &path, &large),
+            post(&name("both"), "any.test", &path, &large)
+                .script("200 echo")
+                .chunked(),
+            get(&name("cut off"), "any.test", &path).script("200 body=4000 break=mid"),
+        ]);
     }
     for host in [
         "server.test",
