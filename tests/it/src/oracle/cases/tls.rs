@@ -10,7 +10,7 @@ use pair::{Pairs, Server};
 use rcgen::date_time_ymd;
 use tandem_harness::certs::{Authority, Folder};
 
-use crate::oracle::{Case, bootstrap, check, get, post};
+use crate::oracle::{Case, bootstrap, check, get, listener, post};
 
 const GOOD: &str = "spiffe://td/ns/good/sa/client";
 
@@ -326,6 +326,18 @@ fn cases(pairs: &Pairs) -> Vec<Case> {
             );
         }
     }
+    // Bytes as they are, encrypted on the way.
+    all.extend([
+        get("raw bytes", "any.test", "/").on("raw").h1(),
+        get("many raw bytes", "any.test", "/")
+            .on("raw")
+            .h1()
+            .script("200 body=3000000"),
+        post("raw bytes both ways", "any.test", "/", &[b'x'; 1_000_000])
+            .on("raw")
+            .h1()
+            .script("200 echo"),
+    ]);
     for client in ["alpn-h1", "alpn-h2", "alpn-auto", "alpn1-auto"] {
         let (name, path) = (
             |what: &str| format!("{client}: {what}"),
@@ -358,6 +370,9 @@ fn cases(pairs: &Pairs) -> Vec<Case> {
 async fn tls() {
     let folder = certificates();
     let pairs = pairs();
-    let bootstrap = pairs.add_to(bootstrap(), folder.root());
+    let raw = "- name: tcp\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy\n    stat_prefix: raw\n    cluster: mtls-client";
+    let bootstrap = pairs
+        .add_to(bootstrap(), folder.root())
+        .listener(listener("raw").network_filters(raw));
     check("tls", bootstrap, cases(&pairs)).await;
 }
