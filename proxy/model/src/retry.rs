@@ -27,6 +27,10 @@ pub struct RetryPolicy {
     pub back_off_base: Duration,
     /// Longest interval; default ten times the base.
     pub back_off_max: Duration,
+    /// How often to choose again when a host was tried before by the same request
+    /// (`retry_host_predicate: previous_hosts`, `host_selection_retry_max_attempts`); the last
+    /// choice stands. 0: hosts are chosen as ever (default).
+    pub reselections: u32,
 }
 
 /// A set of retry conditions: Envoy's `x-envoy-retry-on` and `x-envoy-retry-grpc-on`.

@@ -178,7 +178,7 @@ impl Tries<'_> {
                 Some(retry) if retry.may_follow() => head.clone(),
                 _ => None,
             };
-            let outcome = self.once(&mut head, alarm).await?;
+            let outcome = self.once(&mut head, &mut retry, alarm).await?;
             if self.info.has_begun() {
                 return outcome;
             }
@@ -215,14 +215,21 @@ impl Tries<'_> {
     async fn once(
         &self,
         slot: &mut Option<Parts>,
+        retry: &mut Option<Box<Retry>>,
         alarm: &mut Option<Alarm>,
     ) -> Result<Result<Answer, Error>, Error> {
         let attempt = 1 + self.info.attempts.fetch_add(1, Relaxed);
-        let asker = Asker {
-            connection: &self.info.connection,
-            headers: slot.as_ref().map(|head| &head.headers),
+        let choose = || {
+            self.cluster.choose(Asker {
+                connection: &self.info.connection,
+                headers: slot.as_ref().map(|head| &head.headers),
+            })
         };
-        let pool = match self.cluster.choose(asker) {
+        let pool = match retry {
+            Some(retry) => retry.choose(choose),
+            None => choose(),
+        };
+        let pool = match pool {
             Ok(pool) => pool,
             Err(error) => return Ok(Err(error)),
         };

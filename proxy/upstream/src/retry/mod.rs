@@ -14,6 +14,8 @@ use tandem_core::ext::StreamInfo;
 use tandem_model::retry::{RetryOn, RetryPolicy};
 
 use crate::breaker::{Breaker, Permit};
+use crate::host::Host;
+use crate::pool::HostPool;
 use crate::stats::ClusterStats;
 use back_off::BackOff;
 
@@ -33,6 +35,8 @@ pub(crate) struct Retry {
     header_names: Vec<HeaderName>,
     back_off: BackOff,
     under_way: Option<Permit>,
+    /// Hosts that were tried, if others are to be preferred.
+    tried: Vec<Arc<Host>>,
 }
 
 impl Retry {
@@ -91,7 +95,29 @@ impl Retry {
             header_names,
             back_off: BackOff::new(base, max),
             under_way: None,
+            tried: Vec::new(),
         }))
+    }
+
+    /// A host for the next try: `choose` is asked again, within limits, while it was tried
+    /// before.
+    pub(crate) fn choose<E>(
+        &mut self,
+        mut choose: impl FnMut() -> Result<Arc<HostPool>, E>,
+    ) -> Result<Arc<HostPool>, E> {
+        let mut pool = choose()?;
+        let reselections = self.policy.as_ref().map_or(0, |policy| policy.reselections);
+        if reselections == 0 {
+            return Ok(pool);
+        }
+        for _ in 0..reselections {
+            if !self.tried.iter().any(|host| Arc::ptr_eq(host, &pool.host)) {
+                break;
+            }
+            pool = choose()?;
+        }
+        self.tried.push(Arc::clone(&pool.host));
+        Ok(pool)
     }
 
     /// Whether another try may still follow this one.

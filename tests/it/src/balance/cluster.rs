@@ -109,6 +109,17 @@ static_resources:
               routes:
               - match: { prefix: /retried }
                 route: { cluster: c, retry_policy: { retry_on: 5xx, num_retries: 1, retry_back_off: { base_interval: 0.001s } } }
+              - match: { prefix: /avoiding }
+                route:
+                  cluster: c
+                  retry_policy:
+                    retry_on: 5xx
+                    num_retries: 2
+                    retry_back_off: { base_interval: 0.001s }
+                    host_selection_retry_max_attempts: 50
+                    retry_host_predicate:
+                    - name: envoy.retry_host_predicates.previous_hosts
+                      typed_config: { "@type": type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate }
               - match: { prefix: / }
                 route: { cluster: c }
           http_filters:

@@ -70,3 +70,16 @@ async fn a_retry_budget_follows_what_is_under_way() {
     assert_eq!(allowed(budget, 0).await, 2);
     assert_eq!(allowed(budget, 10).await, 4);
 }
+
+/// A retry chooses again while it meets a host that it has tried: with two that fail and one that
+/// does not, two retries are enough.
+#[tokio::test]
+async fn retries_avoid_hosts_that_were_tried() {
+    let backends = super::backends(1, 2).await;
+    let endpoints: Vec<_> = backends.iter().map(|backend| (backend.port, 1)).collect();
+    let cluster = Cluster::start("lb_policy: RANDOM", &endpoints).await;
+    for _ in 0..100 {
+        assert_eq!(h1::get(cluster.port, "/avoiding").await.unwrap().0, 200);
+    }
+    assert!(cluster.stat("upstream_rq_retry").await > 0);
+}

@@ -24,6 +24,8 @@ const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
 const RBAC: &str = "envoy.extensions.filters.http.rbac.v3.RBAC";
 const RBAC_PER_ROUTE: &str = "envoy.extensions.filters.http.rbac.v3.RBACPerRoute";
 const RUNTIME: &str = "tandem.filter.runtime.v1.Runtime";
+const CORS: &str = "envoy.extensions.filters.http.cors.v3.Cors";
+const GRPC_STATS: &str = "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig";
 const ROUTE_FILTER: &str = "envoy.config.route.v3.FilterConfig";
 
 /// The filters before the router, and the router, which has to be the last one.
@@ -40,6 +42,7 @@ pub(crate) fn chain(cx: &Cx<'_>, protos: &[Proto]) -> Option<(Vec<Arc<HttpFilter
             Some(any) if value::type_name(any) == ROUTER => {
                 cx.error("expected the router as the last filter");
             }
+            Some(any) if does_nothing(any) => {}
             Some(any) => filters.extend(config(&cx.field("typed_config"), any).map(|config| {
                 Arc::new(HttpFilter {
                     name: proto.name.as_str().into(),
@@ -64,6 +67,12 @@ pub(crate) fn chain(cx: &Cx<'_>, protos: &[Proto]) -> Option<(Vec<Arc<HttpFilter
             .error("expected the router to be enabled");
     }
     Some((filters, router::router(&cx.field("typed_config"), any)?))
+}
+
+/// Filters that no request meets: CORS does nothing without a policy, and policies of routes are
+/// refused; the other one only counts.
+fn does_nothing(any: &Any) -> bool {
+    matches!(value::type_name(any), CORS | GRPC_STATS)
 }
 
 fn typed_config<'p>(cx: &Cx<'_>, proto: &'p Proto) -> Option<&'p Any> {

@@ -9,6 +9,7 @@ use tandem_model::retry::{RetryOn, RetryPolicy};
 use crate::cx::Cx;
 use crate::{matcher, value};
 
+const PREVIOUS_HOSTS: &str = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
 const BASE: Duration = Duration::from_millis(25);
 
 pub(super) fn policy(cx: &Cx<'_>, proto: &proto::RetryPolicy) -> RetryPolicy {
@@ -50,7 +51,27 @@ pub(super) fn policy(cx: &Cx<'_>, proto: &proto::RetryPolicy) -> RetryPolicy {
         ),
         back_off_base,
         back_off_max,
+        reselections: reselections(cx, proto),
     }
+}
+
+/// One predicate exists: hosts that were tried before.
+fn reselections(cx: &Cx<'_>, proto: &proto::RetryPolicy) -> u32 {
+    use proto::retry_policy::retry_host_predicate::ConfigType;
+    let cx = &cx.field("retry_host_predicate");
+    for (i, predicate) in proto.retry_host_predicate.iter().enumerate() {
+        if let Some(ConfigType::TypedConfig(any)) = &predicate.config_type
+            && value::type_name(any) == PREVIOUS_HOSTS
+        {
+            continue;
+        }
+        cx.index(i)
+            .error(format!("expected a typed_config of type {PREVIOUS_HOSTS}"));
+    }
+    if proto.retry_host_predicate.is_empty() {
+        return 0;
+    }
+    u32::try_from(proto.host_selection_retry_max_attempts.max(1)).unwrap_or(u32::MAX)
 }
 
 fn back_off(

@@ -11,9 +11,20 @@ pub(super) const AREA: Area = Area {
                 "envoy.extensions.filters.http.router.v3.Router"
                 | "envoy.extensions.filters.http.fault.v3.HTTPFault"
                 | "envoy.extensions.filters.http.rbac.v3.RBAC"
+                | "envoy.extensions.filters.http.cors.v3.Cors"
+                | "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig"
                 | "tandem.filter.runtime.v1.Runtime",
             disabled;
             is_optional: "every type that is listed here exists",
+        }
+        "envoy.extensions.filters.http.cors.v3.Cors" {}
+        "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig" {
+            ;
+            emit_filter_state: "nothing that is supported reads it",
+            individual_method_stats_allowlist: "gRPC methods are not counted one by one",
+            stats_for_all_methods: "gRPC methods are not counted one by one",
+            enable_upstream_stats: "gRPC methods are not counted one by one",
+            replace_dots_in_grpc_service_name: "gRPC methods are not counted one by one",
         }
         "envoy.extensions.filters.http.router.v3.Router" {
             suppress_envoy_headers, strict_check_headers, respect_expected_rq_timeout;

@@ -16,11 +16,20 @@ pub(super) const AREA: Area = Area {
             strip_trailing_host_dot, common_http_protocol_options, http_protocol_options,
             http2_protocol_options, max_request_headers_kb, request_timeout,
             request_headers_timeout, stream_idle_timeout, drain_timeout, delayed_close_timeout,
-            upgrade_configs, proxy_100_continue, forward_client_cert_details,
+            upgrade_configs, proxy_100_continue, tracing, forward_client_cert_details,
             set_current_client_cert_details,
         }
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails" {
             subject, cert, chain, dns, uri,
+        }
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing" {
+            ;
+            client_sampling: "without a provider, which is refused, nothing is traced",
+            random_sampling: "without a provider, which is refused, nothing is traced",
+            overall_sampling: "without a provider, which is refused, nothing is traced",
+            verbose: "without a provider, which is refused, nothing is traced",
+            max_path_tag_length: "without a provider, which is refused, nothing is traced",
+            custom_tags: "without a provider, which is refused, nothing is traced",
         }
         "envoy.extensions.filters.network.http_connection_manager.v3.Rds" {
             config_source, route_config_name,

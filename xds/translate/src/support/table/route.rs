@@ -82,7 +82,13 @@ pub(super) const AREA: Area = Area {
         "envoy.config.route.v3.RetryPolicy" {
             retry_on, num_retries, per_try_timeout, per_try_idle_timeout, retriable_status_codes,
             retry_back_off, retriable_headers, retriable_request_headers,
+            retry_host_predicate, host_selection_retry_max_attempts,
         }
+        "envoy.config.route.v3.RetryPolicy.RetryHostPredicate" {
+            typed_config = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
+            name: "the typed_config says which it is",
+        }
+        "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate" {}
         "envoy.config.route.v3.RetryPolicy.RetryBackOff" { base_interval, max_interval }
         "envoy.config.route.v3.HeaderMatcher" {
             name, exact_match, safe_regex_match, range_match, present_match, prefix_match,
