@@ -281,3 +281,62 @@ async fn readiness_waits_for_the_first_configuration() {
     let _proxy = starting.await.unwrap().unwrap();
     assert_eq!(h1::get(port, "/").await.unwrap(), (200, "one".to_owned()));
 }
+
+/// Files may say what control planes say: one that is moved into place is served at once, and one
+/// that is wrong changes nothing.
+#[tokio::test]
+async fn files_take_the_place_of_a_control_plane() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let [port, admin] = [ports::free(), ports::free()];
+    let (one, two) = (Backend::start("one").await, Backend::start("two").await);
+    let place = |name: &str, resources: &str| {
+        let (new, path) = (folder.path().join("new"), folder.path().join(name));
+        std::fs::write(&new, format!("resources:\n{resources}")).unwrap();
+        std::fs::rename(new, path).unwrap();
+    };
+    let listener = |cluster: &str| {
+        listener("main", port, "r", "main").replace(
+            "rds: { route_config_name: r, config_source: { ads: {}, resource_api_version: V3 } }",
+            &format!(
+                "route_config: {{ virtual_hosts: [{{ name: all, domains: ['*'], routes: \
+                 [{{ match: {{ prefix: / }}, route: {{ cluster: {cluster} }} }}] }}] }}"
+            ),
+        )
+    };
+    let fixed = |name: &str, port: u16| {
+        let assignment = endpoints(name, &[port]).replace('\n', "\n    ");
+        let assignment = assignment.split("cluster_name").nth(1).unwrap();
+        format!(
+            "\n- \"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n  name: {name}\n  \
+             load_assignment:\n      cluster_name{assignment}"
+        )
+    };
+    place(
+        "cds.yaml",
+        &(fixed("one", one.port) + &fixed("two", two.port)),
+    );
+    place("lds.yaml", &listener("one"));
+    let source = |name: &str| {
+        let path = folder.path().join(name).display().to_string();
+        format!("{{ path_config_source: {{ path: {path} }}, resource_api_version: V3 }}")
+    };
+    let config = format!(
+        "node: {{ id: me, cluster: us }}\n\
+         admin: {{ address: {{ socket_address: {{ address: 127.0.0.1, port_value: {admin} }} }} }}\n\
+         dynamic_resources:\n  cds_config: {}\n  lds_config: {}\n",
+        source("cds.yaml"),
+        source("lds.yaml"),
+    );
+    let proxy = Proxy::start(Kind::Tandem, &config, admin).await.unwrap();
+    assert_eq!(h1::get(port, "/").await.unwrap().1, "one");
+    place("lds.yaml", &listener("two"));
+    let moved = wait::until_async(wait::PATIENCE, || async {
+        h1::get(port, "/")
+            .await
+            .is_ok_and(|(_, body)| body == "two")
+    });
+    assert!(moved.await, "{}", proxy.process.output());
+    place("lds.yaml", "- nonsense");
+    proxy.process.wait_for_output("lds.yaml").await;
+    assert_eq!(h1::get(port, "/").await.unwrap().1, "two");
+}
