@@ -9,12 +9,14 @@ mod sources;
 mod stats;
 mod transport;
 
-use std::time::Instant;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use tandem_core::stats::Registry;
 use tandem_model::Bootstrap;
+use tandem_model::config_source::Origin;
 use tandem_upstream::Clusters;
-use tandem_xds_client::{Event, Node};
+use tandem_xds_client::{Event, Node, Offer};
 use tandem_xds_translate::cascade::{Action, Cascade, Dump, Judge};
 use tandem_xds_translate::resource::Kind;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -35,7 +37,14 @@ pub(crate) struct Mesh {
     resolved: UnboundedReceiver<Resolved>,
     questions: UnboundedReceiver<Question>,
     ready: watch::Sender<bool>,
+    /// What was said of listeners before the first clusters came.
+    held: Vec<Told>,
+    /// The latest refusals that nothing was accepted after.
+    refused: HashMap<(Kind, Origin), String>,
 }
+
+/// How long a refusal waits that was said just before.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A wish to see the dynamic configuration.
 pub(crate) type Question = oneshot::Sender<Dump>;
@@ -88,6 +97,8 @@ impl Mesh {
             resolved,
             questions,
             ready,
+            held: Vec::new(),
+            refused: HashMap::new(),
         };
         let handle = Handle {
             questions: asks,
@@ -111,7 +122,7 @@ impl Mesh {
                     let cluster = self.applier.was_resolved(resolved);
                     self.cascade.resolved(&cluster, Instant::now());
                 }
-                Some(told) = self.told.recv() => self.hear(told),
+                Some(told) = self.told.recv() => self.hear_in_order(told),
                 () = until(deadline) => self.cascade.tick(Instant::now()),
             }
         }
@@ -138,6 +149,20 @@ impl Mesh {
         }
     }
 
+    /// Listeners wait for the first clusters: routes within them may have to name one.
+    fn hear_in_order(&mut self, told: Told) {
+        if told.kind == Kind::Listener && self.cascade.awaits(Kind::Cluster) {
+            self.held.push(told);
+            return;
+        }
+        self.hear(told);
+        if !self.cascade.awaits(Kind::Cluster) {
+            for told in std::mem::take(&mut self.held) {
+                self.hear(told);
+            }
+        }
+    }
+
     fn hear(&mut self, told: Told) {
         let now = Instant::now();
         let kind = told.kind;
@@ -147,11 +172,11 @@ impl Mesh {
                 // Applied before it is acknowledged: who waits for the answer may send requests.
                 self.act();
                 match outcome {
-                    Ok(()) => offer.accept(),
-                    Err(reason) => {
-                        tracing::warn!(kind = kind.type_name(), %reason, "resources are refused");
-                        offer.reject(reason);
+                    Ok(()) => {
+                        self.refused.remove(&(kind, told.origin));
+                        offer.accept();
                     }
+                    Err(reason) => self.refuse(offer, (kind, told.origin), reason),
                 }
             }
             Event::Expired(names) => self.cascade.expired(kind, &names, now),
@@ -163,6 +188,24 @@ impl Mesh {
                 self.cascade.give_up(kind, now);
             }
         }
+    }
+}
+
+impl Mesh {
+    /// Answers with a refusal. Some control planes send at once again what was just refused: the
+    /// same refusal twice is said later, or both would do nothing else any more.
+    fn refuse(&mut self, offer: Offer, from: (Kind, Origin), reason: String) {
+        let kind = from.0;
+        if self.refused.get(&from) == Some(&reason) {
+            tokio::spawn(async move {
+                tokio::time::sleep(AGAIN).await;
+                offer.reject(reason);
+            });
+            return;
+        }
+        tracing::warn!(kind = kind.type_name(), %reason, "resources are refused");
+        self.refused.insert(from, reason.clone());
+        offer.reject(reason);
     }
 }
 

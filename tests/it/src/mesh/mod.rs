@@ -328,7 +328,12 @@ async fn files_take_the_place_of_a_control_plane() {
         source("lds.yaml"),
     );
     let proxy = Proxy::start(Kind::Tandem, &config, admin).await.unwrap();
-    assert_eq!(h1::get(port, "/").await.unwrap().1, "one");
+    let first = h1::get(port, "/").await;
+    assert!(
+        first.is_ok_and(|(_, body)| body == "one"),
+        "{}",
+        proxy.process.output()
+    );
     place("lds.yaml", &listener("two"));
     let moved = wait::until_async(wait::PATIENCE, || async {
         h1::get(port, "/")

@@ -218,6 +218,11 @@ impl Cascade {
         std::mem::take(&mut self.actions)
     }
 
+    /// Whether the first resources of a kind are still waited for.
+    pub fn awaits(&self, kind: Kind) -> bool {
+        self.awaited.contains(&kind)
+    }
+
     /// Whether everything that was asked for at start has come or was given up.
     pub fn initialized(&self) -> bool {
         self.awaited.is_empty() && !self.clusters.warms() && !self.listeners.warm()
