@@ -66,6 +66,41 @@ impl Listeners {
         needs
     }
 
+    /// The listeners that an update takes away.
+    fn gone(&self, update: &Update) -> HashSet<Arc<str>> {
+        let named: HashSet<&str> = (update.added.iter().map(|resource| &resource.name))
+            .chain(update.refreshed.iter().map(|(name, _)| name))
+            .map(String::as_str)
+            .collect();
+        let removed: HashSet<&str> = update.removed.iter().map(String::as_str).collect();
+        let all = self.all.iter().filter(|(_, entry)| !entry.from_bootstrap);
+        let gone = all.filter(|(name, _)| {
+            removed.contains(&***name) || (update.complete && !named.contains(&***name))
+        });
+        gone.map(|(name, _)| Arc::clone(name)).collect()
+    }
+
+    /// Whether no other listener that stays has one of its addresses. Sockets would share the
+    /// port, and the kernel deal connections out between them.
+    fn address_is_free(&self, listener: &Listener, gone: &HashSet<Arc<str>>) -> Result<(), String> {
+        let others = self.all.iter();
+        let others = others.filter(|(name, _)| **name != listener.name && !gone.contains(*name));
+        let versions = others.flat_map(|(_, entry)| [&entry.active, &entry.warming]);
+        for (other, _) in versions.flatten() {
+            let mut taken = other.addresses().filter(|address| {
+                let chosen = other.bind_to_port && address.socket().is_some_and(|a| a.port() == 0);
+                !chosen && listener.addresses().any(|own| own == *address)
+            });
+            if let Some(address) = taken.next() {
+                return Err(format!(
+                    "expected every address once, '{}' has {address} already",
+                    other.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn dump(&self) -> impl Iterator<Item = (&Arc<str>, bool, &Received)> {
         self.all.iter().flat_map(|(name, entry)| {
             let active = entry.active.as_ref();
@@ -99,14 +134,22 @@ impl Cascade {
         now: Instant,
         faults: &mut Vec<(String, Errors)>,
     ) {
+        for name in &update.removed {
+            self.listeners.refused.remove(name);
+        }
+        let gone = self.listeners.gone(update);
         for resource in &update.added {
             let translated = resource::listener(&resource.value, &self.clusters.names());
             let checked = translated.and_then(|listener| {
                 let refuse = |reason| Errors::from(Error::new(&Trail::ROOT, reason));
-                self.judge
-                    .listener(&listener)
-                    .map_err(refuse)
-                    .map(|()| listener)
+                if resource.name.is_empty() {
+                    // It could not be told from one that is gone.
+                    return Err(refuse("expected a name".to_owned()));
+                }
+                let free = self.listeners.address_is_free(&listener, &gone);
+                free.map_err(refuse)?;
+                self.judge.listener(&listener).map_err(refuse)?;
+                Ok(listener)
             });
             match checked {
                 Ok(listener) => {
@@ -123,20 +166,9 @@ impl Cascade {
                 }
             }
         }
-        for name in &update.removed {
-            self.remove_listener(name, now);
-        }
-        if update.complete {
-            let named: HashSet<&str> = (update.added.iter().map(|resource| &resource.name))
-                .chain(update.refreshed.iter().map(|(name, _)| name))
-                .map(String::as_str)
-                .collect();
-            let gone = (self.listeners.all.iter())
-                .filter(|(name, entry)| !entry.from_bootstrap && !named.contains(&***name));
-            let gone: Vec<Arc<str>> = gone.map(|(name, _)| Arc::clone(name)).collect();
-            for name in gone {
-                self.remove_listener(&name, now);
-            }
+        // Last, so that routes which stay under another listener are not let go of.
+        for name in gone {
+            self.remove_listener(&name, now);
         }
     }
 

@@ -403,6 +403,24 @@ fn a_listener_lets_go_of_the_routes_it_had() {
     assert_eq!(rig.steps(), ["no listener l", "-Routes s", "no routes s"]);
 }
 
+/// Two listeners with one address would share its connections by chance; one that takes the
+/// other's place in the same update does not.
+#[test]
+fn an_address_is_served_by_one_listener() {
+    let mut rig = rig();
+    rig.serve();
+    let two = vec![listener("l", 1, "r"), listener("m", 1, "r")];
+    let refusal = rig.send(Kind::Listener, two).unwrap_err();
+    assert_eq!(
+        refusal,
+        "m: expected every address once, 'l' has 127.0.0.1:1 already"
+    );
+    assert!(rig.steps().is_empty());
+    rig.send(Kind::Listener, vec![listener("m", 1, "r")])
+        .unwrap();
+    assert_eq!(rig.steps(), ["no listener l", "listener m"]);
+}
+
 /// Two listeners may route by the same configuration.
 #[test]
 fn shared_routes_stay_for_the_other_listener() {
