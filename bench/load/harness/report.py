@@ -1,6 +1,8 @@
 """The table, in Markdown: medians with their spread, ratios paired within rounds, targets."""
 
+from .report_mesh import mesh
 from .scenarios import SCENARIOS
+from .table import number, table, verdict
 
 PEERS = ("envoy", "tandem")
 
@@ -12,7 +14,7 @@ def markdown(results, facts):
         cpu(results, "CPU time per request, saturated", "cpu_sat", "user_sat", "target_saturated"),
         cpu(results, "CPU time per request, at 12,000 requests/s", "cpu_fast", "user_fast",
             "target_rate"),
-        throughput(results), latency(results), memory(results), runtime(results),
+        throughput(results), latency(results), memory(results), runtime(results), mesh(results, facts),
     ]
     return "\n".join(part for part in parts if part is not None) + "\n"
 
@@ -126,34 +128,3 @@ def with_user(results, scenario, target, metric, user):
     """`12.3 [12.0–12.9] (3.4)`."""
     whole, part = results.spread(scenario, target, metric), results.median(scenario, target, user)
     return number(whole, 1) + (f" ({part:.1f})" if whole else "")
-
-
-def number(value, digits):
-    """`median [least–greatest]`; a single round has no spread."""
-    if value is None:
-        return ""
-    middle, least, greatest = (f"{part:,.{digits}f}" for part in value)
-    return middle if least == greatest else f"{middle} [{least}–{greatest}]"
-
-
-def verdict(value, limit):
-    """Whether the median keeps within its target."""
-    if value is None:
-        return ""
-    return " ✓" if value[0] <= limit else " ✗ **missed**"
-
-
-def table(title, head, rows, note=""):
-    """A Markdown table; rows without a single figure are left out, and so is an empty table."""
-    labels = sum(1 for name in head if not name or name in ("at", "µs", "requests/s")) or 1
-    rows = [row for row in rows if any(cell and cell[0].isdigit() or cell.startswith("-")
-                                       for cell in row[labels:])]
-    if not rows:
-        return None
-    lines = [f"\n## {title}\n", line(head), line(["---"] * len(head))]
-    return "\n".join(lines + [line(row) for row in rows] + ([f"\n{note}"] if note else []))
-
-
-def line(cells):
-    """One row."""
-    return "| " + " | ".join(cells) + " |"

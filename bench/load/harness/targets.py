@@ -39,12 +39,25 @@ class Upstreams:
             child.stop()
 
 
-class Proxies:
-    """Starts Tandem and Envoy from the very same bootstrap files, one worker on one core."""
+class Binaries:
+    """The programs that are measured, by the names of the targets."""
 
-    def __init__(self, tandem, envoy, upstreams, directory):
-        self.binaries = {"tandem": tandem, "envoy": envoy}
-        self.upstreams, self.directory = upstreams, directory
+    def __init__(self, **paths):
+        self.paths = paths
+
+    def command(self, target, bootstrap):
+        """The command line with this bootstrap: one worker, and errors only in the log."""
+        options = ["-c", bootstrap, "--concurrency", 1, "--log-level", "error"]
+        if target == "envoy":
+            return [self.paths[target], *options, "--disable-hot-restart"]
+        return [self.paths[target], "proxy", *options]
+
+
+class Proxies:
+    """Starts the targets from the very same bootstrap files, one worker on one core."""
+
+    def __init__(self, binaries, upstreams, directory):
+        self.binaries, self.upstreams, self.directory = binaries, upstreams, directory
 
     @contextmanager
     def start(self, target, scenario):
@@ -61,11 +74,7 @@ class Proxies:
         bootstrap.write_text(
             render(scenario.template, listen_port=listen, admin_port=admin, upstream_port=upstream,
                    protocol_options=protocol.protocol_options, access_log=log), encoding="utf-8")
-        options = ["-c", bootstrap, "--concurrency", 1, "--log-level", "error"]
-        if target == "envoy":
-            command = [self.binaries[target], *options, "--disable-hot-restart"]
-        else:
-            command = [self.binaries[target], "proxy", *options]
+        command = self.binaries.command(target, bootstrap)
         output = self.directory / f"{scenario.name}-{target}.out"
         try:
             with Process(f"{target} ({scenario.name})", command, PROXY_CPU, output) as process:

@@ -3,8 +3,11 @@
 //! It does not measure the proxy: CPU time and memory are read from `/proc` by the script.
 
 mod args;
+mod certs;
 mod client;
+mod connect;
 mod idle;
+mod plane;
 mod rate;
 mod redis_get;
 mod schedule;
@@ -25,11 +28,16 @@ usage: tandem-bench-load COMMAND [--NAME VALUE]...
   idle       connections that make one request each and then stay open until stdin ends
   call       one request; its response body goes to stdout
   upstream   a gRPC server that answers every unary call with --size bytes, on --listen
+  connect    connections in a closed loop, --conns at a time, one request each
+  certs      an authority and two SPIFFE certificates, written into --out
+  plane      a control plane: --clusters N of --endpoints N each, on --listen; the one listener is on
+             --proxy-port and leads to --upstream-port; `update COUNT` on stdin changes endpoints
   redis-get  a minimal tonic server: GetState is one Redis GET, on --listen, from --redis
 
-rate, idle and call take:
+rate, idle, connect and call take:
   --connect ADDR --proto h1|h2|grpc [--authority HOST] [--path PATH] [--method NAME]
   [--body FILE] [--expect BYTES] [--conns N] [--streams N]
+connect also takes: [--warmup SECONDS] [--seconds SECONDS]
 rate also takes: --rate N [--warmup SECONDS] [--seconds SECONDS] [--seed N]";
 
 fn main() -> ExitCode {
@@ -56,6 +64,9 @@ async fn run() -> Result<(), Error> {
         "idle" => idle::run(&args).await,
         "call" => client::call(&args).await,
         "upstream" => upstream::run(&args).await,
+        "connect" => connect::run(&args).await,
+        "certs" => certs::run(&args),
+        "plane" => plane::run(&args).await,
         "redis-get" => redis_get::run(&args).await,
         _ => Err(USAGE.into()),
     }

@@ -22,9 +22,9 @@ pub enum Action {
     Resolve(Arc<Cluster>),
     /// Serve a cluster, in place of one of this name if there is one, with these endpoints if a
     /// control plane says them.
-    SetCluster(Arc<Cluster>, Option<LoadAssignment>),
+    SetCluster(Arc<Cluster>, Option<Arc<LoadAssignment>>),
     /// Replace the endpoints of a cluster.
-    SetEndpoints(Arc<str>, LoadAssignment),
+    SetEndpoints(Arc<str>, Arc<LoadAssignment>),
     /// Stop serving a cluster.
     RemoveCluster(Arc<str>),
     /// Publish routes.

@@ -14,24 +14,27 @@ use crate::resource;
 
 /// All assignments that clusters need.
 #[derive(Debug, Default)]
-pub(super) struct AllEndpoints(HashMap<ResourceKey, Entry>);
+pub(super) struct AllEndpoints {
+    all: HashMap<ResourceKey, Entry>,
+    /// Until when the first answer is waited for. Apart from the others: an update of one cluster
+    /// must not look at all of them.
+    waiting: HashMap<ResourceKey, Instant>,
+}
 
 #[derive(Debug, Default)]
 struct Entry {
     /// The clusters that have these endpoints.
     users: Vec<Arc<str>>,
-    latest: Option<LoadAssignment>,
-    /// Until when the first answer is waited for.
-    deadline: Option<Instant>,
+    latest: Option<Arc<LoadAssignment>>,
     given_up: bool,
 }
 
 impl AllEndpoints {
     /// What they are; nothing while they are waited for.
-    pub(super) fn get(&self, key: &ResourceKey) -> Option<LoadAssignment> {
-        let entry = self.0.get(key)?;
+    pub(super) fn get(&self, key: &ResourceKey) -> Option<Arc<LoadAssignment>> {
+        let entry = self.all.get(key)?;
         match &entry.latest {
-            None if entry.given_up => Some(LoadAssignment::default()),
+            None if entry.given_up => Some(Arc::default()),
             latest => latest.clone(),
         }
     }
@@ -39,50 +42,44 @@ impl AllEndpoints {
     /// Says that a cluster needs them; whether they must be asked for.
     pub(super) fn add_user(&mut self, need: &Subscribed, user: &Arc<str>, now: Instant) -> bool {
         let mut is_new = false;
-        let entry = self.0.entry(need.key.clone()).or_insert_with(|| {
+        let entry = self.all.entry(need.key.clone()).or_insert_with(|| {
             is_new = true;
-            Entry {
-                deadline: need.initial_fetch_timeout.map(|timeout| now + timeout),
-                ..Entry::default()
-            }
+            Entry::default()
         });
         if !entry.users.contains(user) {
             entry.users.push(Arc::clone(user));
+        }
+        if let (true, Some(timeout)) = (is_new, need.initial_fetch_timeout) {
+            self.waiting.insert(need.key.clone(), now + timeout);
         }
         is_new
     }
 
     /// Says that a cluster needs them no more; whether nobody else does.
     pub(super) fn remove_user(&mut self, key: &ResourceKey, user: &str) -> bool {
-        let Some(entry) = self.0.get_mut(key) else {
+        let Some(entry) = self.all.get_mut(key) else {
             return false;
         };
         entry.users.retain(|other| &**other != user);
         let unused = entry.users.is_empty();
         if unused {
-            self.0.remove(key);
+            self.all.remove(key);
+            self.waiting.remove(key);
         }
         unused
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.waiting().map(|(_, deadline)| deadline).min()
+        self.waiting.values().min().copied()
     }
 
     pub(super) fn expire(&mut self, now: Instant) {
-        for entry in self.0.values_mut() {
-            if entry.latest.is_none() && entry.deadline.is_some_and(|deadline| deadline <= now) {
+        let over = (self.waiting).extract_if(|_, deadline| *deadline <= now);
+        for (key, _) in over {
+            if let Some(entry) = self.all.get_mut(&key) {
                 entry.given_up = true;
-                entry.deadline = None;
             }
         }
-    }
-
-    fn waiting(&self) -> impl Iterator<Item = (&ResourceKey, Instant)> {
-        self.0.iter().filter_map(|(key, entry)| {
-            let waits = entry.latest.is_none() && !entry.given_up;
-            Some((key, entry.deadline.filter(|_| waits)?))
-        })
     }
 }
 
@@ -92,22 +89,23 @@ impl Cascade {
         key: &ResourceKey,
         resource: &Resource,
     ) -> Result<(), Errors> {
-        let Some(entry) = self.endpoints.0.get_mut(key) else {
+        let Some(entry) = self.endpoints.all.get_mut(key) else {
             // Asked for by nobody any more.
             return Ok(());
         };
         let assignment = resource::endpoints(&resource.value)?;
-        if entry.latest.as_ref() == Some(&assignment) {
+        if entry.latest.as_deref() == Some(&assignment) {
             return Ok(());
         }
+        let assignment = Arc::new(assignment);
         for user in &entry.users {
             if self.clusters.is_active(user) {
-                let action = Action::SetEndpoints(Arc::clone(user), assignment.clone());
+                let action = Action::SetEndpoints(Arc::clone(user), Arc::clone(&assignment));
                 self.actions.push(action);
             }
         }
         entry.latest = Some(assignment);
-        entry.deadline = None;
+        self.endpoints.waiting.remove(key);
         Ok(())
     }
 
