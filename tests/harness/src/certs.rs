@@ -44,6 +44,11 @@ impl Authority {
         }
     }
 
+    /// Its key, PEM.
+    pub fn key(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// A certificate for host names and URIs (which have a `://`); the first is its subject.
     pub fn issue(&self, names: &[&str]) -> Issued {
         self.issue_with(names, |_| {})

@@ -32,6 +32,11 @@ impl Namespace {
         Ok(namespace)
     }
 
+    /// What `ip netns` calls it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Runs a line of shell in it.
     ///
     /// # Errors

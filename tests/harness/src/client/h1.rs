@@ -25,6 +25,13 @@ impl Connection {
         })
     }
 
+    /// Takes over a connected socket.
+    pub fn over(stream: TcpStream) -> Self {
+        Self {
+            wire: Wire::new(stream),
+        }
+    }
+
     /// Writes bytes as they are.
     ///
     /// # Errors

