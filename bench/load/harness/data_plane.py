@@ -2,17 +2,34 @@
 
 import sys
 
+from .intercepted import INTERCEPTED
 from .load import at_rate, idle_growth, once, saturate
+from .pair import PAIRS, handshakes
 from .scenarios import SCENARIOS
 
-FAST, SLOW = 12_000, 2_000
+SLOW = 2_000
 IDLE_CONNS = 1_000
 IDLE_SCENARIOS = ("h1", "h2")
 
 
 def measure(settings, proxies, tool, results):
     """All rounds. Rounds alternate the order of the targets, so that drift hits all alike."""
-    chosen = [s for s in SCENARIOS if not settings.scenarios or s.name in settings.scenarios]
+    rounds(settings, SCENARIOS, proxies, tool, results)
+
+
+def measure_pairs(settings, pairs, tool, results):
+    """The same with two proxies one after the other, and new connections through both."""
+
+    def connect(number, target):
+        if target != "direct" and not settings.scenarios:
+            handshakes(settings, pairs, tool, results, number, target)
+
+    rounds(settings, PAIRS, pairs, tool, results, connect)
+
+
+def rounds(settings, scenarios, proxies, tool, results, more=lambda *_: None):
+    """Every scenario with every target; `more` is called for each target of each round."""
+    chosen = [s for s in scenarios if not settings.scenarios or s.name in settings.scenarios]
     for number in range(1, settings.rounds + 1):
         for scenario in chosen:
             turn = number % len(settings.targets)
@@ -23,6 +40,9 @@ def measure(settings, proxies, tool, results):
                 print(f"round {number}/{settings.rounds}: {scenario.title}, {target}",
                       file=sys.stderr, flush=True)
                 one(settings, proxies, tool, results, number, scenario, target)
+        turn = number % len(settings.targets)
+        for target in settings.targets[turn:] + settings.targets[:turn]:
+            more(number, target)
 
 
 def one(settings, proxies, tool, results, number, scenario, target):
@@ -35,7 +55,8 @@ def one(settings, proxies, tool, results, number, scenario, target):
     with proxies.start(target, scenario) as (process, call, started):
         if process:
             process.settle()
-            add("start_ms", started)
+            if started is not None:
+                add("start_ms", started)
             add("rss_idle", process.rss())
         if process and scenario.name in IDLE_SCENARIOS:
             add("idle_mb_per_1000", idle_growth(tool, call, process, IDLE_CONNS))
@@ -49,7 +70,7 @@ def one(settings, proxies, tool, results, number, scenario, target):
             add("user_sat", full["cpu"] * full["user"])
             add("busy_sat", full["busy"])
             add("rss_load", full["rss"])
-        for name, rate, conns in (("fast", FAST, protocol.conns), ("slow", SLOW,
+        for name, rate, conns in (("fast", scenario.fast, protocol.conns), ("slow", SLOW,
                                                                    protocol.rate_conns)):
             paced = at_rate(tool, call, process, rate, seconds, warmup, conns, protocol.streams)
             if process:
@@ -61,8 +82,8 @@ def one(settings, proxies, tool, results, number, scenario, target):
 
 def subtract_direct(results):
     """Adds `added_p50_slow` and the like: the same round's figure less that of `direct`."""
-    for scenario in SCENARIOS:
-        for target in ("tandem", "envoy"):
+    for scenario in [*SCENARIOS, *PAIRS, *INTERCEPTED]:
+        for target in ("tandem", "envoy", "baseline"):
             for metric in ("p50_slow", "p99_slow", "p50_fast", "p99_fast"):
                 direct = results.series(scenario.direct, "direct", metric)
                 for number, value in results.series(scenario.name, target, metric).items():

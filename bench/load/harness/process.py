@@ -90,6 +90,11 @@ class Process:
         """Lets what runs after the first answer come to rest."""
         time.sleep(0.5)
 
+    @property
+    def pids(self):
+        """Its number, as `perf` wants it."""
+        return str(self.child.pid)
+
     def cpu(self):
         """CPU time of all its threads."""
         self.check()

@@ -5,34 +5,38 @@ import sys
 
 from .errors import Failed
 from .load import saturate
-from .scenarios import SCENARIOS
 from .tools import find
 
 
-def profile(settings, proxies, directory, out):
+def profile(settings, starters, directory, out):
     """Writes out/profile-SCENARIO-TARGET.txt for each chosen scenario and proxy."""
     if not find("perf"):
         raise Failed("perf is missing; run: apt-get install -y linux-perf")
-    for scenario in SCENARIOS:
-        if scenario.name not in settings.scenarios:
-            continue
-        for target in settings.targets:
-            if target != "direct":
-                with proxies.start(target, scenario) as (process, call, _):
-                    page = record(lambda: saturate(call, process, settings.seconds, 0.5),
-                                  process.child.pid, directory)
-                path = out / f"profile-{scenario.name}-{target}.txt"
-                path.write_text(page, encoding="utf-8")
-                print(f"written: {path}", file=sys.stderr)
+    for scenarios, starter in starters:
+        for scenario in scenarios:
+            if scenario.name in settings.scenarios:
+                for target in settings.targets:
+                    if target != "direct":
+                        one(settings, starter, scenario, target, directory, out)
 
 
-def record(load, pid, directory):
+def one(settings, starter, scenario, target, directory, out):
+    """One page."""
+    with starter.start(target, scenario) as (process, call, _):
+        page = record(lambda: saturate(call, process, settings.seconds, 0.5), process.pids,
+                      directory)
+    path = out / f"profile-{scenario.name}-{target}.txt"
+    path.write_text(page, encoding="utf-8")
+    print(f"written: {path}", file=sys.stderr)
+
+
+def record(load, pids, directory):
     """`perf record` beside the load; returns the flat list and then the callers."""
     data = str(directory / "perf.data")
     # Hardware counters are missing on many virtual machines; the clock is always there.
     recorder = subprocess.Popen(
         ["perf", "record", "-e", "cpu-clock", "-F", "997", "--call-graph", "dwarf,8192", "-o",
-         data, "-p", str(pid)],
+         data, "-p", pids],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         load()

@@ -1,8 +1,10 @@
 """The table, in Markdown: medians with their spread, ratios paired within rounds, targets."""
 
 from .report_mesh import mesh
+from .report_pair import pair
+from .report_self import against_itself
 from .scenarios import SCENARIOS
-from .table import number, table, verdict
+from .table import latency_rows, number, table, verdict, with_user
 
 PEERS = ("envoy", "tandem")
 
@@ -14,7 +16,8 @@ def markdown(results, facts):
         cpu(results, "CPU time per request, saturated", "cpu_sat", "user_sat", "target_saturated"),
         cpu(results, "CPU time per request, at 12,000 requests/s", "cpu_fast", "user_fast",
             "target_rate"),
-        throughput(results), latency(results), memory(results), runtime(results), mesh(results, facts),
+        throughput(results), latency(results), memory(results), runtime(results), pair(results), mesh(results, facts),
+        against_itself(results),
     ]
     return "\n".join(part for part in parts if part is not None) + "\n"
 
@@ -36,7 +39,14 @@ alternating rounds of {facts['seconds']:g} s each, after a warm-up, with the lea
 brackets; ratios are taken within each round. A run with a single failed request is not reported.
 CPU time is the scheduler's count for all threads of the process.
 
-To repeat it: `bench/load/run`. How it works: `bench/load/README.md`.
+A *pair* is two sidecars of one kind, one after the other on one core, with mutual TLS (1.3, ECDSA
+P-256, identities checked) between them; *intercepted* is such a pair on two network namespaces that
+iptables REDIRECT leads to, with ORIGINAL_DST clusters. A *mesh* is what a control plane of the
+benchmark's own says over ADS, the same to both.
+
+To repeat it: `bench/load/run`, or one part after the other: `--parts data-plane`, then
+`--add --parts runtime-api`, `--add --parts pair`, `--add --parts intercepted`, `--add --parts mesh`.
+How it works: `bench/load/README.md`.
 
 {facts['processor']}, {facts['memory']}, Linux {facts['kernel']}; {versions}.
 {warning}"""
@@ -74,18 +84,10 @@ def throughput(results):
 
 def latency(results):
     """What a proxy adds to the latency of the same load without one."""
-    rows = []
-    for scenario in SCENARIOS:
-        for metric, name in (("slow", "2,000/s"), ("fast", "12,000/s")):
-            cells = [scenario.title, name]
-            for share in ("p50", "p99"):
-                key = f"added_{share}_{metric}"
-                cells += [number(results.spread(scenario.name, t, key), 0) for t in PEERS]
-                cells.append(number(results.ratio(scenario.name, key), 2))
-            rows.append(cells)
+    rates = (("slow", "2,000/s"), ("fast", "12,000/s"))
     return table("Latency added over direct", [
         "µs", "at", "p50 Envoy", "p50 Tandem", "p50 ratio (target ≤ 0.80)", "p99 Envoy",
-        "p99 Tandem", "p99 ratio"], rows)
+        "p99 Tandem", "p99 ratio"], latency_rows(results, SCENARIOS, rates))
 
 
 def memory(results):
@@ -122,9 +124,3 @@ def runtime(results):
                          base_name, number(results.spread(scenario, base, metric), digits),
                          number(ratio, 2), goal])
     return table("Runtime API", ["", "", "Tandem's API", "compared with", "its figure", "ratio", "target"], rows)
-
-
-def with_user(results, scenario, target, metric, user):
-    """`12.3 [12.0–12.9] (3.4)`."""
-    whole, part = results.spread(scenario, target, metric), results.median(scenario, target, user)
-    return number(whole, 1) + (f" ({part:.1f})" if whole else "")

@@ -41,6 +41,8 @@ class Scenario:
     protocol: Protocol
     target_saturated: float
     target_rate: float
+    # Requests a second at the higher of the fixed rates.
+    fast: int = 12_000
 
     @property
     def direct(self):
@@ -62,7 +64,8 @@ SCENARIOS = [
 def render(template, **values):
     """A template of bench/load/templates, filled in."""
     text = (TEMPLATES / template).read_text(encoding="utf-8")
-    return Template(text).substitute(values, decoy_routes=decoy_routes(20))
+    plain = {"downstream_tls": "", "upstream_tls": ""}
+    return Template(text).substitute({**plain, **values}, decoy_routes=decoy_routes(20))
 
 
 def decoy_routes(count):

@@ -1,6 +1,30 @@
 """Cells and tables in Markdown."""
 
 
+def latency_rows(results, scenarios, rates):
+    """What each scenario adds to the latency at each rate, p50 and p99."""
+    rows = []
+    for scenario in scenarios:
+        for metric, name in rates:
+            cells = [scenario.title, name]
+            for share in ("p50", "p99"):
+                key = f"added_{share}_{metric}"
+                cells += [number(results.spread(scenario.name, target, key), 0)
+                          for target in ("envoy", "tandem")]
+                ratio = results.ratio(scenario.name, key)
+                limit = getattr(scenario, "target_p50", None)
+                mark = verdict(ratio, limit) if limit and share == "p50" else ""
+                cells.append(number(ratio, 2) + mark)
+            rows.append(cells)
+    return rows
+
+
+def with_user(results, scenario, target, metric, user):
+    """`12.3 [12.0–12.9] (3.4)`."""
+    whole, part = results.spread(scenario, target, metric), results.median(scenario, target, user)
+    return number(whole, 1) + (f" ({part:.1f})" if whole else "")
+
+
 def number(value, digits):
     """`median [least–greatest]`; a single round has no spread."""
     if value is None:

@@ -16,8 +16,8 @@ class Upstreams:
         h1, h2, grpc = free_ports(3)
         self.ports = {"h1": h1, "h2": h2, "grpc": grpc}
         conf = directory / "nginx.conf"
-        conf.write_text(render("nginx.conf", directory=directory, h1_port=h1, h2_port=h2,
-                               body="x" * BODY), encoding="utf-8")
+        conf.write_text(render("nginx.conf", directory=directory, address="127.0.0.1", h1_port=h1,
+                               h2_port=h2, body="x" * BODY), encoding="utf-8")
         self._children = []
         nginx = self._start("nginx", [find("nginx"), "-p", directory, "-c", conf], directory)
         grpc_command = [tool, "upstream", "--listen", f"127.0.0.1:{grpc}", "--size", BODY]
