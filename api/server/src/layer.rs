@@ -27,11 +27,11 @@ const REFLECTION_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/";
 /// Wraps `next` in the runtime APIs of `server`, for one worker.
 ///
 /// Called on the worker, whose clients it makes; `directory` holds this worker's HTTP services, among which
-/// `InvokeService` finds the outbound one when it is called.
+/// `InvokeService` finds the one that takes a call.
 pub(crate) fn layer(server: &Arc<Shared>, directory: Directory, next: HttpService) -> HttpService {
     let api = Api {
         clients: server.registry().clients(),
-        mesh: Mesh::new(directory, server.runtime().outbound_listener.clone()),
+        mesh: Mesh::new(directory, server.runtime()),
         server: Arc::clone(server),
     };
     HttpService::new(Runtime {

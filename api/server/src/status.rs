@@ -5,6 +5,7 @@
 //! the code here follows from the kind of the failure.
 
 use tandem_api_contract as contract;
+use tandem_core::directory::NotFound;
 use tonic::{Code, Status, metadata::MetadataValue};
 
 /// The response metadata that names who failed: `api`, `component`, `mesh` or `app`.
@@ -159,7 +160,10 @@ pub(crate) enum Error {
 
     /// There is no outbound listener whose routes a call could take.
     #[error("invoker not init: {0}")]
-    InvokerMissing(tandem_core::directory::NotFound),
+    InvokerMissing(NotFound),
+    /// No outbound listener takes what the id names.
+    #[error("{0}")]
+    NoWay(NotFound),
     /// The call cannot be made into an HTTP request.
     #[error("{0}")]
     InvokeArgument(String),
@@ -281,7 +285,9 @@ impl Error {
             | Self::Subscribe { cause, .. } => component(cause.kind()),
             Self::Transaction(cause) => transaction(cause.kind()),
             Self::InvokeTimeout | Self::DeadlineExceeded => Code::DeadlineExceeded,
-            Self::InvokeResponse { .. } | Self::InvokeBody(_) | Self::Closing => Code::Unavailable,
+            Self::InvokeResponse { .. } | Self::InvokeBody(_) | Self::NoWay(_) | Self::Closing => {
+                Code::Unavailable
+            }
             Self::InvokeStatus { code, .. } => *code,
             Self::TransactionUnsupported(_)
             | Self::OperationUnsupported(_)
@@ -316,7 +322,7 @@ impl Error {
             },
             Self::TransactionUnsupported(_) => Origin::Component,
             Self::InvokeResponse { origin, .. } | Self::InvokeStatus { origin, .. } => *origin,
-            Self::InvokeTimeout | Self::InvokeBody(_) => Origin::Mesh,
+            Self::InvokeTimeout | Self::InvokeBody(_) | Self::NoWay(_) => Origin::Mesh,
             Self::HelloNotFound
             | Self::StateNotConfigured
             | Self::StateNotFound(_)
@@ -350,6 +356,20 @@ impl Error {
             | Self::Malformed(_)
             | Self::BrokenOff(_)
             | Self::DeadlineExceeded => Origin::Runtime,
+        }
+    }
+}
+
+impl From<NotFound> for Error {
+    fn from(cause: NotFound) -> Self {
+        match cause {
+            NotFound::Name(_) | NotFound::NoOutbound | NotFound::SeveralOutbound(_) => {
+                Self::InvokerMissing(cause)
+            }
+            NotFound::NoDestination(_) | NotFound::Ambiguous { .. } => {
+                Self::InvokeArgument(format!("id {cause}"))
+            }
+            NotFound::Unknown { .. } | NotFound::Bytes { .. } => Self::NoWay(cause),
         }
     }
 }

@@ -7,7 +7,7 @@ use http_body_util::BodyExt as _;
 use tandem_api_components::build;
 use tandem_api_contract::declaration::{Context, Declaration};
 use tandem_api_proto::Message;
-use tandem_core::directory::{Directory, Entry};
+use tandem_core::directory::{Directory, Door, Entry, Role};
 use tandem_core::{Body, Error, HttpService, Request, Response};
 use tandem_model::filter::runtime::{Api, App, AppProtocol, Runtime};
 use tandem_model::listener::TrafficDirection;
@@ -74,7 +74,15 @@ pub(crate) fn filter_with_outbound(process: &Process, outbound: HttpService) -> 
     directory.publish(vec![Entry {
         listener: "outbound".into(),
         direction: TrafficDirection::Outbound,
-        service: outbound,
+        role: Role::Proxy,
+        addresses: vec![([127, 0, 0, 1], 15001).into()],
+        index: Arc::default(),
+        doors: Vec::new(),
+        default_door: Some(Door {
+            service: outbound,
+            routes: None,
+            encrypted: false,
+        }),
     }]);
     process.layer(&directory, not_ours())
 }

@@ -17,6 +17,11 @@ impl<T> Live<T> {
         Self(Arc::new(ArcSwap::from_pointee(value)))
     }
 
+    /// Publishes a first value that others have as well.
+    pub fn of(value: Arc<T>) -> Self {
+        Self(Arc::new(ArcSwap::new(value)))
+    }
+
     /// The value now, borrowed cheaply; do not hold it across an await.
     pub fn load(&self) -> Current<T> {
         self.0.load()

@@ -2,8 +2,9 @@
 //!
 //! The call becomes an HTTP request and enters this worker's outbound stack, so that it takes
 //! the same routes, filters, breakers and metrics as a call that was intercepted. `id` is its
-//! authority and thereby selects the virtual host; the route table decides for every id, also
-//! for this application's own: no route, no call.
+//! authority: it selects the listener, as interception would for the application's own call
+//! ([`tandem_core::directory::call`]), and the virtual host. Route tables decide for every id, also for
+//! this application's own: no route, no call.
 //!
 //! | of the call | of the HTTP request |
 //! |---|---|
@@ -59,8 +60,8 @@ impl Api {
         let limit = timeout(&parts.headers);
         self.mesh.enter(&mut parts.extensions);
         let is_grpc = rpc::is_wanted(&message);
-        let call = request::build(message, parts.headers, parts.extensions, is_grpc)?;
-        let outbound = self.mesh.outbound()?;
+        let mut call = request::build(message, parts.headers, parts.extensions, is_grpc)?;
+        let outbound = self.mesh.way(&mut call, is_grpc)?;
         let answer = async {
             let response = response::received(outbound.dispatch(call).await).await?;
             if is_grpc {

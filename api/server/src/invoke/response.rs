@@ -17,6 +17,9 @@ use crate::status::{Error, Origin};
 /// How much of an unwelcome answer's body goes into the status message, which is a header.
 const ERROR_BODY: usize = 2048;
 
+/// What is said where no virtual host or route takes a call.
+const NO_ROUTE: &str = "no virtual host or route takes this id and method";
+
 /// Passes on status 200; anything else is a failure.
 pub(super) async fn received(outcome: Result<Response, MeshError>) -> Result<Response, Error> {
     let response = outcome.map_err(|error| unanswered(&error))?;
@@ -24,9 +27,15 @@ pub(super) async fn received(outcome: Result<Response, MeshError>) -> Result<Res
         return Ok(response);
     }
     let origin = origin(&response);
+    let status = response.status();
+    let mut body = beginning(response.into_body()).await;
+    // The mesh says no more, as Envoy does not; who asked by an id has no log at hand.
+    if body.is_empty() && status == StatusCode::NOT_FOUND && origin == Origin::Mesh {
+        NO_ROUTE.clone_into(&mut body);
+    }
     Err(Error::InvokeResponse {
-        status: response.status().as_u16(),
-        body: beginning(response.into_body()).await,
+        status: status.as_u16(),
+        body,
         origin,
     })
 }

@@ -14,10 +14,10 @@ pub struct Runtime {
     pub resources_paths: Vec<PathBuf>,
     /// Where the embedded store keeps its file; `None`: the process's default.
     pub data_dir: Option<PathBuf>,
-    /// The listener whose routes `InvokeService` takes; `None`: the only `OUTBOUND` one.
+    /// The listener whose routes `InvokeService` takes; `None`: the one that takes what the id
+    /// names.
     pub outbound_listener: Option<Arc<str>>,
-    /// Port of an application that the mesh has no route for, when its id names none; default
-    /// 80.
+    /// The port that is called when an id names none; default 80.
     pub default_invoke_port: u16,
 }
 

@@ -87,12 +87,17 @@ impl RouteTable {
 
     /// The virtual host for an authority.
     pub fn virtual_host(&self, authority: &str) -> Option<usize> {
+        self.named_virtual_host(authority).or(self.any)
+    }
+
+    /// The same, if one of its domains says more than `*`.
+    pub fn named_virtual_host(&self, authority: &str) -> Option<usize> {
         let host = match self.config.ignore_port_in_host_matching {
             true => strip_port(authority),
             false => authority,
         };
         if self.exact.is_empty() && self.suffixes.is_empty() && self.prefixes.is_empty() {
-            return self.any;
+            return None;
         }
         let lower;
         let host = if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -120,7 +125,6 @@ impl RouteTable {
                 found.map(|(_, index)| index)
             })
             .copied()
-            .or(self.any)
     }
 
     /// The virtual host and route for a request; `None`: no virtual host takes it.

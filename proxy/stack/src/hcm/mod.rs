@@ -24,6 +24,7 @@ pub use stream::{Stream, StreamLayer};
 use std::sync::Arc;
 
 use tandem_core::HttpService;
+use tandem_core::live::Live;
 use tandem_model::hcm::RouteSource;
 use tandem_model::matching::RouteTable;
 use tandem_model::{HttpConnectionManager, Listener};
@@ -45,13 +46,13 @@ pub(crate) struct Settings {
     pub(crate) listener: Arc<str>,
 }
 
-/// Builds the service of a connection manager, for one worker. Routes that come by themselves
-/// are followed.
+/// Builds the service of a connection manager, for one worker, and says by which routes it goes.
+/// Routes that come by themselves are followed.
 pub fn build(
     manager: &Arc<HttpConnectionManager>,
     listener: &Listener,
     deps: &Deps,
-) -> HttpService {
+) -> (HttpService, Live<RouteTable>) {
     let plan = Plan {
         manager: Arc::clone(manager),
         listener: Arc::clone(&listener.name),
@@ -60,12 +61,15 @@ pub fn build(
     };
     match &manager.routes {
         RouteSource::Inline(config) => {
-            plan.assemble(Arc::new(RouteTable::new(Arc::clone(config))), None)
-                .service
+            let table = Arc::new(RouteTable::new(Arc::clone(config)));
+            let service = plan.assemble(Arc::clone(&table), None).service;
+            (service, Live::of(table))
         }
         RouteSource::Rds(rds) => {
-            let follow = Follow::new(deps.routes.table(&rds.key), plan);
-            HttpService::choosing(move |request| follow.dispatch(request))
+            let table = deps.routes.table(&rds.key);
+            let follow = Follow::new(table.clone(), plan);
+            let service = HttpService::choosing(move |request| follow.dispatch(request));
+            (service, table)
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tandem_core::directory::{Entry, Role};
 use tandem_model::Listener;
 use tandem_model::listener::FilterChain;
 use tandem_model::matching::{ConnectionFacts, FilterChains, Overlap};
@@ -21,7 +22,7 @@ pub(crate) struct Built {
     pub(super) filters: Vec<Filter>,
     /// Lines for connections, whatever serves them.
     pub(super) logs: Option<Arc<Logs>>,
-    index: FilterChains,
+    index: Arc<FilterChains>,
     chains: Vec<Arc<Chain>>,
     default_chain: Option<Arc<Chain>>,
 }
@@ -33,7 +34,7 @@ impl Built {
         before: Option<&Self>,
         shared: &Shared,
     ) -> Result<Self, Overlap> {
-        let index = FilterChains::new(&listener.filter_chains)?;
+        let index = Arc::new(FilterChains::new(&listener.filter_chains)?);
         let stats = match before {
             Some(before) if before.listener.stat_prefix == listener.stat_prefix => {
                 Arc::clone(&before.stats)
@@ -77,6 +78,28 @@ impl Built {
     /// All its chains.
     pub(super) fn chains(&self) -> impl Iterator<Item = &Arc<Chain>> {
         self.chains.iter().chain(&self.default_chain)
+    }
+
+    /// What calls that are made within the process may enter by.
+    pub(super) fn entry(&self) -> Entry {
+        let listener = &self.listener;
+        Entry {
+            listener: Arc::clone(&listener.name),
+            direction: listener.traffic_direction,
+            role: match (listener.use_original_dst, listener.bind_to_port) {
+                (true, _) => Role::Capture,
+                (false, true) => Role::Proxy,
+                (false, false) => Role::Destination,
+            },
+            addresses: listener.addresses().filter_map(|a| a.socket()).collect(),
+            index: Arc::clone(&self.index),
+            doors: self
+                .chains
+                .iter()
+                .map(|chain| chain.door().cloned())
+                .collect(),
+            default_door: self.default_chain.as_ref().and_then(|c| c.door().cloned()),
+        }
     }
 
     /// Whether a connection needs no look before its chain is chosen.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use tandem_core::HttpService;
+use tandem_core::directory::Door;
 use tandem_core::ext::ConnectionInfo;
 use tandem_core::stats::GaugeGuard;
 use tandem_model::Listener;
@@ -31,7 +31,7 @@ pub(crate) struct Chain {
     transport: Transport,
     gates: Gates,
     target: Target,
-    service: Option<HttpService>,
+    door: Option<Door>,
     draining: Arc<Draining>,
     cut: Draining,
     open: Arc<Open>,
@@ -64,16 +64,21 @@ impl Chain {
         stats: &Arc<Stats>,
     ) -> Self {
         let draining = Arc::new(Draining::default());
-        let (target, service) = match &config.filter {
+        let (target, door) = match &config.filter {
             NetworkFilter::Http(manager) => {
-                let service = hcm::build(manager, listener, deps);
+                let (service, routes) = hcm::build(manager, listener, deps);
                 let server = Server::new(
                     Arc::clone(manager),
                     service.clone(),
                     &deps.stats,
                     Arc::clone(&draining),
                 );
-                (Target::Http(Arc::new(server)), Some(service))
+                let door = Door {
+                    service,
+                    routes: Some(routes),
+                    encrypted: config.transport_socket.is_some(),
+                };
+                (Target::Http(Arc::new(server)), Some(door))
             }
             NetworkFilter::Tcp(proxy) => (Target::Tcp(TcpProxy::new(proxy, deps)), None),
         };
@@ -91,7 +96,7 @@ impl Chain {
             transport,
             gates: Gates::new(&config.network_filters, deps),
             target,
-            service,
+            door,
             draining,
             cut: Draining::default(),
             open: Arc::clone(open),
@@ -106,8 +111,8 @@ impl Chain {
     }
 
     /// What its requests run through, if it speaks HTTP.
-    pub(super) fn service(&self) -> Option<&HttpService> {
-        self.service.as_ref()
+    pub(super) fn door(&self) -> Option<&Door> {
+        self.door.as_ref()
     }
 
     /// Asks its connections to finish.

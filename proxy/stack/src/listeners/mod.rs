@@ -18,7 +18,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_core::directory::Entry;
 use tandem_core::drain::Watch;
 use tandem_core::live::Live;
 use tandem_model::Listener;
@@ -152,8 +151,8 @@ impl Listeners {
         }
     }
 
-    /// Tells those who look listeners up: by address for redirected connections, by name for
-    /// calls that are made within the process.
+    /// Tells those who look listeners up: for redirected connections, and for calls that are
+    /// made within the process.
     fn publish(&self) {
         let mut addresses = HashMap::new();
         let mut entries = Vec::new();
@@ -162,12 +161,7 @@ impl Listeners {
             for address in built.listener.addresses().filter_map(|a| a.socket()) {
                 addresses.insert(address, Arc::clone(&running.active));
             }
-            let services = built.chains().filter_map(|chain| chain.service());
-            entries.extend(services.map(|service| Entry {
-                listener: Arc::clone(&built.listener.name),
-                direction: built.listener.traffic_direction,
-                service: service.clone(),
-            }));
+            entries.push(built.entry());
         }
         self.shared.addresses.publish(addresses);
         self.shared.deps.directory.publish(entries);

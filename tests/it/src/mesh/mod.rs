@@ -1,6 +1,7 @@
 //! The real binary under a control plane: configuration that changes while traffic runs.
 
 mod backend;
+mod invoke;
 mod plane;
 mod resources;
 
