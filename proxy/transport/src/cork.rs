@@ -2,15 +2,20 @@
 //!
 //! h2 flushes after every DATA frame of more than 255 bytes, so that each response, and the
 //! trailers behind it, would be a write of its own: on a connection with many streams most of
-//! the time would go into `writev`. Whoever drives the connection sends what has gathered when
-//! its turn is over, which is as soon as anybody could have noticed.
+//! the time would go into `writev`. Whoever drives the connection says when its turn is over,
+//! and what has gathered is sent as soon as nothing else is ready ([`gather`]).
 
+mod gather;
+
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use gather::{Gather, Held};
 
 /// Most bytes held back.
 const HOLD: usize = 32 * 1024;
@@ -25,11 +30,15 @@ pub struct Corked<IO>(Arc<Mutex<Inner<IO>>>);
 #[derive(Debug)]
 pub struct Uncork<IO>(Arc<Mutex<Inner<IO>>>);
 
-#[derive(Debug)]
 struct Inner<IO> {
     io: IO,
     held: Vec<u8>,
     sent: usize,
+    gather: Arc<Gather>,
+    /// Whether it is among those that are sent soon.
+    waits: bool,
+    /// Of the task that drives the connection.
+    driver: Option<Waker>,
     /// Whether something that was not held may still be below: encrypted, and not yet sent.
     below: bool,
     /// Until the driver has taken over (during a handshake), every flush is obeyed.
@@ -37,12 +46,25 @@ struct Inner<IO> {
     failed: Option<io::ErrorKind>,
 }
 
-/// Splits a connection into the side that is written to and the one that sends.
+impl<IO: fmt::Debug> fmt::Debug for Inner<IO> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner")
+            .field("io", &self.io)
+            .field("held", &self.held.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Splits a connection into the side that is written to and the one that sends. Both belong to
+/// the runtime that this is called in.
 pub fn cork<IO>(io: IO) -> (Corked<IO>, Uncork<IO>) {
     let inner = Arc::new(Mutex::new(Inner {
         io,
         held: Vec::new(),
         sent: 0,
+        gather: Gather::current(),
+        waits: false,
+        driver: None,
         below: false,
         driven: false,
         failed: None,
@@ -55,27 +77,64 @@ fn lock<IO>(inner: &Mutex<Inner<IO>>) -> MutexGuard<'_, Inner<IO>> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<IO: AsyncWrite + Unpin> Uncork<IO> {
-    /// Sends what the protocol has written in this turn; to be called after every poll of it.
+impl<IO: AsyncWrite + Unpin + Send + 'static> Uncork<IO> {
+    /// Has what the protocol wrote in this turn sent soon; to be called after every poll of it.
     ///
     /// What the socket does not take yet is sent in a later turn: the task is woken for it. A
     /// failure is what the protocol meets at its next read.
     pub fn send(&self, cx: &mut Context<'_>) {
         let mut inner = lock(&self.0);
         inner.driven = true;
-        if inner.held.is_empty() && !inner.below {
+        if inner.waits || inner.held.is_empty() && !inner.below {
             return;
         }
-        if let Poll::Ready(Err(error)) = inner.poll_send(cx) {
-            inner.failed = Some(error.kind());
-            inner.held = Vec::new();
-            inner.sent = 0;
-            cx.waker().wake_by_ref();
+        if inner.sent > 0 {
+            // The socket was full: this turn is the one that it was woken for.
+            inner.send(cx);
+            return;
+        }
+        inner.waits = true;
+        if !inner
+            .driver
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            inner.driver = Some(cx.waker().clone());
+        }
+        let held: Arc<dyn Held> = Arc::<Mutex<Inner<IO>>>::clone(&self.0);
+        inner.gather.add(held);
+    }
+
+    /// Sends what is left at once: there will be no other turn.
+    pub fn finish(&self, cx: &mut Context<'_>) {
+        let mut inner = lock(&self.0);
+        if !inner.held.is_empty() || inner.below {
+            inner.send(cx);
         }
     }
 }
 
+impl<IO: AsyncWrite + Unpin + Send> Held for Mutex<Inner<IO>> {
+    fn send(&self) {
+        let mut inner = lock(self);
+        inner.waits = false;
+        let Some(driver) = inner.driver.clone() else {
+            return;
+        };
+        inner.send(&mut Context::from_waker(&driver));
+    }
+}
+
 impl<IO: AsyncWrite + Unpin> Inner<IO> {
+    fn send(&mut self, cx: &mut Context<'_>) {
+        if let Poll::Ready(Err(error)) = self.poll_send(cx) {
+            self.failed = Some(error.kind());
+            self.held = Vec::new();
+            self.sent = 0;
+            cx.waker().wake_by_ref();
+        }
+    }
+
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.held.len() {
             let taken = ready!(Pin::new(&mut self.io).poll_write(cx, &self.held[self.sent..]))?;
@@ -180,7 +239,12 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Corked<IO> {
         if let Some(kind) = inner.failed {
             return Poll::Ready(Err(kind.into()));
         }
-        Pin::new(&mut inner.io).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut inner.io).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            inner.gather.has_read();
+        }
+        polled
     }
 }
 

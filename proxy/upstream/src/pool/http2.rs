@@ -202,7 +202,10 @@ async fn handshake(pool: &Arc<HostPool>, mut live: Live) -> Result<Arc<Connectio
     let pings = driver.ping_pong();
     let driver = poll_fn(move |cx| {
         let polled = Pin::new(&mut driver).poll(cx);
-        uncork.send(cx);
+        match polled {
+            Poll::Ready(_) => uncork.finish(cx),
+            Poll::Pending => uncork.send(cx),
+        }
         polled
     });
     let (watched, pool, options) = (

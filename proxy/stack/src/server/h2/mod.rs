@@ -142,7 +142,10 @@ impl Life {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let polled = self.poll(connection, info, cx);
-        uncork.send(cx);
+        match polled {
+            Poll::Ready(_) => uncork.finish(cx),
+            Poll::Pending => uncork.send(cx),
+        }
         polled
     }
 
