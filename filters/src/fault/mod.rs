@@ -7,11 +7,13 @@
 //! abort. What was injected shows as the response flags DI and FI.
 
 mod decide;
+mod explain;
 mod layer;
 mod service;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use explain::explain;
 pub use layer::FaultLayer;
 pub use service::Fault;

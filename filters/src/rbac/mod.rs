@@ -7,6 +7,7 @@
 //! filter sees it: Envoy decides at its first byte, and a server that speaks first was heard by
 //! then. The rules themselves, and how they are decided, are the model's.
 
+mod explain;
 mod facts;
 mod gate;
 mod layer;
@@ -16,6 +17,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use explain::{explain, explain_connection};
 pub use gate::RbacGate;
 pub use layer::RbacLayer;
 pub use service::Rbac;

@@ -111,3 +111,12 @@ impl fmt::Debug for BuildFilter {
         f.write_str("BuildFilter")
     }
 }
+
+/// What a filter would do to a request or a connection, for whoever asks instead of sending one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// In words; empty: nothing.
+    pub says: String,
+    /// It goes no further: the status of the answer.
+    pub refuses: Option<http::StatusCode>,
+}

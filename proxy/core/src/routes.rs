@@ -23,6 +23,12 @@ impl RouteTables {
         tables.entry(key.clone()).or_insert_with(empty).clone()
     }
 
+    /// The table of that name as it is now, if anybody asked for it or published it.
+    pub fn now(&self, key: &ResourceKey) -> Option<Arc<RouteTable>> {
+        let tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.get(key).map(Live::get)
+    }
+
     /// Publishes a table; whoever has it sees it with the next request.
     pub fn publish(&self, key: &ResourceKey, config: Arc<RouteConfiguration>) {
         // The index is built before the lock is taken, and once for all workers.

@@ -25,6 +25,17 @@ impl FractionalPercent {
     pub fn hit(self, random: u64) -> bool {
         random % u64::from(self.denominator) < u64::from(self.numerator)
     }
+
+    /// In percent.
+    pub fn percent(self) -> f64 {
+        (f64::from(self.numerator) * 100.0 / f64::from(self.denominator.max(1))).min(100.0)
+    }
+}
+
+impl std::fmt::Display for FractionalPercent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} %", self.percent())
+    }
 }
 
 /// A percentage in millionths, for fields that are `double` in the API (`type.v3.Percent`).

@@ -68,6 +68,11 @@ pub(crate) fn from_files(path: Option<&Path>, yaml: Option<&str>) -> Result<Load
     load(sources)
 }
 
+/// Reads a file to look at it: what it names need not be there.
+pub(crate) fn to_look_at(path: &Path) -> Result<Bootstrap, Error> {
+    tandem_xds_translate::load(&[file(path)?]).map_err(Error::Refused)
+}
+
 /// The bootstrap of `tandem run`: the embedded one, or the user's with what it lacks.
 pub(crate) fn for_run(options: &RunOptions) -> Result<Loaded, Error> {
     let Some(path) = &options.config else {

@@ -29,7 +29,10 @@ pub(crate) struct Listening {
 
 /// Where the process listens, in the order in which the listeners came. Clones see the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Addresses(Arc<Mutex<Vec<Named>>>);
+pub(crate) struct Addresses {
+    all: Arc<Mutex<Vec<Named>>>,
+    served: Arc<Mutex<Vec<Arc<Listener>>>>,
+}
 
 /// A listener's name and its address.
 type Named = (Arc<str>, Address);
@@ -51,7 +54,25 @@ impl Addresses {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Named>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The listeners that are served now, as they are configured.
+    pub(crate) fn served(&self) -> Vec<Arc<Listener>> {
+        let served = self.served.lock();
+        served.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn serve(&self, name: &str, listener: Option<&Arc<Listener>>) {
+        let served = self.served.lock();
+        let mut served = served.unwrap_or_else(PoisonError::into_inner);
+        let place = served.iter().position(|other| *other.name == *name);
+        match (place, listener) {
+            (Some(place), Some(listener)) => served[place] = Arc::clone(listener),
+            (None, Some(listener)) => served.push(Arc::clone(listener)),
+            (Some(place), None) => drop(served.remove(place)),
+            (None, None) => {}
+        }
     }
 }
 
@@ -116,6 +137,7 @@ impl Listening {
                 },
             });
         }
+        self.addresses.serve(name, Some(listener));
         self.served.insert(Arc::clone(name), Arc::clone(listener));
         Ok(())
     }
@@ -133,6 +155,7 @@ impl Listening {
             return;
         }
         self.addresses.set(name, None);
+        self.addresses.serve(name, None);
         for worker in &self.workers {
             let _ = worker.send(Command::Remove(Arc::clone(name)));
         }

@@ -12,6 +12,7 @@ mod config;
 mod defaults;
 mod demo;
 mod drain;
+mod explain;
 mod layers;
 mod listeners;
 mod logging;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Run(options) => process::run(*options),
         Command::Proxy(options) => process::proxy(*options),
         Command::Validate(options) => process::validate(&options),
+        Command::Explain(options) => return explain::explain(&options),
         Command::Demo(options) => demo::demo(options),
     };
     result.unwrap_or_else(|error| {

@@ -6,6 +6,7 @@
 
 pub mod access_log;
 mod after;
+pub mod explain;
 mod gates;
 pub mod hcm;
 pub mod listeners;

@@ -32,10 +32,12 @@ mod timeout;
 mod transport;
 mod tunnel;
 mod upload;
+mod view;
 mod worker;
 
 pub use forward::forward;
 pub use manager::{Batch, ClusterManager, Warming};
 pub use policy::RoutePolicy;
 pub use tcp::TcpUpstream;
+pub use view::{ClusterView, EndpointView};
 pub use worker::Clusters;

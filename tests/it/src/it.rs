@@ -11,6 +11,7 @@ mod documents;
 mod doors;
 mod endings;
 mod entries;
+mod explain;
 mod interception;
 mod layering;
 mod layotto;

@@ -5,11 +5,13 @@
 //! step takes the most specific choice there is and commits to it: when nothing fits further
 //! down, the connection matches no chain, though a less specific one might have fitted.
 
+mod asked;
 mod levels;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+pub use asked::Asked;
 use levels::{Names, Ports, Prefixes, Words};
 
 use crate::listener::{FilterChain, SourceType};

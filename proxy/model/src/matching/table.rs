@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
-use super::RequestView;
+use super::{RequestView, Unmet};
 use crate::route::{PathMatch, Route, RouteConfiguration, RouteMatch, VirtualHost};
 
 /// A route configuration with its indexes; built once when the configuration lands.
@@ -136,15 +136,25 @@ impl RouteTable {
         })
     }
 
-    /// The route of a virtual host for a request.
-    pub fn route(&self, host: usize, request: &RequestView<'_>) -> Option<usize> {
-        let path = match self.config.ignore_path_parameters {
+    /// The path that routes look at.
+    fn path<'a>(&self, request: &RequestView<'a>) -> &'a str {
+        match self.config.ignore_path_parameters {
             true => request.path().split(';').next().unwrap_or_default(),
             false => request.path(),
-        };
+        }
+    }
+
+    /// The first condition of a route that says no to a request.
+    pub fn unmet<'a>(&self, route: &'a Route, request: &RequestView<'_>) -> Option<Unmet<'a>> {
+        route.matches.unmet(request, self.path(request))
+    }
+
+    /// The route of a virtual host for a request.
+    pub fn route(&self, host: usize, request: &RequestView<'_>) -> Option<usize> {
+        let path = self.path(request);
         let routes = &self.config.virtual_hosts[host].routes;
         self.hosts[host].find(path, |number| {
-            conditions_hold(&routes[number].matches, request, path)
+            routes[number].matches.unmet(request, path).is_none()
         })
     }
 }
@@ -219,40 +229,6 @@ impl HostIndex {
         }
         consider(&self.rest);
         best.map(|number| number as usize)
-    }
-}
-
-fn conditions_hold(matches: &RouteMatch, request: &RequestView<'_>, path: &str) -> bool {
-    path_holds(matches, path)
-        && (!matches.grpc || request.is_grpc)
-        && matches
-            .fraction
-            .as_ref()
-            .is_none_or(|fraction| fraction.now().hit(request.random))
-        && matches.headers.iter().all(|header| header.matches(request))
-        && (matches.query_parameters.is_empty()
-            || matches
-                .query_parameters
-                .iter()
-                .all(|query| query.matches(request.query())))
-}
-
-fn path_holds(matches: &RouteMatch, path: &str) -> bool {
-    let starts = |prefix: &str| {
-        path.as_bytes()
-            .get(..prefix.len())
-            .is_some_and(|head| match matches.case_sensitive {
-                true => head == prefix.as_bytes(),
-                false => head.eq_ignore_ascii_case(prefix.as_bytes()),
-            })
-    };
-    match &matches.path {
-        PathMatch::Prefix(prefix) => starts(prefix),
-        PathMatch::Exact(exact) => exact.len() == path.len() && starts(exact),
-        PathMatch::Regex(regex) => regex.is_full_match(path),
-        PathMatch::PathSeparatedPrefix(prefix) => {
-            starts(prefix) && matches!(path.as_bytes().get(prefix.len()), None | Some(b'/'))
-        }
     }
 }
 

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Instant;
 
 use ::http::{Method, StatusCode};
+use tandem_core::routes::RouteTables;
 use tandem_core::stats::Registry;
 use tandem_upstream::ClusterManager;
 use tandem_xds_translate::Source;
 
 use super::config_dump;
 use crate::drain::Drains;
+use crate::explain;
 use crate::layers::{NoAdminLayer, RuntimeLayers};
 use crate::listeners::Addresses;
 use crate::logging::LevelHandle;
@@ -21,6 +23,7 @@ use crate::shutdown::Quit;
 pub(crate) struct Admin {
     pub(crate) stats: Registry,
     pub(crate) clusters: Arc<ClusterManager>,
+    pub(crate) routes: RouteTables,
     /// Each listener's name and the address it got.
     pub(crate) listeners: Addresses,
     /// What came from control planes.
@@ -97,6 +100,7 @@ const HELP: &str = "admin commands are:
   /clusters: upstream cluster status
   /config_dump: the configuration in force (JSON)
   /drain_listeners (POST): stop accepting; ?graceful lets clients leave first, ?inboundonly
+  /explain: where a request would go, for `tandem explain --admin` (JSON)
   /help: this list
   /listeners: listener addresses
   /logging (POST): ?level=LEVEL for all, or ?NAME=LEVEL for one component
@@ -131,6 +135,7 @@ impl Admin {
             "/runtime_modify" => self.runtime_modify(query),
             "/server_info" => self.server_info(),
             "/config_dump" => self.config_dump(parameter(query, "resource")).await,
+            "/explain" => self.explain(query),
             "/logging" => self.logging(query),
             "/drain_listeners" => {
                 self.drains.listeners(has(query, "inboundonly"));
@@ -211,6 +216,27 @@ impl Admin {
             }
             Err(error) => Answer::text(format!("cannot show the configuration: {error}\n"))
                 .with(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    fn explain(&self, query: &str) -> Answer {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let pairs: Vec<_> = pairs
+            .map(|(name, value)| (name.to_owned(), decode(value)))
+            .collect();
+        let ask = match explain::ask(&pairs) {
+            Ok(ask) => ask,
+            Err(wrong) => {
+                return Answer::text(format!("{wrong}\n")).with(StatusCode::BAD_REQUEST);
+            }
+        };
+        let listeners = self.listeners.served();
+        let answer = explain::answer(&ask, &listeners, &self.routes, &self.clusters, true);
+        match serde_json::to_value(&answer) {
+            Ok(json) => Answer::json(&json),
+            Err(error) => {
+                Answer::text(format!("{error}\n")).with(StatusCode::INTERNAL_SERVER_ERROR)
+            }
         }
     }
 

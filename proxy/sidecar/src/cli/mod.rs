@@ -1,6 +1,7 @@
 //! The command line: which subcommand, with which options.
 
 pub(crate) mod demo;
+pub(crate) mod explain;
 pub(crate) mod proxy;
 pub(crate) mod run;
 
@@ -28,6 +29,12 @@ pub(crate) enum Command {
     Proxy(Box<proxy::ProxyOptions>),
     /// Check an Envoy v3 bootstrap and say everything that is wrong with it, without starting.
     Validate(ValidateOptions),
+    /// Say where a request would go, and why nowhere else: from a file, or by what a running
+    /// Tandem holds now.
+    ///
+    /// Exits 0 if the request is taken somewhere, 1 if it would be refused (404, 403, 503, closed)
+    /// or that cannot be known from a file, and 2 if the question cannot be asked.
+    Explain(Box<explain::ExplainOptions>),
     /// Show what Tandem does: two sample services, each behind its own sidecar, in one go.
     ///
     /// Exits 0 if every step did what it should and 1 if one did not, with --once by itself,

@@ -142,6 +142,7 @@ impl Started {
                 layers,
                 stats: stats.clone(),
                 clusters: Arc::clone(&clusters),
+                routes: routes.clone(),
                 listeners: addresses.clone(),
                 mesh: handle.clone(),
                 sources,

@@ -2,7 +2,7 @@
 
 mod answer;
 mod body;
-mod client;
+pub(crate) mod client;
 mod client_cert;
 mod follow;
 mod forwarded;

@@ -14,13 +14,14 @@ mod look;
 mod stats;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_core::drain::Watch;
 use tandem_core::live::Live;
 use tandem_model::Listener;
+use tandem_model::matching::listening_on;
 
 use active::Active;
 use built::Built;
@@ -184,12 +185,7 @@ impl Shared {
     /// The listener of an address: its own, or the one of its port on all addresses.
     fn listening_on(&self, wanted: SocketAddr) -> Option<Arc<Built>> {
         let addresses = self.addresses.load();
-        let any: IpAddr = match wanted {
-            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let found = addresses.get(&wanted);
-        let found = found.or_else(|| addresses.get(&SocketAddr::new(any, wanted.port())));
+        let found = listening_on(&addresses, wanted);
         found.map(|active| active.built())
     }
 }

@@ -102,10 +102,7 @@ impl Chains {
     fn wrap(&self, terminal: HttpService, levels: &[&[PerRouteFilter]]) -> HttpService {
         let mut service = terminal;
         for filter in self.manager.http_filters.iter().rev() {
-            let said = levels
-                .iter()
-                .find_map(|level| level.iter().find(|per_route| per_route.name == filter.name));
-            if let Some(config) = effective(filter, said) {
+            if let Some(config) = effective(filter, levels) {
                 service = self.deps.filters.build(&config, &self.context, service);
             }
         }
@@ -113,10 +110,14 @@ impl Chains {
     }
 }
 
-fn effective<'a>(
+/// What a filter does on a route; `None`: nothing. The first level that names it decides.
+pub(crate) fn effective<'a>(
     filter: &'a HttpFilter,
-    said: Option<&PerRouteFilter>,
+    levels: &[&[PerRouteFilter]],
 ) -> Option<Cow<'a, FilterConfig>> {
+    let said = levels
+        .iter()
+        .find_map(|level| level.iter().find(|per_route| per_route.name == filter.name));
     match said.map(|said| &said.config) {
         Some(PerRouteConfig::Disabled) => None,
         Some(PerRouteConfig::Enabled) => Some(Cow::Borrowed(&filter.config)),

@@ -15,14 +15,14 @@ use tandem_model::route::{
 
 /// The edits that apply to one route, in the order in which they are made.
 #[derive(Clone, Debug)]
-pub(super) struct Edits {
+pub(crate) struct Edits {
     request: Arc<[HeaderMutations]>,
     response: Arc<[HeaderMutations]>,
 }
 
 impl Edits {
     /// Of a route: most specific first, unless the most specific is to win.
-    pub(super) fn new(
+    pub(crate) fn new(
         config: &RouteConfiguration,
         host: &VirtualHost,
         route: &Route,
@@ -57,12 +57,12 @@ impl Edits {
     }
 
     /// Whether requests are changed at all.
-    pub(super) fn edits_requests(&self) -> bool {
+    pub(crate) fn edits_requests(&self) -> bool {
         !self.request.is_empty()
     }
 
     /// Edits a request.
-    pub(super) fn request(&self, request: &mut Request, info: &StreamInfo) {
+    pub(crate) fn request(&self, request: &mut Request, info: &StreamInfo) {
         for level in &*self.request {
             headers::remove(request.headers_mut(), level);
             for add in &level.add {
@@ -81,13 +81,13 @@ impl Edits {
     }
 
     /// Edits a response.
-    pub(super) fn response(&self, response: &mut Response, info: &StreamInfo) {
+    pub(crate) fn response(&self, response: &mut Response, info: &StreamInfo) {
         let status = response.status();
         self.response_headers(status, response.headers_mut(), info);
     }
 
     /// Edits a response's headers.
-    pub(super) fn response_headers(
+    pub(crate) fn response_headers(
         &self,
         status: http::StatusCode,
         map: &mut HeaderMap,

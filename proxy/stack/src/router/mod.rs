@@ -1,15 +1,16 @@
 //! From a clean request to its route, and through the route's own chain.
 
 mod chain;
-mod edits;
+pub(crate) mod edits;
 mod kept;
-mod redirect;
-mod rewrite;
+pub(crate) mod redirect;
+pub(crate) mod rewrite;
 mod send;
 mod terminal;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use chain::effective;
 pub(crate) use edits::response_formats;
 
 use std::sync::{Arc, OnceLock};
@@ -137,7 +138,7 @@ impl Inner {
         }
         let mut choice = 0;
         if let Action::Route(action) = &entry.action {
-            self.refuse_upgrade(action, request)?;
+            refuse_upgrade(&self.manager, action, request)?;
             let (cluster, chosen) = choose(action, request, random)?;
             choice = chosen;
             if let Some(cluster) = cluster {
@@ -150,31 +151,35 @@ impl Inner {
         };
         Ok(self.built[host][route][choice].get_or_init(|| self.chains.build(found, choice)))
     }
+}
 
-    /// An upgrade must be allowed by the route or the connection manager.
-    fn refuse_upgrade(&self, action: &RouteAction, request: &Request) -> Result<(), Error> {
-        let Some(wanted) = request::upgrade(request.headers()) else {
-            return Ok(());
-        };
-        let allowed = action
-            .upgrades
-            .iter()
-            .chain(&self.manager.upgrades)
-            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
-            .is_some_and(|(_, enabled)| *enabled);
-        if allowed {
-            return Ok(());
-        }
-        Err(Error::reply(LocalReply::new(
-            StatusCode::FORBIDDEN,
-            "",
-            "upgrade_failed",
-        )))
+/// An upgrade must be allowed by the route or the connection manager.
+pub(crate) fn refuse_upgrade(
+    manager: &HttpConnectionManager,
+    action: &RouteAction,
+    request: &Request,
+) -> Result<(), Error> {
+    let Some(wanted) = request::upgrade(request.headers()) else {
+        return Ok(());
+    };
+    let allowed = action
+        .upgrades
+        .iter()
+        .chain(&manager.upgrades)
+        .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+        .is_some_and(|(_, enabled)| *enabled);
+    if allowed {
+        return Ok(());
     }
+    Err(Error::reply(LocalReply::new(
+        StatusCode::FORBIDDEN,
+        "",
+        "upgrade_failed",
+    )))
 }
 
 /// The cluster of a route, and which of its choices that is.
-fn choose(
+pub(crate) fn choose(
     action: &RouteAction,
     request: &Request,
     random: u64,
@@ -222,7 +227,11 @@ fn choose(
 }
 
 /// The redirect to https, if the virtual host wants one for this request.
-fn require_tls(host: &VirtualHost, view: &RequestView<'_>, info: &StreamInfo) -> Option<Error> {
+pub(crate) fn require_tls(
+    host: &VirtualHost,
+    view: &RequestView<'_>,
+    info: &StreamInfo,
+) -> Option<Error> {
     let wanted = match host.require_tls {
         RequireTls::None => false,
         RequireTls::ExternalOnly => !info.internal,

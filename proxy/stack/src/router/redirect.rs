@@ -7,7 +7,7 @@ use tandem_model::route::{Redirect, RedirectPath, Route};
 use tandem_model::scheme::X_FORWARDED_PROTO;
 
 /// The `location` of a redirect, built as Envoy builds it.
-pub(super) fn location(
+pub(crate) fn location(
     redirect: &Redirect,
     route: &Route,
     request: &Request,

@@ -9,7 +9,7 @@ const X_ENVOY_ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-origi
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Rewrites the path as the route says; the old one is kept in `x-envoy-original-path`.
-pub(super) fn path(request: &mut Request, route: &Route, action: &RouteAction, keep_old: bool) {
+pub(crate) fn path(request: &mut Request, route: &Route, action: &RouteAction, keep_old: bool) {
     let Some(rewrite) = &action.path_rewrite else {
         return;
     };
@@ -53,7 +53,7 @@ fn escape(path: &str) -> String {
 
 /// Rewrites the host as the route says; the old one is kept in `x-envoy-original-host`.
 /// `auto_host_rewrite` needs the endpoint and happens there.
-pub(super) fn host(
+pub(crate) fn host(
     request: &mut Request,
     action: &RouteAction,
     weighted: Option<&WeightedCluster>,

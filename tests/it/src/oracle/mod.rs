@@ -19,5 +19,5 @@ mod run;
 pub use bootstrap::{Bootstrap, bootstrap, listener};
 pub use case::{Case, get, grpc, post, raw, send};
 pub use compare::save;
-pub use fields::own_address;
+pub use fields::{Fields, own_address};
 pub use run::check;

@@ -73,6 +73,7 @@ async fn side(kind: Kind, bootstrap: &Bootstrap, cases: &[Case]) -> Result<Vec<F
     named.insert("up2", upstream.ports()[1]);
     let text = bootstrap.render(&named, &log);
     let proxy = Proxy::start(kind, &text, named["admin"]).await?;
+    let asks = (kind == Kind::Tandem).then_some(&proxy);
     let names = Names(
         named
             .iter()
@@ -90,7 +91,14 @@ async fn side(kind: Kind, bootstrap: &Bootstrap, cases: &[Case]) -> Result<Vec<F
     };
     let mut all = Vec::new();
     for case in cases {
-        all.push(side.run(case).await);
+        let mut fields = side.run(case).await;
+        // What Tandem says it would do is what it did.
+        let claim = match asks {
+            Some(proxy) => side.claim(proxy, case, &fields).await,
+            None => None,
+        };
+        fields.insert("explained".into(), claim.unwrap_or("as it was".into()));
+        all.push(fields);
     }
     drop(proxy);
     Ok(all)
@@ -117,6 +125,13 @@ impl Side<'_> {
             }
         }
         all
+    }
+
+    /// What is wrong with the explanation of a case, if it can be asked for.
+    async fn claim(&self, proxy: &Proxy, case: &Case, fields: &Fields) -> Option<String> {
+        let case = self.with_ports(case);
+        let port = self.named[case.listener];
+        crate::explain::claim(proxy, &case, port, fields).await
     }
 
     async fn once(&mut self, case: &Case) -> Fields {

@@ -1,0 +1,147 @@
+use tandem_xds_translate::Source;
+
+use super::*;
+
+/// What istiod makes of a sidecar's outbound side, in short.
+const INTERCEPTED: &str = r#"
+static_resources:
+  listeners:
+  - name: virtualOutbound
+    traffic_direction: OUTBOUND
+    use_original_dst: true
+    address: { socket_address: { address: 0.0.0.0, port_value: 15001 } }
+    filter_chains:
+    - { name: pass, filters: [&pass { name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: pass } }] }
+  - name: 0.0.0.0_80
+    traffic_direction: OUTBOUND
+    bind_to_port: false
+    address: { socket_address: { address: 0.0.0.0, port_value: 80 } }
+    listener_filters:
+    - { name: tls, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector } }
+    - { name: http, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.listener.http_inspector.v3.HttpInspector } }
+    filter_chains:
+    - name: plain
+      filter_chain_match: { transport_protocol: raw_buffer, application_protocols: [http/1.1, h2c] }
+      filters:
+      - name: http
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: h
+          route_config:
+            name: "80"
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes:
+              - { name: some, match: { prefix: /, runtime_fraction: { default_value: { numerator: 25 } } }, route: { cluster: up } }
+              - { name: others, match: { prefix: / }, route: { cluster: pass } }
+          http_filters:
+          - { name: router, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router } }
+    - name: named
+      filter_chain_match: { server_names: ["*.secret.test"] }
+      filters: [*pass]
+  clusters:
+  - { name: pass, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED }
+  - name: up
+    load_assignment:
+      cluster_name: up
+      endpoints:
+      - { priority: 0, lb_endpoints: [{ health_status: UNHEALTHY, endpoint: { address: { socket_address: { address: 10.0.0.1, port_value: 80 } } } }] }
+      - { priority: 1, lb_endpoints: [{ endpoint: { address: { socket_address: { address: 10.0.0.2, port_value: 80 } } } }] }
+"#;
+
+fn explained(question: &[(&str, &str)]) -> Explanation {
+    let pairs = question.iter();
+    let pairs: Vec<_> = pairs
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let bootstrap = tandem_xds_translate::load(&[Source::yaml("test", INTERCEPTED)]).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let clusters = ClusterManager::new(&bootstrap.clusters, &Registry::default(), runtime.handle());
+    let ask = ask(&pairs).unwrap();
+    answer(
+        &ask,
+        &bootstrap.listeners,
+        &RouteTables::default(),
+        &clusters,
+        true,
+    )
+}
+
+fn names<'a>(answer: &'a Explanation, what: &str) -> Vec<(&'a str, &'a str)> {
+    let steps = answer.steps.iter().filter(|step| step.what == what);
+    let not = steps.flat_map(|step| &step.not);
+    not.map(|other| (&*other.name, &*other.why)).collect()
+}
+
+#[test]
+fn what_is_redirected_goes_to_the_listener_and_chain_of_its_destination() {
+    let answer = explained(&[("url", "http://10.1.1.1/x")]);
+    assert_eq!(answer.listener.as_deref(), Some("0.0.0.0_80"), "{answer:?}");
+    assert_eq!(answer.filter_chain.as_deref(), Some("plain"));
+    let why = "server name: expected *.secret.test, got none";
+    assert_eq!(names(&answer, "filter chain"), [("named", why)]);
+
+    let answer = explained(&[("url", "https://a.secret.test:80/")]);
+    assert_eq!(answer.filter_chain.as_deref(), Some("named"), "{answer:?}");
+    assert!(answer.found);
+
+    let answer = explained(&[("url", "tcp://10.1.1.1:5000")]);
+    assert_eq!(
+        answer.listener.as_deref(),
+        Some("virtualOutbound"),
+        "{answer:?}"
+    );
+    assert_eq!(answer.clusters[0].cluster, "pass");
+    let notes = answer.clusters[0].notes.join("\n");
+    assert!(notes.contains("10.1.1.1:5000"), "{notes}");
+
+    let answer = explained(&[("url", "tcp://10.1.1.1:80")]);
+    assert!(!answer.found && answer.flags == "NR", "{answer:?}");
+    assert_eq!(
+        names(&answer, "filter chain")[0].1,
+        "application protocol: expected http/1.1 or h2c, got none"
+    );
+}
+
+#[test]
+fn shares_of_routes_and_endpoints_are_those_in_force() {
+    let answer = explained(&[("url", "http://10.1.1.1/x")]);
+    let shares: Vec<_> = answer
+        .clusters
+        .iter()
+        .map(|t| (&*t.cluster, t.share))
+        .collect();
+    assert_eq!(shares, [("up", 25.0), ("pass", 75.0)]);
+    let endpoints = answer.clusters[0].endpoints.iter();
+    let shares: Vec<_> = endpoints.map(|e| (&*e.address, e.share)).collect();
+    assert_eq!(shares, [("10.0.0.1:80", 0.0), ("10.0.0.2:80", 100.0)]);
+}
+
+#[test]
+fn long_lists_of_what_was_not_chosen_are_cut_unless_all_are_asked_for() {
+    let mut answer = Explanation::default();
+    let not = (0..40).map(|at| tandem_stack::explain::Other {
+        name: format!("#{at}"),
+        why: format!("path: expected /{at}, got /x"),
+    });
+    answer.steps.push(tandem_stack::explain::Step {
+        what: "route".to_owned(),
+        name: "none".to_owned(),
+        notes: Vec::new(),
+        not: not.collect(),
+    });
+    let short = text::render(&answer, false);
+    assert!(
+        short.contains("and 35 more with another path (--all)"),
+        "{short}"
+    );
+    assert_eq!(
+        text::render(&answer, true)
+            .matches("path: expected")
+            .count(),
+        40
+    );
+}
