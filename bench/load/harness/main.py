@@ -75,7 +75,10 @@ def parse():
     if settings.baseline or "self" in settings.parts:
         if not settings.baseline or settings.parts not in (["self"], list(PARTS)):
             parser.error("--parts self goes alone, with --baseline BINARY")
+        if settings.publish:
+            parser.error("--publish: what is against itself is not published")
         settings.parts, settings.targets = ["self"], ["baseline", "tandem"]
+    settings.name = "self" if settings.parts == ["self"] else "benchmarks"
     settings.variants = chosen(parser, "--variants", settings.variants, tuple(VARIANTS))
     names = [s.name for s in ALL]
     settings.scenarios = chosen(parser, "--scenarios", settings.scenarios, names)
@@ -138,34 +141,42 @@ def run(settings):
         # What was had before a failure is kept too; it is not published.
         if results is not None:
             facts["busy_after"] = machine.busy_share()
-            results.save(OUT / "results.json", facts)
+            results.save(saved(settings), facts)
         if settings.keep:
             shutil.copytree(directory, OUT / "work", dirs_exist_ok=True)
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def saved(settings):
+    """Where the figures are kept; those against itself do not replace the others."""
+    return OUT / ("self.json" if settings.name == "self" else "results.json")
+
+
 def begin(settings, facts):
     """No figures, or with `--add` those of the last run, if it was of the same programs."""
-    saved = OUT / "results.json"
-    if not settings.add or not saved.exists():
+    if not settings.add or not saved(settings).exists():
         return Results()
-    results, before = Results.load(saved)
-    for name in ("versions", "rounds", "seconds", "clusters"):
-        if before.get(name) != facts[name]:
-            raise Failed(f"--add: {name} of the last run: {before.get(name)}, of this: {facts[name]}")
+    results, before = Results.load(saved(settings))
+    both = [{**one["versions"], "rounds": one["rounds"], "seconds": one["seconds"],
+             "clusters": one.get("clusters", facts["clusters"])} for one in (before, facts)]
+    for name in both[0].keys() & both[1].keys():
+        if both[0][name] != both[1][name]:
+            raise Failed(f"--add: {name} was {both[0][name]} in the last run, is {both[1][name]}")
+    facts["versions"] = {**before["versions"], **facts["versions"]}
+    facts["busy_before"] = max(facts["busy_before"], before["busy_before"], before["busy_after"])
     return results
 
 
 def publish(settings):
     """Writes the table and the chart from the saved figures."""
-    saved = OUT / "results.json"
-    if not saved.exists():
-        raise Failed(f"{saved} does not exist; measure first")
-    results, facts = Results.load(saved)
+    place = saved(settings)
+    if not place.exists():
+        raise Failed(f"{place} does not exist; measure first")
+    results, facts = Results.load(place)
     subtract_direct(results)
     table, picture = report.markdown(results, facts), chart.svg(results, facts)
-    (OUT / "benchmarks.md").write_text(table, encoding="utf-8")
-    (OUT / "benchmarks.svg").write_text(picture, encoding="utf-8")
+    (OUT / f"{settings.name}.md").write_text(table, encoding="utf-8")
+    (OUT / f"{settings.name}.svg").write_text(picture, encoding="utf-8")
     print(table)
     if settings.publish:
         if facts["rounds"] < 5:
