@@ -15,6 +15,7 @@ mod app;
 mod basic;
 mod calls;
 mod changes;
+mod doors;
 mod identity;
 mod istiod;
 mod kubernetes;
@@ -31,6 +32,7 @@ mod traffic;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use tandem_harness::Kind;
 use tokio::signal::unix::{SignalKind, signal};
 
 use mesh::{Mesh, Pair};
@@ -81,6 +83,9 @@ async fn check(pair: Pair, outage: Duration) -> Report {
         Ok(mut mesh) => {
             basic::run(&mut mesh, &mut report).await;
             traffic::run(&mesh, &mut report).await;
+            if pair.client == Kind::Tandem {
+                doors::run(&mesh, &mut report).await;
+            }
             changes::run(&mut mesh, outage, &mut report).await;
         }
         Err(error) => report.say("the mesh starts", false, &error),

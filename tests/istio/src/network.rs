@@ -89,6 +89,7 @@ impl Machine {
         let to: SocketAddr = to.parse().map_err(std::io::Error::other)?;
         let stream = self.0.act(|| StdStream::connect_timeout(&to, CONNECT))?;
         stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
         TcpStream::from_std(stream)
     }
 

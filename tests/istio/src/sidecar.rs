@@ -17,6 +17,8 @@ use crate::secrets::{Known, Secrets};
 const UID: u32 = 1337;
 const SDS_PORT: u16 = 15_100;
 const ADMIN: &str = "127.0.0.1:15000";
+/// Where a Tandem serves its runtime API.
+pub const RUNTIME: &str = "127.0.0.1:34904";
 
 /// Which workload a sidecar belongs to, and how it speaks with istiod.
 pub struct Workload<'a> {
@@ -56,7 +58,11 @@ impl Sidecar {
         let listener = listener.map_err(|error| error.to_string())?;
         let secrets = Secrets::serve(listener, known);
         let config = folder.path().join("bootstrap.json");
-        let bootstrap = bootstrap(workload, folder.path());
+        let mut bootstrap = bootstrap(workload, folder.path());
+        if kind == Kind::Tandem {
+            bootstrap["static_resources"]["listeners"] =
+                json!([runtime(workload.app, folder.path())]);
+        }
         std::fs::write(&config, bootstrap.to_string()).map_err(|error| error.to_string())?;
         let binary = binary(kind, folder.path()).map_err(|error| error.to_string())?;
         // Standard output is a file of the proxy's own: access logs open it by its path.
@@ -149,7 +155,10 @@ fn folder(root: &str, identity: &Issued) -> std::io::Result<TempDir> {
     ] {
         std::fs::write(folder.path().join(file), text)?;
     }
-    chown(log(folder.path()), Some(UID), Some(UID))?;
+    std::fs::create_dir(folder.path().join("data"))?;
+    for owned in ["log", "data"] {
+        chown(folder.path().join(owned), Some(UID), Some(UID))?;
+    }
     Ok(folder)
 }
 
@@ -237,6 +246,30 @@ fn bootstrap(workload: &Workload<'_>, folder: &Path) -> Value {
             },
         },
         "static_resources": { "clusters": [control, cluster("sds-grpc", "127.0.0.1", SDS_PORT)] },
+    })
+}
+
+/// A listener with the runtime API, for the application only.
+fn runtime(app: &str, folder: &Path) -> Value {
+    json!({
+        "name": "runtime",
+        "address": { "socket_address": { "address": "127.0.0.1", "port_value": 34904 } },
+        "filter_chains": [{ "filters": [{ "name": "http", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": "runtime",
+            "route_config": { "virtual_hosts": [{ "name": "none", "domains": ["*"], "routes": [
+                { "match": { "prefix": "/" }, "direct_response": { "status": 404 } },
+            ] }] },
+            "http_filters": [
+                { "name": "tandem.filters.http.runtime", "typed_config": {
+                    "@type": "type.googleapis.com/tandem.filter.runtime.v1.Runtime",
+                    "app": { "app_id": app }, "data_dir": folder.join("data"),
+                } },
+                { "name": "envoy.filters.http.router", "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+                } },
+            ],
+        } }] }],
     })
 }
 
