@@ -1,7 +1,7 @@
 //! Fakes and real servers on free ports, for tests that run the real binary.
 //!
 //! What is here: guards for child processes ([`process`]), for Envoy and Tandem ([`proxy`]) and
-//! Redis ([`redis`]); networks of a test's own ([`netns`]); an upstream that records what reaches it and answers as its script says
+//! Redis ([`redis`]); networks of a test's own ([`netns`]) and a relay that can be slow or broken ([`relay`]); an upstream that records what reaches it and answers as its script says
 //! ([`upstream`]); clients that send exactly the bytes they are told to ([`client`]).
 //!
 //! What is not here: expectations. Those are the tests' own.
@@ -18,6 +18,7 @@ pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod redis;
+pub mod relay;
 pub mod script;
 pub mod upstream;
 pub mod wait;

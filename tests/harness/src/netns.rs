@@ -37,6 +37,18 @@ impl Namespace {
         &self.name
     }
 
+    /// Lays a wire to another one: an interface of this name in each.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn link(&self, other: &Self, interface: &str) -> Result<(), String> {
+        let (here, there) = (&self.name, &other.name);
+        let line = format!(
+            "ip link add {interface} netns {here} type veth peer name {interface} netns {there}"
+        );
+        run(Command::new("sh").args(["-ec", &line])).map(drop)
+    }
+
     /// Runs a line of shell in it.
     ///
     /// # Errors

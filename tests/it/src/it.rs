@@ -12,6 +12,7 @@ mod doors;
 mod endings;
 mod entries;
 mod explain;
+mod hosts;
 mod interception;
 mod layering;
 mod layotto;

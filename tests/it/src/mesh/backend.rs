@@ -14,7 +14,11 @@ pub struct Backend {
 impl Backend {
     /// Starts it.
     pub async fn start(name: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), name)
+    }
+
+    /// Starts it on a socket that listens.
+    pub fn on(listener: TcpListener, name: &'static str) -> Self {
         let port = listener.local_addr().unwrap().port();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {

@@ -1,9 +1,10 @@
 //! The real binary under a control plane: configuration that changes while traffic runs.
 
-mod backend;
+pub mod backend;
 mod invoke;
 mod plane;
 mod resources;
+mod trouble;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -31,10 +32,16 @@ impl Mesh {
     /// Serves listener `main` by routes `r` to cluster `one`.
     async fn start(variant: &str) -> Self {
         let plane = Plane::start().await;
+        let reached_at = plane.port;
+        Self::reaching(variant, plane, reached_at).await
+    }
+
+    /// The same, with the control plane behind a port.
+    async fn reaching(variant: &str, plane: Plane, plane_port: u16) -> Self {
         let [port, admin] = [ports::free(), ports::free()];
         let (one, two) = (Backend::start("one").await, Backend::start("two").await);
         plane.say(&said(port, &one, &two, "one"));
-        let config = bootstrap(variant, plane.port, admin);
+        let config = bootstrap(variant, plane_port, admin);
         let proxy = Proxy::start(Kind::Tandem, &config, admin).await.unwrap();
         plane.accepted().await;
         Self {

@@ -12,7 +12,7 @@ use tandem_harness::{ports, wait};
 use tandem_xds_translate::Source;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tonic::{Request, Response, Status, Streaming};
 use wire::aggregated_discovery_service_server as server;
 use wire::{
@@ -23,7 +23,18 @@ use wire::{
 #[derive(Clone, Debug, Default)]
 struct Said {
     version: u64,
-    all: BTreeMap<String, Any>,
+    all: Arc<BTreeMap<String, Any>>,
+}
+
+/// A response that is no answer to anything.
+#[derive(Clone, Debug)]
+pub struct Stray {
+    /// Its type.
+    pub url: String,
+    /// Its nonce.
+    pub nonce: String,
+    /// Its resources.
+    pub resources: Vec<Any>,
 }
 
 /// What it says and what it was told.
@@ -32,7 +43,8 @@ struct State {
     said: BTreeMap<String, Said>,
     /// The latest version of each type that was accepted.
     accepted: BTreeMap<String, u64>,
-    refusals: Vec<String>,
+    /// Nonces and reasons.
+    refusals: Vec<(String, String)>,
     streams: usize,
     node: Option<String>,
 }
@@ -50,6 +62,7 @@ pub struct Plane {
 struct Service {
     state: Arc<Mutex<State>>,
     changed: watch::Sender<()>,
+    strays: broadcast::Sender<Stray>,
 }
 
 impl Plane {
@@ -60,6 +73,7 @@ impl Plane {
             service: Service {
                 state: Arc::default(),
                 changed: watch::Sender::new(()),
+                strays: broadcast::Sender::new(16),
             },
             runtime: None,
         };
@@ -118,13 +132,18 @@ impl Plane {
         for url in known {
             let all = said.remove(&url).unwrap_or_default();
             let before = state.said.entry(url).or_default();
-            if before.all != all {
-                before.all = all;
+            if *before.all != all {
+                before.all = Arc::new(all);
                 before.version += 1;
             }
         }
         drop(state);
         self.service.changed.send_replace(());
+    }
+
+    /// Sends a response out of turn, on all streams.
+    pub fn stray(&self, stray: Stray) {
+        let _ = self.service.strays.send(stray);
     }
 
     /// Waits until everything that is said and asked for was accepted.
@@ -134,15 +153,25 @@ impl Plane {
             let mut said = state.said.iter().filter(|(_, said)| !said.all.is_empty());
             said.all(|(url, said)| state.accepted.get(url) == Some(&said.version))
         });
-        let state = || format!("{:?}", self.service.state.lock().unwrap());
+        let state = || {
+            let state = self.service.state.lock().unwrap();
+            let said = state.said.iter().map(|(url, said)| (url, said.version));
+            format!("{:?} of {:?}", state.accepted, said.collect::<Vec<_>>())
+        };
         assert!(done.await, "not accepted: {}", state());
     }
 
     /// Waits for a refusal that holds this text.
     pub async fn refused(&self, text: &str) {
+        self.refused_of("", text).await;
+    }
+
+    /// The same, of the response whose nonce begins like this.
+    pub async fn refused_of(&self, nonce: &str, text: &str) {
         let found = || {
             let state = self.service.state.lock().unwrap();
-            state.refusals.iter().any(|refusal| refusal.contains(text))
+            let mut refusals = state.refusals.iter();
+            refusals.any(|(of, reason)| of.starts_with(nonce) && reason.contains(text))
         };
         let refusals = || self.service.state.lock().unwrap().refusals.clone();
         assert!(wait::until(wait::PATIENCE, found).await, "{:?}", refusals());
@@ -172,7 +201,7 @@ fn name(value: &[u8]) -> String {
         #[prost(string, tag = "1")]
         name: String,
     }
-    Named::decode(value).unwrap().name
+    Named::decode(value).unwrap_or_default().name
 }
 
 type Answers<A> = Pin<Box<dyn Stream<Item = Result<A, Status>> + Send>>;
@@ -217,10 +246,12 @@ impl Service {
     fn answered(&self, url: &str, nonce: &str, refusal: Option<String>) {
         let mut state = self.state.lock().unwrap();
         match refusal {
-            Some(reason) => state.refusals.push(reason),
+            Some(reason) => state.refusals.push((nonce.to_owned(), reason)),
+            // What came out of turn has no number.
             None => {
-                let version = nonce.parse().unwrap();
-                state.accepted.insert(url.to_owned(), version);
+                if let Ok(version) = nonce.parse() {
+                    state.accepted.insert(url.to_owned(), version);
+                }
             }
         }
     }
@@ -231,8 +262,9 @@ impl Service {
         send: mpsc::UnboundedSender<Result<DiscoveryResponse, Status>>,
     ) {
         let mut changed = self.opened();
+        let mut strays = self.strays.subscribe();
         // What each type asks for, and the version that was sent last.
-        let mut asked: BTreeMap<String, (Vec<String>, Option<u64>)> = BTreeMap::new();
+        let mut asked: BTreeMap<String, (BTreeSet<String>, Option<u64>)> = BTreeMap::new();
         loop {
             tokio::select! {
                 request = requests.message() => {
@@ -245,10 +277,21 @@ impl Service {
                         self.answered(&request.type_url, &request.response_nonce, refusal);
                     }
                     let (names, sent) = asked.entry(request.type_url).or_default();
-                    if *names != request.resource_names {
-                        *names = request.resource_names;
+                    let asked_now: BTreeSet<String> = request.resource_names.into_iter().collect();
+                    if *names != asked_now {
+                        *names = asked_now;
                         *sent = None;
                     }
+                }
+                Ok(stray) = strays.recv() => {
+                    let response = DiscoveryResponse {
+                        version_info: stray.nonce.clone(),
+                        nonce: stray.nonce,
+                        type_url: stray.url,
+                        resources: stray.resources,
+                        ..Default::default()
+                    };
+                    let _ = send.send(Ok(response));
                 }
                 _ = changed.changed() => {}
             }
@@ -285,6 +328,7 @@ impl Service {
         send: mpsc::UnboundedSender<Result<DeltaDiscoveryResponse, Status>>,
     ) {
         let mut changed = self.opened();
+        let mut strays = self.strays.subscribe();
         let mut asked: BTreeMap<String, Asked> = BTreeMap::new();
         loop {
             tokio::select! {
@@ -298,6 +342,22 @@ impl Service {
                         self.answered(&request.type_url, &request.response_nonce, refusal);
                     }
                     asked.entry(request.type_url.clone()).or_default().take(request);
+                }
+                Ok(stray) = strays.recv() => {
+                    let resources = stray.resources.into_iter().map(|any| Resource {
+                        name: name(&any.value),
+                        version: stray.nonce.clone(),
+                        resource: Some(any),
+                        ..Default::default()
+                    });
+                    let response = DeltaDiscoveryResponse {
+                        system_version_info: stray.nonce.clone(),
+                        nonce: stray.nonce.clone(),
+                        type_url: stray.url,
+                        resources: resources.collect(),
+                        ..Default::default()
+                    };
+                    let _ = send.send(Ok(response));
                 }
                 _ = changed.changed() => {}
             }
