@@ -19,6 +19,7 @@ pub mod headers;
 pub mod live;
 pub mod rescue;
 pub mod routes;
+pub mod scopes;
 pub mod service;
 pub mod stats;
 

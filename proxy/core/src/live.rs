@@ -38,6 +38,13 @@ impl<T> Live<T> {
     }
 }
 
+impl<T> Live<T> {
+    /// Whether both are the same published value, not merely equal ones.
+    pub fn ptr_eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl<T> Clone for Live<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))

@@ -8,24 +8,31 @@ use tandem_model::matching::RouteTable;
 use tandem_model::route::RouteConfiguration;
 
 use crate::live::Live;
+use crate::scopes::AllScopes;
 
 /// The process's route tables by name. Clones see the same ones.
 ///
 /// The lock is taken when something is built or published; requests read the [`Live`] they
 /// were built with.
 #[derive(Clone, Debug, Default)]
-pub struct RouteTables(Arc<Mutex<HashMap<ResourceKey, Live<RouteTable>>>>);
+pub struct RouteTables(pub(crate) Arc<Inner>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Inner {
+    tables: Mutex<HashMap<ResourceKey, Live<RouteTable>>>,
+    pub(crate) scopes: AllScopes,
+}
 
 impl RouteTables {
     /// The table of that name; empty until one is published.
     pub fn table(&self, key: &ResourceKey) -> Live<RouteTable> {
-        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.0.tables.lock().unwrap_or_else(PoisonError::into_inner);
         tables.entry(key.clone()).or_insert_with(empty).clone()
     }
 
     /// The table of that name as it is now, if anybody asked for it or published it.
     pub fn now(&self, key: &ResourceKey) -> Option<Arc<RouteTable>> {
-        let tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tables = self.0.tables.lock().unwrap_or_else(PoisonError::into_inner);
         tables.get(key).map(Live::get)
     }
 
@@ -38,7 +45,7 @@ impl RouteTables {
 
     /// Forgets a table that nothing is built with any more.
     pub fn remove(&self, key: &ResourceKey) {
-        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.0.tables.lock().unwrap_or_else(PoisonError::into_inner);
         tables.remove(key);
     }
 }

@@ -10,6 +10,7 @@ use crate::access_log::AccessLog;
 use crate::config_source::Subscribed;
 use crate::filter::HttpFilter;
 use crate::route::RouteConfiguration;
+use crate::scope::ScopedRoutes;
 
 /// Where a connection manager's routes come from (`route_specifier`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum RouteSource {
     Inline(Arc<RouteConfiguration>),
     /// `rds`: it comes by itself and may be replaced.
     Rds(Subscribed),
+    /// `scoped_routes`: each request says by its headers which one it takes.
+    Scoped(Arc<ScopedRoutes>),
 }
 
 /// Settings of one connection manager.

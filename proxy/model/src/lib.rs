@@ -25,6 +25,7 @@ pub mod retry;
 pub mod route;
 pub mod runtime;
 pub mod scheme;
+pub mod scope;
 pub mod tcp_proxy;
 pub mod tls;
 

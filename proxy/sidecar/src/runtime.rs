@@ -19,6 +19,8 @@ use tandem_model::filter::runtime::Runtime;
 use tandem_model::filter::{FilterConfig, PerRouteConfig};
 use tandem_model::hcm::RouteSource;
 use tandem_model::listener::NetworkFilter;
+use tandem_model::route::RouteConfiguration;
+use tandem_model::scope::{ScopeRoutes, ScopeSource};
 use tandem_model::{Bootstrap, Listener};
 use tandem_stack::{Deps, access_log};
 use tandem_upstream::Clusters;
@@ -162,18 +164,13 @@ fn configured<'a>(listeners: impl Iterator<Item = &'a Listener>) -> Vec<Arc<Runt
             .http_filters
             .iter()
             .for_each(|filter| add(&filter.config));
-        let RouteSource::Inline(routes) = &manager.routes else {
-            continue;
-        };
-        let levels = std::iter::once(&routes.filters)
-            .chain(routes.virtual_hosts.iter().map(|host| &host.filters))
-            .chain(
-                routes
-                    .virtual_hosts
-                    .iter()
-                    .flat_map(|host| &host.routes)
-                    .map(|route| &route.filters),
-            );
+        let levels = inline(&manager.routes).into_iter().flat_map(|routes| {
+            let hosts = &routes.virtual_hosts;
+            let routes_of = hosts.iter().flat_map(|host| &host.routes);
+            std::iter::once(&routes.filters)
+                .chain(hosts.iter().map(|host| &host.filters))
+                .chain(routes_of.map(|route| &route.filters))
+        });
         for per_route in levels.flatten() {
             if let PerRouteConfig::Override(config) = &per_route.config {
                 add(config);
@@ -181,4 +178,21 @@ fn configured<'a>(listeners: impl Iterator<Item = &'a Listener>) -> Vec<Arc<Runt
         }
     }
     found
+}
+
+/// The route configurations that stand in a connection manager.
+fn inline(source: &RouteSource) -> Vec<&RouteConfiguration> {
+    match source {
+        RouteSource::Inline(config) => vec![config],
+        RouteSource::Scoped(scoped) => match &scoped.scopes {
+            ScopeSource::Inline(all) => (all.iter())
+                .filter_map(|scope| match &scope.routes {
+                    ScopeRoutes::Inline(config) => Some(&**config),
+                    ScopeRoutes::Named(_) => None,
+                })
+                .collect(),
+            ScopeSource::Srds(_) => Vec::new(),
+        },
+        RouteSource::Rds(_) => Vec::new(),
+    }
 }

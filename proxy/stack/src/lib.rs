@@ -32,7 +32,7 @@ pub struct Deps {
     pub filters: BuildFilter,
     /// This worker's HTTP services.
     pub directory: Directory,
-    /// The route configurations that come by themselves.
+    /// The route configurations that come by themselves, and the scopes that choose among them.
     pub routes: RouteTables,
     /// Where access logs go that are lines …
     pub logs: access_log::Sinks,

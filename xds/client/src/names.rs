@@ -17,7 +17,7 @@ impl Names {
     pub(crate) fn new(wildcard: bool) -> Self {
         Self {
             names: wildcard.then(|| WILDCARD.to_owned()).into_iter().collect(),
-            explicit: !wildcard,
+            explicit: false,
         }
     }
 
@@ -28,7 +28,7 @@ impl Names {
             .filter(|name| self.names.insert((*name).to_owned()))
             .map(str::to_owned)
             .collect();
-        self.explicit |= !new.is_empty();
+        self.explicit |= new.iter().any(|name| name != WILDCARD);
         new
     }
 

@@ -28,8 +28,11 @@ pub(crate) fn connection_manager(
             route::configuration(&cx.field("route_config"), proto, scope),
         ))),
         Some(proto::RouteSpecifier::Rds(proto)) => rds(&cx.field("rds"), proto),
-        _ => {
-            cx.error("expected one of route_config, rds");
+        Some(proto::RouteSpecifier::ScopedRoutes(proto)) => {
+            crate::scope::source(&cx.field("scoped_routes"), proto, scope)
+        }
+        None => {
+            cx.error("expected one of route_config, rds, scoped_routes");
             None
         }
     };

@@ -26,6 +26,7 @@ pub mod resource;
 mod route;
 mod runtime;
 mod schema;
+mod scope;
 mod source;
 mod support;
 mod tcp_proxy;

@@ -106,7 +106,7 @@ pub(crate) fn header(cx: &Cx<'_>, proto: &route::HeaderMatcher) -> Option<Header
     })
 }
 
-fn matched_header(cx: &Cx<'_>, name: &str) -> Option<MatchedHeader> {
+pub(crate) fn matched_header(cx: &Cx<'_>, name: &str) -> Option<MatchedHeader> {
     Some(match name.to_ascii_lowercase().as_str() {
         ":method" => MatchedHeader::Method,
         ":path" => MatchedHeader::Path,

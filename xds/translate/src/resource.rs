@@ -6,7 +6,7 @@ use std::sync::Arc;
 use envoy_types::pb::envoy::config::{cluster, endpoint, listener, route};
 use envoy_types::pb::envoy::extensions::transport_sockets::tls;
 use tandem_model::cluster::LoadAssignment;
-use tandem_model::route::RouteConfiguration;
+use tandem_model::route::{RouteConfiguration, Vhds, VirtualHost};
 use tandem_model::tls::Secret;
 use tandem_model::{Cluster, Listener};
 
@@ -27,17 +27,23 @@ pub enum Kind {
     Listener,
     /// RDS.
     Routes,
+    /// SRDS.
+    Scopes,
+    /// VHDS.
+    VirtualHosts,
     /// SDS.
     Secret,
 }
 
 impl Kind {
     /// All of them, in the order in which they are asked for.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Cluster,
         Self::Endpoints,
         Self::Listener,
         Self::Routes,
+        Self::Scopes,
+        Self::VirtualHosts,
         Self::Secret,
     ];
 
@@ -48,6 +54,8 @@ impl Kind {
             Self::Endpoints => "envoy.config.endpoint.v3.ClusterLoadAssignment",
             Self::Listener => "envoy.config.listener.v3.Listener",
             Self::Routes => "envoy.config.route.v3.RouteConfiguration",
+            Self::Scopes => "envoy.config.route.v3.ScopedRouteConfiguration",
+            Self::VirtualHosts => "envoy.config.route.v3.VirtualHost",
             Self::Secret => "envoy.extensions.transport_sockets.tls.v3.Secret",
         }
     }
@@ -94,6 +102,29 @@ pub fn routes(bytes: &[u8], clusters: &HashSet<&str>) -> Result<Arc<RouteConfigu
     read(Kind::Routes, bytes, |cx, proto: &Proto| {
         let scope = Scope { clusters };
         Some(Arc::new(crate::route::alone(cx, proto, &scope)))
+    })
+}
+
+/// Translates a scope of routes that came by itself.
+pub fn scope(
+    bytes: &[u8],
+    clusters: &HashSet<&str>,
+) -> Result<Arc<tandem_model::scope::Scope>, Errors> {
+    type Proto = route::v3::ScopedRouteConfiguration;
+    read(Kind::Scopes, bytes, |cx, proto: &Proto| {
+        crate::scope::alone(cx, proto, &Scope { clusters }).map(Arc::new)
+    })
+}
+
+/// Translates a virtual host that came by itself, for a route configuration if it is known.
+pub fn virtual_host(
+    bytes: &[u8],
+    vhds: Option<&Vhds>,
+    clusters: &HashSet<&str>,
+) -> Result<Arc<VirtualHost>, Errors> {
+    type Proto = route::v3::VirtualHost;
+    read(Kind::VirtualHosts, bytes, |cx, proto: &Proto| {
+        Some(crate::route::host(cx, proto, vhds, &Scope { clusters }))
     })
 }
 

@@ -12,6 +12,7 @@ pub use route_match::{PathMatch, RouteMatch};
 
 use std::sync::Arc;
 
+use crate::config_source::ConfigSource;
 use crate::filter::PerRouteFilter;
 use crate::headers::HeaderMutations;
 use crate::retry::RetryPolicy;
@@ -37,6 +38,19 @@ pub struct RouteConfiguration {
     pub ignore_path_parameters: bool,
     /// Filters' settings for all routes.
     pub filters: Vec<PerRouteFilter>,
+    /// More virtual hosts, which come by themselves.
+    pub vhds: Option<Vhds>,
+}
+
+/// Where virtual hosts come from, and what they are checked against (`Vhds`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vhds {
+    /// Who sends them.
+    pub source: ConfigSource,
+    /// Whether their routes may only name clusters that exist.
+    pub validate_clusters: bool,
+    /// Most bytes of a direct response.
+    pub max_direct_response: usize,
 }
 
 /// A virtual host (`VirtualHost`).

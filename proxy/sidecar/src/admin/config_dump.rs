@@ -25,6 +25,8 @@ pub(crate) fn dump(bootstrap: &Value, dynamic: Dump, resource: Option<&str>) -> 
         .into_iter()
         .map(|route| json!({ "route_config": route }))
         .collect();
+    let mut scopes = Vec::new();
+    inline_scopes(statics, &mut scopes);
     let selected = match resource {
         Some("bootstrap") => vec![bootstrap.clone()],
         Some("static_clusters") => clusters,
@@ -34,6 +36,8 @@ pub(crate) fn dump(bootstrap: &Value, dynamic: Dump, resource: Option<&str>) -> 
         Some("dynamic_warming_clusters") => dynamic.warming_clusters,
         Some("dynamic_listeners") => dynamic.listeners,
         Some("dynamic_route_configs") => dynamic.routes,
+        Some("inline_scoped_route_configs") => scopes,
+        Some("dynamic_scoped_route_configs") => dynamic.scopes,
         Some(_) => Vec::new(),
         None => vec![
             json!({ "@type": format!("{ADMIN}BootstrapConfigDump"), "bootstrap": bootstrap }),
@@ -57,6 +61,13 @@ pub(crate) fn dump(bootstrap: &Value, dynamic: Dump, resource: Option<&str>) -> 
                 [
                     ("static_route_configs", routes),
                     ("dynamic_route_configs", dynamic.routes),
+                ],
+            ),
+            section(
+                "ScopedRoutes",
+                [
+                    ("inline_scoped_route_configs", scopes),
+                    ("dynamic_scoped_route_configs", dynamic.scopes),
                 ],
             ),
         ],
@@ -109,6 +120,34 @@ fn routes(value: &Value, found: &mut Vec<Value>) {
             }
         }
         Value::Array(items) => items.iter().for_each(|item| routes(item, found)),
+        _ => {}
+    }
+}
+
+/// Scoped routes whose scopes stand beside them.
+fn inline_scopes(value: &Value, found: &mut Vec<Value>) {
+    match value {
+        Value::Object(object) => {
+            let list = &value["scoped_routes"]["scoped_route_configurations_list"];
+            if let Some(scopes) = list["scoped_route_configurations"].as_array() {
+                let scope = |scope: &Value| {
+                    let mut typed = json!({
+                        "@type": "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
+                    });
+                    if let (Some(typed), Some(scope)) = (typed.as_object_mut(), scope.as_object()) {
+                        typed.extend(scope.clone());
+                    }
+                    typed
+                };
+                let scopes: Vec<Value> = scopes.iter().map(scope).collect();
+                let name = &value["scoped_routes"]["name"];
+                found.push(json!({ "name": name, "scoped_route_configs": scopes }));
+            }
+            object
+                .values()
+                .for_each(|value| inline_scopes(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| inline_scopes(item, found)),
         _ => {}
     }
 }

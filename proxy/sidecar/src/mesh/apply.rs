@@ -78,6 +78,8 @@ impl Applier {
                     self.routes.publish(&key, config);
                 }
                 Action::RemoveRoutes(key) => self.routes.remove(&key),
+                Action::SetScopes(key, scopes) => self.routes.publish_scopes(&key, &scopes),
+                Action::RemoveScopes(key) => self.routes.remove_scopes(&key),
                 Action::SetListener(listener) => commands.push(Change::Set(listener)),
                 Action::RemoveListener(name) => commands.push(Change::Remove(name)),
                 // Subscriptions are the sources' business.

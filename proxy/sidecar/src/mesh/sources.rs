@@ -114,7 +114,13 @@ impl Sources {
             let whole = match kind {
                 Kind::Cluster => dynamic.clusters.as_ref(),
                 Kind::Listener => dynamic.listeners.as_ref(),
-                Kind::Endpoints | Kind::Routes | Kind::Secret => None,
+                // State of the world knows no virtual hosts.
+                Kind::VirtualHosts if config.api != ApiType::DeltaGrpc => continue,
+                Kind::Endpoints
+                | Kind::Routes
+                | Kind::Scopes
+                | Kind::VirtualHosts
+                | Kind::Secret => None,
             };
             let whole = whole.filter(|source| source.origin == Origin::Ads);
             let timeout = whole.and_then(|source| source.initial_fetch_timeout);

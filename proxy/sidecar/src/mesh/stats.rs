@@ -12,6 +12,8 @@ pub(super) async fn follow(kind: Kind, registry: Registry, mut stats: watch::Rec
         Kind::Endpoints => "cluster_manager.eds",
         Kind::Listener => "listener_manager.lds",
         Kind::Routes => "http.rds",
+        Kind::Scopes => "http.scoped_rds",
+        Kind::VirtualHosts => "http.vhds",
         Kind::Secret => "sds",
     };
     let scope = registry.plain(prefix);

@@ -78,6 +78,12 @@ fn routes(
 ) -> Option<Arc<RouteTable>> {
     let table = match &manager.routes {
         RouteSource::Inline(config) => Arc::new(RouteTable::new(Arc::clone(config))),
+        RouteSource::Scoped(scoped) => {
+            out.step("scoped routes", &scoped.name)
+                .note("which scope a request takes is not explained");
+            out.refuse("the routes are not known");
+            return None;
+        }
         RouteSource::Rds(rds) => match (world.routes)(&rds.key) {
             Some(table) => table,
             None => {

@@ -15,12 +15,12 @@ use super::{Assembled, Plan};
 #[derive(Debug)]
 pub(super) struct Follow {
     source: Live<RouteTable>,
-    plan: Plan,
+    plan: Arc<Plan>,
     current: Live<Assembled>,
 }
 
 impl Follow {
-    pub(super) fn new(source: Live<RouteTable>, plan: Plan) -> Self {
+    pub(super) fn new(source: Live<RouteTable>, plan: Arc<Plan>) -> Self {
         let first = plan.assemble(source.get(), None);
         Self {
             source,

@@ -9,6 +9,7 @@ mod forwarded;
 mod prepare;
 pub(crate) mod request;
 mod rescue;
+mod scoped;
 mod stats;
 mod stream;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use crate::Deps;
 use crate::access_log::{self, AccessLogLayer, Logs};
 use crate::router::{self, Router};
 use follow::Follow;
+use scoped::Scoped;
 
 /// What the layers of one connection manager share.
 #[derive(Debug)]
@@ -46,30 +48,36 @@ pub(crate) struct Settings {
     pub(crate) listener: Arc<str>,
 }
 
-/// Builds the service of a connection manager, for one worker, and says by which routes it goes.
+/// Builds the service of a connection manager, for one worker, and says by which routes it goes, if
+/// they are the same for all requests.
 /// Routes that come by themselves are followed.
 pub fn build(
     manager: &Arc<HttpConnectionManager>,
     listener: &Listener,
     deps: &Deps,
-) -> (HttpService, Live<RouteTable>) {
-    let plan = Plan {
+) -> (HttpService, Option<Live<RouteTable>>) {
+    let plan = Arc::new(Plan {
         manager: Arc::clone(manager),
         listener: Arc::clone(&listener.name),
         buffer_limit: listener.per_connection_buffer_limit_bytes,
         deps: deps.clone(),
-    };
+    });
     match &manager.routes {
         RouteSource::Inline(config) => {
             let table = Arc::new(RouteTable::new(Arc::clone(config)));
             let service = plan.assemble(Arc::clone(&table), None).service;
-            (service, Live::of(table))
+            (service, Some(Live::of(table)))
         }
         RouteSource::Rds(rds) => {
             let table = deps.routes.table(&rds.key);
             let follow = Follow::new(table.clone(), plan);
             let service = HttpService::choosing(move |request| follow.dispatch(request));
-            (service, table)
+            (service, Some(table))
+        }
+        RouteSource::Scoped(config) => {
+            let scoped = Scoped::new(config, &plan);
+            let service = HttpService::choosing(move |request| scoped.dispatch(request));
+            (service, None)
         }
     }
 }

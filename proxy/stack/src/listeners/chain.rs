@@ -75,7 +75,7 @@ impl Chain {
                 );
                 let door = Door {
                     service,
-                    routes: Some(routes),
+                    routes,
                     encrypted: config.transport_socket.is_some(),
                 };
                 (Target::Http(Arc::new(server)), Some(door))

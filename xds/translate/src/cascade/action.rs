@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tandem_model::cluster::LoadAssignment;
 use tandem_model::config_source::ResourceKey;
 use tandem_model::route::RouteConfiguration;
+use tandem_model::scope::{Scope, ScopesKey};
 use tandem_model::{Cluster, Listener};
 
 use super::Kind;
@@ -31,6 +32,10 @@ pub enum Action {
     SetRoutes(ResourceKey, Arc<RouteConfiguration>),
     /// Nothing is served by these routes any more.
     RemoveRoutes(ResourceKey),
+    /// Publish scopes of routes, each with routes that are published.
+    SetScopes(ScopesKey, Vec<Arc<Scope>>),
+    /// Nothing is served by these scopes any more.
+    RemoveScopes(ScopesKey),
     /// Serve a listener, in place of one of this name if there is one.
     SetListener(Arc<Listener>),
     /// Stop serving a listener; its connections finish.

@@ -305,7 +305,7 @@ impl Cascade {
             return;
         }
         let used = references::clusters(
-            self.routes.served().map(|config| &**config),
+            (self.routes.served().chain(self.scopes.served())).map(|config| &**config),
             self.listeners.served().map(|listener| &**listener),
         );
         let mut gone: Vec<Arc<str>> = Vec::new();

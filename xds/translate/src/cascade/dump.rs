@@ -1,9 +1,11 @@
 //! What control planes sent, in the shape of Envoy's `/config_dump`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
+use tandem_model::scope::ScopesKey;
 
 use super::{Cascade, Received, Refused};
 use crate::json;
@@ -21,6 +23,8 @@ pub struct Dump {
     pub listeners: Vec<Value>,
     /// `dynamic_route_configs`.
     pub routes: Vec<Value>,
+    /// `dynamic_scoped_route_configs`.
+    pub scopes: Vec<Value>,
 }
 
 impl Cascade {
@@ -51,7 +55,36 @@ impl Cascade {
             add_error(&mut state, Kind::Routes, refused);
             dump.routes.push(state.into());
         }
+        dump.scopes = self.scopes_dump();
         dump
+    }
+
+    /// What the scoped routes of each connection manager have, by its own name.
+    fn scopes_dump(&self) -> Vec<Value> {
+        let mut followed = self.listeners.followed();
+        followed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        followed.dedup();
+        let one = |(name, key): (Arc<str>, ScopesKey)| {
+            let came = self.scopes.dump(&key);
+            let newest = came.iter().copied().max_by_key(|received| received.at);
+            let mut entry = Map::new();
+            entry.insert("name".to_owned(), (*name).into());
+            if let Some(newest) = newest {
+                entry.insert("version_info".to_owned(), newest.version.as_str().into());
+                entry.insert("last_updated".to_owned(), time(newest.at));
+            }
+            let configs = came.iter().map(|received| resource(Kind::Scopes, received));
+            let configs: Vec<Value> = configs.collect();
+            entry.insert("scoped_route_configs".to_owned(), configs.into());
+            let refused = self
+                .scopes
+                .refused
+                .values()
+                .max_by_key(|one| one.received.at);
+            add_error(&mut entry, Kind::Scopes, refused);
+            entry.into()
+        };
+        followed.into_iter().map(one).collect()
     }
 
     fn listeners_dump(&self) -> Vec<Value> {

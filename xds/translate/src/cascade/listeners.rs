@@ -8,10 +8,11 @@ use tandem_model::Listener;
 use tandem_model::config_source::{ResourceKey, Subscribed};
 use tandem_model::hcm::RouteSource;
 use tandem_model::listener::NetworkFilter;
+use tandem_model::scope::{ScopeSource, ScopesKey};
 use tandem_xds_client::{Resource, Update};
 
 use super::secrets::{self, User};
-use super::{Action, Cascade, Kind, Received, Refused, references};
+use super::{Action, Cascade, Kind, Received, Refused, references, routes};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
@@ -59,11 +60,35 @@ impl Listeners {
         let versions = [&entry.active, &entry.warming].into_iter().flatten();
         let mut needs = Vec::new();
         for need in versions.flat_map(|(listener, _)| of(listener)) {
-            if !needs.contains(need) {
-                needs.push(need.clone());
+            if !needs.contains(&need) {
+                needs.push(need);
             }
         }
         needs
+    }
+
+    /// The scopes that its versions need.
+    pub(super) fn scopes(&self, name: &str) -> Vec<(ScopesKey, Subscribed)> {
+        let Some(entry) = self.all.get(name) else {
+            return Vec::new();
+        };
+        let versions = [&entry.active, &entry.warming].into_iter().flatten();
+        versions
+            .flat_map(|(listener, _)| scopes_of(listener))
+            .collect()
+    }
+
+    /// The scoped routes of all listeners that come by themselves, by their own names.
+    pub(super) fn followed(&self) -> Vec<(Arc<str>, ScopesKey)> {
+        let versions = (self.all.values()).flat_map(|entry| [&entry.active, &entry.warming]);
+        let sources = versions
+            .flatten()
+            .flat_map(|(listener, _)| sources(listener));
+        let followed = sources.filter_map(|source| match source {
+            RouteSource::Scoped(scoped) => Some((Arc::clone(&scoped.name), scoped.followed()?.0)),
+            RouteSource::Rds(_) | RouteSource::Inline(_) => None,
+        });
+        followed.collect()
     }
 
     /// The listeners that an update takes away.
@@ -112,19 +137,42 @@ impl Listeners {
     }
 }
 
-/// The routes a listener asks for.
-fn of(listener: &Listener) -> impl Iterator<Item = &Subscribed> {
+/// Where the routes of a listener's connection managers come from.
+fn sources(listener: &Listener) -> impl Iterator<Item = &RouteSource> {
     listener.chains().filter_map(|chain| match &chain.filter {
-        NetworkFilter::Http(manager) => match &manager.routes {
-            RouteSource::Rds(need) => Some(need),
-            RouteSource::Inline(_) => None,
-        },
+        NetworkFilter::Http(manager) => Some(&manager.routes),
         NetworkFilter::Tcp(_) => None,
     })
 }
 
-fn keys(listener: &Listener) -> HashSet<&ResourceKey> {
-    of(listener).map(|need| &need.key).collect()
+/// The routes a listener asks for.
+fn of(listener: &Listener) -> Vec<Subscribed> {
+    let needs = sources(listener).flat_map(|source| match source {
+        RouteSource::Rds(need) => vec![need.clone()],
+        RouteSource::Scoped(scoped) => match &scoped.scopes {
+            ScopeSource::Inline(all) => (all.iter())
+                .filter_map(|scope| scope.wanted(scoped.rds.as_ref()))
+                .collect(),
+            ScopeSource::Srds(_) => Vec::new(),
+        },
+        RouteSource::Inline(_) => Vec::new(),
+    });
+    needs.collect()
+}
+
+/// The scopes a listener asks for.
+fn scopes_of(listener: &Listener) -> impl Iterator<Item = (ScopesKey, Subscribed)> {
+    sources(listener).filter_map(|source| match source {
+        RouteSource::Scoped(scoped) => {
+            let (key, need) = scoped.followed()?;
+            Some((key, need.clone()))
+        }
+        RouteSource::Rds(_) | RouteSource::Inline(_) => None,
+    })
+}
+
+fn keys(listener: &Listener) -> HashSet<ResourceKey> {
+    of(listener).into_iter().map(|need| need.key).collect()
 }
 
 impl Cascade {
@@ -197,6 +245,7 @@ impl Cascade {
         let dropped = entry.warming.replace((listener, received));
         self.listeners.warming.insert(Arc::clone(&name));
         self.watch_routes(&name, now);
+        self.watch_scopes(&name, now);
         self.watch_listener_secrets(&name, now);
         self.release_unused(&name, dropped.map(|(listener, _)| listener));
     }
@@ -240,10 +289,15 @@ impl Cascade {
         let Some(dropped) = dropped else { return };
         let needed = self.listeners.needs(name);
         let unused: Vec<ResourceKey> = (keys(&dropped).into_iter())
-            .filter(|key| !needed.iter().any(|need| need.key == **key))
-            .cloned()
+            .filter(|key| !needed.iter().any(|need| need.key == *key))
             .collect();
-        self.release_routes(name, &unused);
+        self.release_routes(&routes::User::Listener(name.into()), &unused);
+        let needed = self.listeners.scopes(name);
+        let unused: Vec<ScopesKey> = scopes_of(&dropped)
+            .map(|(key, _)| key)
+            .filter(|key| !needed.iter().any(|(need, _)| need == key))
+            .collect();
+        self.release_scopes(name, &unused);
     }
 
     /// Serves the listeners whose routes and clusters are there.
@@ -261,14 +315,17 @@ impl Cascade {
             };
             let routed = keys(listener)
                 .into_iter()
-                .all(|key| self.routes.is_there(key));
+                .all(|key| self.routes.is_there(&key));
+            let scoped = scopes_of(listener).all(|(key, _)| self.scopes.are_there(&key));
             let coming = |name: &str| {
                 let known = self.clusters.is_active(name);
                 self.clusters.is_coming(name) || (first_clusters && !known)
             };
             let secret = self.secrets.are_there(&secrets::of_listener(listener));
-            let waits =
-                !routed || !secret || references::of_listener(listener).into_iter().any(coming);
+            let waits = !routed
+                || !scoped
+                || !secret
+                || references::of_listener(listener).into_iter().any(coming);
             if waits {
                 continue;
             }

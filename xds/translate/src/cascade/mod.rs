@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            clusters ──▶ their endpoints, their secrets
-//! listeners ──▶ their secrets, their routes ──▶ clusters
+//! listeners ──▶ their secrets, their scopes ──▶ their routes ──▶ clusters
 //! ```
 //!
 //! A cluster waits ("warms") for its endpoints, routes for the clusters they lead to, a
@@ -17,9 +17,11 @@ mod action;
 mod clusters;
 mod dump;
 mod endpoints;
+mod hosts;
 mod listeners;
 mod references;
 mod routes;
+mod scopes;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -27,7 +29,7 @@ mod tests;
 use std::collections::HashSet;
 use std::time::{Duration, Instant, SystemTime};
 
-use tandem_model::config_source::{Origin, ResourceKey};
+use tandem_model::config_source::{ApiType, Origin, ResourceKey};
 use tandem_model::tls::{Secret, SecretSource};
 use tandem_model::{Bootstrap, Cluster, Listener};
 use tandem_xds_client::{Resource, Update};
@@ -38,8 +40,10 @@ pub use action::Action;
 use clusters::Clusters;
 pub use dump::Dump;
 use endpoints::AllEndpoints;
+use hosts::AllHosts;
 use listeners::Listeners;
 use routes::AllRoutes;
+use scopes::AllScopes;
 use secrets::AllSecrets;
 
 /// How long routes wait for clusters that warm, so that a control plane which never sends
@@ -59,7 +63,11 @@ pub struct Cascade {
     endpoints: AllEndpoints,
     secrets: AllSecrets,
     routes: AllRoutes,
+    hosts: AllHosts,
+    scopes: AllScopes,
     listeners: Listeners,
+    /// Whether the aggregated stream is a delta one.
+    delta: bool,
     /// Whether clusters or listeners are still waited for.
     awaited: HashSet<Kind>,
     actions: Vec<Action>,
@@ -125,6 +133,13 @@ impl Cascade {
             endpoints: AllEndpoints::default(),
             secrets: AllSecrets::default(),
             routes: AllRoutes::default(),
+            hosts: AllHosts::default(),
+            delta: bootstrap
+                .dynamic
+                .ads
+                .as_ref()
+                .is_some_and(|ads| ads.api == ApiType::DeltaGrpc),
+            scopes: AllScopes::default(),
             listeners: Listeners::default(),
             awaited: awaited.iter().copied().collect(),
             actions: Vec::new(),
@@ -138,6 +153,7 @@ impl Cascade {
         for listener in &bootstrap.listeners {
             cascade.listeners.set_static(listener);
             cascade.watch_routes(&listener.name, now);
+            cascade.watch_scopes(&listener.name, now);
             cascade.watch_listener_secrets(&listener.name, now);
         }
         cascade.settle(now);
@@ -167,6 +183,8 @@ impl Cascade {
             Kind::Routes => each_named(origin, update, &mut faults, |key, resource| {
                 self.update_routes(key, resource, now)
             }),
+            Kind::Scopes => self.update_scopes(origin, update, now, &mut faults),
+            Kind::VirtualHosts => self.update_hosts(origin, update, now, &mut faults),
             Kind::Secret => each_named(origin, update, &mut faults, |key, resource| {
                 self.update_secret(key, resource)
             }),
@@ -189,7 +207,7 @@ impl Cascade {
             Kind::Listener => names
                 .iter()
                 .for_each(|name| self.remove_listener(name, now)),
-            Kind::Endpoints | Kind::Routes | Kind::Secret => {}
+            Kind::Endpoints | Kind::Routes | Kind::Scopes | Kind::VirtualHosts | Kind::Secret => {}
         }
         self.settle(now);
     }
@@ -201,6 +219,7 @@ impl Cascade {
             self.endpoints.deadline(),
             self.secrets.deadline(),
             self.routes.deadline(),
+            self.scopes.deadline(),
         ];
         all.into_iter().flatten().min()
     }
@@ -210,6 +229,7 @@ impl Cascade {
         self.endpoints.expire(now);
         self.secrets.expire(now);
         self.routes.expire(now);
+        self.scopes.expire(now);
         self.settle(now);
     }
 
@@ -232,6 +252,7 @@ impl Cascade {
     fn settle(&mut self, now: Instant) {
         self.settle_clusters();
         self.settle_routes(now);
+        self.settle_scopes(now);
         self.settle_listeners();
         self.settle_leaving(now);
     }

@@ -6,6 +6,7 @@ use tandem_model::Listener;
 use tandem_model::hcm::RouteSource;
 use tandem_model::listener::NetworkFilter;
 use tandem_model::route::{Action, ClusterSpecifier, RouteConfiguration};
+use tandem_model::scope::{ScopeRoutes, ScopeSource};
 use tandem_model::tcp_proxy::TcpCluster;
 
 /// Those of everything that is served.
@@ -41,11 +42,11 @@ pub(super) fn of_listener(listener: &Listener) -> Vec<&str> {
     let mut names = Vec::new();
     for chain in listener.chains() {
         match &chain.filter {
-            NetworkFilter::Http(manager) => {
-                if let RouteSource::Inline(config) = &manager.routes {
-                    names.extend(of_routes(config));
-                }
-            }
+            NetworkFilter::Http(manager) => match &manager.routes {
+                RouteSource::Inline(config) => names.extend(of_routes(config)),
+                RouteSource::Scoped(scoped) => names.extend(of_scopes(&scoped.scopes)),
+                RouteSource::Rds(_) => {}
+            },
             NetworkFilter::Tcp(proxy) => match &proxy.cluster {
                 TcpCluster::Cluster(name) => names.push(&**name),
                 TcpCluster::Weighted(all) => names.extend(all.iter().map(|(name, _)| &**name)),
@@ -53,4 +54,18 @@ pub(super) fn of_listener(listener: &Listener) -> Vec<&str> {
         }
     }
     names
+}
+
+fn of_scopes(scopes: &ScopeSource) -> impl Iterator<Item = &str> {
+    let inline = match scopes {
+        ScopeSource::Inline(all) => &all[..],
+        ScopeSource::Srds(_) => &[],
+    };
+    inline.iter().flat_map(|scope| {
+        let config = match &scope.routes {
+            ScopeRoutes::Inline(config) => Some(config),
+            ScopeRoutes::Named(_) => None,
+        };
+        config.into_iter().flat_map(|config| of_routes(config))
+    })
 }

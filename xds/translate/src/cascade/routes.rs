@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tandem_model::config_source::{ResourceKey, Subscribed};
-use tandem_model::route::RouteConfiguration;
+use tandem_model::config_source::{Origin, ResourceKey, Subscribed};
+use tandem_model::route::{RouteConfiguration, Vhds};
+use tandem_model::scope::ScopesKey;
 use tandem_xds_client::Resource;
 
-use super::{Action, Cascade, Kind, PATIENCE, Received, Refused, references};
-use crate::error::Errors;
+use super::{Action, Cascade, Kind, PATIENCE, Received, Refused, hosts, references};
+use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
 /// All route configurations that listeners need.
@@ -21,13 +22,30 @@ pub(super) struct AllRoutes {
 
 #[derive(Debug, Default)]
 struct Entry {
-    /// The listeners that route by it.
-    users: Vec<Arc<str>>,
+    users: Vec<User>,
+    /// What came, without the virtual hosts that come by themselves.
+    base: Option<(Arc<RouteConfiguration>, Received)>,
     active: Option<(Arc<RouteConfiguration>, Received)>,
     pending: Option<Pending>,
+    /// Whether the first virtual hosts are waited for, and until when.
+    hosts: Option<Hosts>,
     /// Until when the first answer is waited for.
     deadline: Option<Instant>,
     given_up: bool,
+}
+
+/// Who routes by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum User {
+    Listener(Arc<str>),
+    Scopes(ScopesKey),
+}
+
+/// The wait for virtual hosts.
+#[derive(Debug)]
+struct Hosts {
+    /// `None`: for ever.
+    until: Option<Instant>,
 }
 
 /// Routes that wait for clusters.
@@ -60,7 +78,10 @@ impl AllRoutes {
         let fetches = (self.all.values())
             .filter(|entry| !entry.given_up && entry.active.is_none() && entry.pending.is_none())
             .filter_map(|entry| entry.deadline);
-        let waits = (self.all.values()).filter_map(|entry| Some(entry.pending.as_ref()?.until));
+        let waits = (self.all.values()).filter_map(|entry| match &entry.hosts {
+            Some(hosts) => hosts.until,
+            None => Some(entry.pending.as_ref()?.until),
+        });
         fetches.chain(waits).min()
     }
 
@@ -70,10 +91,21 @@ impl AllRoutes {
                 entry.given_up = true;
                 entry.deadline = None;
             }
+            let late = |hosts: &Hosts| hosts.until.is_some_and(|until| until <= now);
+            if entry.hosts.as_ref().is_some_and(late) {
+                entry.hosts = None;
+            }
         }
     }
 
-    fn add_user(&mut self, need: &Subscribed, user: &Arc<str>, now: Instant) -> bool {
+    /// What came under a name, for one of these.
+    pub(super) fn base(&self, keys: &[ResourceKey], name: &str) -> Option<&RouteConfiguration> {
+        let key = keys.iter().find(|key| &*key.name == name)?;
+        let (base, _) = self.all.get(key)?.base.as_ref()?;
+        Some(base)
+    }
+
+    fn add_user(&mut self, need: &Subscribed, user: &User, now: Instant) -> bool {
         let mut is_new = false;
         let entry = self.all.entry(need.key.clone()).or_insert_with(|| {
             is_new = true;
@@ -83,16 +115,16 @@ impl AllRoutes {
             }
         });
         if !entry.users.contains(user) {
-            entry.users.push(Arc::clone(user));
+            entry.users.push(user.clone());
         }
         is_new
     }
 
-    fn remove_user(&mut self, key: &ResourceKey, user: &str) -> bool {
+    fn remove_user(&mut self, key: &ResourceKey, user: &User) -> bool {
         let Some(entry) = self.all.get_mut(key) else {
             return false;
         };
-        entry.users.retain(|other| &**other != user);
+        entry.users.retain(|other| other != user);
         let unused = entry.users.is_empty();
         if unused {
             self.all.remove(key);
@@ -108,11 +140,11 @@ impl Cascade {
         resource: &Resource,
         now: Instant,
     ) -> Result<(), Errors> {
-        let Some(entry) = self.routes.all.get_mut(key) else {
+        if !self.routes.all.contains_key(key) {
             // Asked for by nobody any more.
             return Ok(());
-        };
-        let config = match resource::routes(&resource.value, &self.clusters.names()) {
+        }
+        let config = match self.judge_routes(resource) {
             Ok(config) => config,
             Err(errors) => {
                 let refused = Refused {
@@ -124,39 +156,85 @@ impl Cascade {
             }
         };
         self.routes.refused.remove(&resource.name);
-        let received = Received::from(resource);
+        self.watch_hosts(key, config.vhds.as_ref());
+        if let Some(entry) = self.routes.all.get_mut(key) {
+            let vhds = config.vhds.as_ref();
+            let vhds = vhds.filter(|vhds| entry.active.is_none() && !self.hosts.came(vhds));
+            entry.hosts = vhds.map(|vhds| Hosts {
+                until: (vhds.source.initial_fetch_timeout).map(|timeout| now + timeout),
+            });
+            entry.base = Some((config, Received::from(resource)));
+        }
+        self.assemble_routes(key, now);
+        Ok(())
+    }
+
+    fn judge_routes(&self, resource: &Resource) -> Result<Arc<RouteConfiguration>, Errors> {
+        let config = resource::routes(&resource.value, &self.clusters.names())?;
+        let refuse = |field, reason: String| {
+            Err(Errors::from(Error::new(&Trail::ROOT.field(field), reason)))
+        };
+        let over_ads = |vhds: &Vhds| vhds.source.origin == Origin::Ads;
+        if config.vhds.as_ref().is_some_and(over_ads) && !self.delta {
+            let reason = "expected an ads_config of api_type DELTA_GRPC, or a source of its own";
+            return refuse("vhds", reason.to_owned());
+        }
+        match hosts::once_each(&self.hosts.whole(&config)) {
+            Ok(()) => Ok(config),
+            Err(reason) => refuse("virtual_hosts", reason),
+        }
+    }
+
+    /// Takes what came of a route configuration together, to be served when it is ready.
+    pub(super) fn assemble_routes(&mut self, key: &ResourceKey, now: Instant) {
+        let Some(entry) = self.routes.all.get_mut(key) else {
+            return;
+        };
+        let Some((base, received)) = &entry.base else {
+            return;
+        };
+        if base.vhds.as_ref().is_some_and(|vhds| self.hosts.came(vhds)) {
+            entry.hosts = None;
+        }
+        let config = self.hosts.whole(base);
         if let Some((active, from)) = &mut entry.active
             && **active == *config
         {
-            *from = received;
+            from.clone_from(received);
             entry.pending = None;
-            return Ok(());
+            return;
         }
         entry.pending = Some(Pending {
             config,
-            received,
+            received: received.clone(),
             until: now + PATIENCE,
         });
-        Ok(())
     }
 
     /// Asks for the routes that a listener needs.
     pub(super) fn watch_routes(&mut self, listener: &Arc<str>, now: Instant) {
-        for need in self.listeners.needs(listener) {
-            if self.routes.add_user(&need, listener, now) {
+        let needs = self.listeners.needs(listener);
+        self.need_routes(&User::Listener(Arc::clone(listener)), needs, now);
+    }
+
+    /// Asks for these routes.
+    pub(super) fn need_routes(&mut self, user: &User, needs: Vec<Subscribed>, now: Instant) {
+        for need in needs {
+            if self.routes.add_user(&need, user, now) {
                 let action = Action::Subscribe(Kind::Routes, need.key);
                 self.actions.push(action);
             }
         }
     }
 
-    /// Says that a listener routes by these no more.
-    pub(super) fn release_routes(&mut self, listener: &str, keys: &[ResourceKey]) {
+    /// Says that somebody routes by these no more.
+    pub(super) fn release_routes(&mut self, user: &User, keys: &[ResourceKey]) {
         for key in keys {
-            if self.routes.remove_user(key, listener) {
+            if self.routes.remove_user(key, user) {
                 self.actions
                     .push(Action::Unsubscribe(Kind::Routes, key.clone()));
                 self.actions.push(Action::RemoveRoutes(key.clone()));
+                self.watch_hosts(key, None);
             }
         }
     }
@@ -168,6 +246,9 @@ impl Cascade {
             let Some(pending) = &entry.pending else {
                 continue;
             };
+            if entry.hosts.is_some() {
+                continue;
+            }
             let patient = pending.until > now;
             let coming = |name: &&str| {
                 let known = self.clusters.is_active(name);

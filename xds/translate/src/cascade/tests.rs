@@ -11,6 +11,9 @@ use tandem_xds_client::{Resource, Update};
 
 use super::{Action, Cascade, GRACE, Kind, LINGER, PATIENCE};
 
+mod hosts;
+mod scopes;
+
 /// A cascade and its clock.
 struct Rig {
     cascade: Cascade,
@@ -160,6 +163,23 @@ fn any(name: &str, value: Vec<u8>) -> Option<envoy_types::pb::google::protobuf::
 }
 
 fn listener(name: &str, port: u32, route: &str) -> Resource {
+    use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
+    let rds = hcm::Rds {
+        config_source: Some(ads()),
+        route_config_name: route.to_owned(),
+    };
+    listener_by(
+        name,
+        port,
+        hcm::http_connection_manager::RouteSpecifier::Rds(rds),
+    )
+}
+
+fn listener_by(
+    name: &str,
+    port: u32,
+    routes: envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::http_connection_manager::RouteSpecifier,
+) -> Resource {
     use envoy_types::pb::envoy::extensions::filters::http::router::v3::Router;
     use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
     use pb::listener::v3 as proto;
@@ -175,12 +195,7 @@ fn listener(name: &str, port: u32, route: &str) -> Resource {
     let manager = hcm::HttpConnectionManager {
         stat_prefix: "h".to_owned(),
         http_filters: vec![router],
-        route_specifier: Some(hcm::http_connection_manager::RouteSpecifier::Rds(
-            hcm::Rds {
-                config_source: Some(ads()),
-                route_config_name: route.to_owned(),
-            },
-        )),
+        route_specifier: Some(routes),
         ..Default::default()
     };
     let filter = proto::Filter {
@@ -241,6 +256,11 @@ impl Rig {
                 config.virtual_hosts[0].routes.len()
             ),
             Action::RemoveRoutes(key) => format!("no routes {}", key.name),
+            Action::SetScopes(_, scopes) => {
+                let scopes = scopes.iter().map(|scope| &*scope.name);
+                format!("scopes {}", scopes.collect::<Vec<_>>().join(","))
+            }
+            Action::RemoveScopes(_) => "no scopes".to_owned(),
             Action::SetListener(listener) => format!("listener {}", listener.name),
             Action::RemoveListener(name) => format!("no listener {name}"),
         };

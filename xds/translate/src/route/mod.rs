@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::route::v3 as proto;
 use proto::virtual_host::TlsRequirementType;
-use tandem_model::route::{RequireTls, Route, RouteConfiguration, VirtualHost};
+use tandem_model::config_source::{ApiType, Origin};
+use tandem_model::route::{RequireTls, Route, RouteConfiguration, Vhds, VirtualHost};
 
 use crate::cx::Cx;
 use crate::filter::per_route;
-use crate::{headers, value};
+use crate::{config_source, headers, value};
 
 /// What a route table is checked against.
 pub(crate) struct Scope<'a> {
@@ -46,6 +47,7 @@ pub(crate) fn configuration(
     proto: &proto::RouteConfiguration,
     scope: &Scope<'_>,
 ) -> RouteConfiguration {
+    refuse_vhds(cx, proto);
     table(cx, proto, scope, true)
 }
 
@@ -56,6 +58,58 @@ pub(crate) fn alone(
     scope: &Scope<'_>,
 ) -> RouteConfiguration {
     table(cx, proto, scope, false)
+}
+
+/// Translates a route table within a scope that came by itself.
+pub(crate) fn in_scope(
+    cx: &Cx<'_>,
+    proto: &proto::RouteConfiguration,
+    scope: &Scope<'_>,
+) -> RouteConfiguration {
+    refuse_vhds(cx, proto);
+    table(cx, proto, scope, false)
+}
+
+/// Only who asks for a route table by its name can ask for its virtual hosts.
+fn refuse_vhds(cx: &Cx<'_>, proto: &proto::RouteConfiguration) {
+    if proto.vhds.is_some() {
+        cx.field("vhds")
+            .error("expected it in a route configuration that comes over RDS");
+    }
+}
+
+/// Translates a virtual host that came by itself.
+pub(crate) fn host(
+    cx: &Cx<'_>,
+    proto: &proto::VirtualHost,
+    vhds: Option<&Vhds>,
+    scope: &Scope<'_>,
+) -> Arc<VirtualHost> {
+    let validate = vhds.is_some_and(|vhds| vhds.validate_clusters);
+    let table = Table {
+        clusters: validate.then_some(scope.clusters),
+        max_direct_response: vhds.map_or(usize::MAX, |vhds| vhds.max_direct_response),
+    };
+    Arc::new(virtual_host(cx, proto, &table))
+}
+
+fn vhds(cx: &Cx<'_>, proto: &proto::Vhds, table: &Table<'_>) -> Option<Vhds> {
+    let cx = &cx.field("config_source");
+    let source = config_source::source(cx, proto.config_source.as_ref())?;
+    let is_delta = match &source.origin {
+        Origin::Ads => true,
+        Origin::Api(api) => api.api == ApiType::DeltaGrpc,
+        Origin::Path(_) => false,
+    };
+    if !is_delta {
+        cx.error("expected an api_type of DELTA_GRPC, or ads");
+        return None;
+    }
+    Some(Vhds {
+        source,
+        validate_clusters: table.clusters.is_some(),
+        max_direct_response: table.max_direct_response,
+    })
 }
 
 fn table(
@@ -95,6 +149,7 @@ fn table(
         ignore_port_in_host_matching: proto.ignore_port_in_host_matching,
         ignore_path_parameters: proto.ignore_path_parameters_in_path_matching,
         filters: per_route(cx, &proto.typed_per_filter_config),
+        vhds: (proto.vhds.as_ref()).and_then(|proto| vhds(&cx.field("vhds"), proto, &table)),
     }
 }
 

@@ -116,7 +116,7 @@ fn rig() -> Rig {
             entries: Default::default(),
         },
     };
-    let follow = Follow::new(tables.table(&key), plan);
+    let follow = Follow::new(tables.table(&key), Arc::new(plan));
     Rig {
         tables,
         key,

@@ -7,7 +7,7 @@ pub(super) const AREA: Area = Area {
     types: types! {
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager" {
             codec_type = AUTO | HTTP1 | HTTP2,
-            stat_prefix, route_config, rds, http_filters, access_log,
+            stat_prefix, route_config, rds, scoped_routes, http_filters, access_log,
             use_remote_address, xff_num_trusted_hops, skip_xff_append, append_x_forwarded_port,
             internal_address_config, generate_request_id, preserve_external_request_id,
             always_set_request_id_in_response, request_id_extension, via, server_name,
@@ -34,6 +34,30 @@ pub(super) const AREA: Area = Area {
         "envoy.extensions.filters.network.http_connection_manager.v3.Rds" {
             config_source, route_config_name,
         }
+        "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes" {
+            name, scope_key_builder, rds_config_source, scoped_route_configurations_list, scoped_rds,
+        }
+        "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder" {
+            fragments,
+        }
+        "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder" {
+            header_value_extractor,
+        }
+        "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor" {
+            name, element_separator, index, element,
+        }
+        "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement" {
+            separator, key,
+        }
+        "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList" {
+            scoped_route_configurations,
+        }
+        "envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds" { scoped_rds_config_source }
+        "envoy.config.route.v3.ScopedRouteConfiguration" {
+            name, key, route_configuration_name, route_configuration,
+        }
+        "envoy.config.route.v3.ScopedRouteConfiguration.Key" { fragments }
+        "envoy.config.route.v3.ScopedRouteConfiguration.Key.Fragment" { string_key }
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig" {
             unix_sockets, cidr_ranges,
         }

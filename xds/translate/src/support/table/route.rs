@@ -6,7 +6,7 @@ pub(super) const AREA: Area = Area {
     title: "Routes",
     types: types! {
         "envoy.config.route.v3.RouteConfiguration" {
-            name, virtual_hosts, internal_only_headers, response_headers_to_add,
+            name, virtual_hosts, vhds, internal_only_headers, response_headers_to_add,
             response_headers_to_remove, request_headers_to_add, request_headers_to_remove,
             most_specific_header_mutations_wins, validate_clusters,
             max_direct_response_body_size_bytes, ignore_port_in_host_matching,
@@ -17,6 +17,7 @@ pub(super) const AREA: Area = Area {
                 | "envoy.extensions.filters.http.rbac.v3.RBACPerRoute";
             metadata: "nothing that is supported reads it",
         }
+        "envoy.config.route.v3.Vhds" { config_source }
         "envoy.config.route.v3.VirtualHost" {
             name, domains, routes, require_tls, request_headers_to_add, request_headers_to_remove,
             response_headers_to_add, response_headers_to_remove, include_request_attempt_count,
