@@ -50,9 +50,10 @@ pub struct HttpConnectionManager {
     pub skip_xff_append: bool,
     /// Append the port of the listener as `x-forwarded-port`.
     pub append_x_forwarded_port: bool,
-    /// What is an internal address beside the defaults; `None`: none but Unix sockets.
-    /// Each is an address and a prefix length.
+    /// What is an internal address; `None`: none. Each is an address and a prefix length.
     pub internal_address: Option<Vec<(std::net::IpAddr, u8)>>,
+    /// Whether whoever comes by a Unix socket is internal.
+    pub internal_unix_sockets: bool,
     /// Give every request an `x-request-id`; default true.
     pub generate_request_id: bool,
     /// Keep an `x-request-id` from outside.

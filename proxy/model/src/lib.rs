@@ -29,7 +29,7 @@ pub mod scope;
 pub mod tcp_proxy;
 pub mod tls;
 
-pub use address::Address;
+pub use address::{Address, Pipe};
 pub use bootstrap::Bootstrap;
 pub use cluster::Cluster;
 pub use hcm::HttpConnectionManager;

@@ -1,7 +1,6 @@
 //! The process's listeners: their sockets, and what the workers are told of them.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tandem_model::{Address, Listener};
@@ -14,7 +13,7 @@ use crate::mesh::Change;
 use crate::process::Error;
 
 /// One worker's sockets of a listener, one for each address.
-type OfWorker = Vec<TcpListener>;
+type OfWorker = Vec<listen::Listening>;
 
 /// All listeners, and the workers that serve them.
 #[derive(Debug)]
@@ -144,7 +143,7 @@ impl Listening {
 
     fn show(&self, listener: &Listener, sockets: &[OfWorker]) {
         let bound = sockets.first().and_then(|of_worker| of_worker.first());
-        let bound = bound.and_then(|socket| socket.local_addr().ok());
+        let bound = bound.and_then(listen::Listening::local_addr);
         let address = bound.map_or_else(|| listener.address.clone(), Address::Socket);
         self.addresses.set(&listener.name, Some(address));
     }

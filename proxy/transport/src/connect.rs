@@ -9,21 +9,36 @@ use std::time::Duration;
 use socket2::SockRef;
 use tandem_core::Error;
 use tandem_core::error::{ConnectFailure, Kind};
+use tandem_model::Address;
 use tandem_model::cluster::{Bind, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// Opens a connection to `addr`, without Nagle's delay.
+use crate::unix;
+
+/// Opens a connection to `address`, without Nagle's delay. A name is not looked up here.
 ///
 /// # Errors
 /// [`Kind::ConnectFailure`] with the system's reason as its cause, in the words that Envoy
 /// gives for `%UPSTREAM_TRANSPORT_FAILURE_REASON%`; [`ConnectFailure::Timeout`] after `timeout`;
 /// [`ConnectFailure::Bind`] if it cannot come from where `bind` says.
 pub async fn connect(
-    addr: SocketAddr,
+    address: &Address,
     timeout: Duration,
     keepalive: Option<&TcpKeepalive>,
     bind: Option<&Bind>,
 ) -> Result<TcpStream, Error> {
+    let addr = match address {
+        Address::Socket(addr) => *addr,
+        // It has no probes and no source; only the mark is every socket's.
+        Address::Pipe(pipe) => {
+            let mark = bind.and_then(|bind| bind.mark);
+            return unix::connect(pipe, mark).map_err(|error| refused("immediate", &error));
+        }
+        Address::Name { .. } => {
+            let error = io::Error::other("expected a resolved address");
+            return Err(refused("immediate", &error));
+        }
+    };
     let socket = open(addr, keepalive).map_err(|error| refused("immediate", &error))?;
     if let Some(bind) = bind {
         source::bind(&socket, addr, bind)?;

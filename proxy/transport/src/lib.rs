@@ -18,3 +18,4 @@ pub mod relay;
 pub mod rewind;
 pub mod scratch;
 pub mod tls;
+mod unix;

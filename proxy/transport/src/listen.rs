@@ -3,9 +3,32 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd as _;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tandem_model::{Address, Listener};
+use tandem_model::{Address, Listener, Pipe};
+
+use crate::unix;
+
+/// A listening socket.
+#[derive(Debug)]
+pub enum Listening {
+    /// At an IP address.
+    Tcp(TcpListener),
+    /// At a path, which comes with it.
+    Unix(UnixListener, Arc<str>),
+}
+
+impl Listening {
+    /// The IP address that it got.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().ok(),
+            Self::Unix(..) => None,
+        }
+    }
+}
 
 /// How a listening socket is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,34 +58,51 @@ impl Options {
 /// Binds one listening socket for each worker.
 ///
 /// With [`Options::reuse_port`] every worker has a queue of its own and the kernel spreads connections
-/// among them; without it all workers accept from one queue. Port 0 is chosen once and shared.
+/// among them; without it, and at a Unix socket, all workers accept from one queue. Port 0 is
+/// chosen once and shared.
 ///
 /// # Errors
 ///
-/// What the system says, with the address in front; addresses that are not IP sockets are
-/// refused.
-pub fn bind(address: &Address, workers: usize, options: &Options) -> io::Result<Vec<TcpListener>> {
-    let mut addr = match address {
-        Address::Socket(addr) => *addr,
-        Address::Name { .. } => {
-            return Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                format!("cannot listen on {address}: only IP addresses are supported"),
-            ));
-        }
+/// What the system says, with the address in front; names are refused.
+pub fn bind(address: &Address, workers: usize, options: &Options) -> io::Result<Vec<Listening>> {
+    let bound = match address {
+        Address::Socket(addr) => bind_tcp(*addr, workers, options),
+        Address::Pipe(pipe) => bind_unix(pipe, workers, options),
+        Address::Name { .. } => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "expected an IP address",
+        )),
     };
+    bound.map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    })
+}
+
+fn bind_unix(pipe: &Pipe, workers: usize, options: &Options) -> io::Result<Vec<Listening>> {
+    let socket = unix::listen(pipe, backlog(options))?;
+    let mut sockets = Vec::with_capacity(workers);
+    for _ in 1..workers {
+        sockets.push(Listening::Unix(socket.try_clone()?, Arc::clone(&pipe.path)));
+    }
+    sockets.push(Listening::Unix(socket, Arc::clone(&pipe.path)));
+    Ok(sockets)
+}
+
+fn bind_tcp(mut addr: SocketAddr, workers: usize, options: &Options) -> io::Result<Vec<Listening>> {
     let mut sockets: Vec<TcpListener> = Vec::with_capacity(workers);
     for _ in 0..workers {
         let socket = match sockets.first() {
             Some(first) if !options.reuse_port => first.try_clone()?,
-            _ => bind_one(addr, options).map_err(|error| {
-                io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"))
-            })?,
+            _ => bind_one(addr, options)?,
         };
         addr = socket.local_addr()?;
         sockets.push(socket);
     }
-    Ok(sockets)
+    Ok(sockets.into_iter().map(Listening::Tcp).collect())
+}
+
+fn backlog(options: &Options) -> i32 {
+    i32::try_from(options.backlog).unwrap_or(i32::MAX)
 }
 
 fn bind_one(addr: SocketAddr, options: &Options) -> io::Result<TcpListener> {
@@ -87,7 +127,7 @@ fn bind_one(addr: SocketAddr, options: &Options) -> io::Result<TcpListener> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
-    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+    socket.listen(backlog(options))?;
     Ok(socket.into())
 }
 

@@ -52,7 +52,7 @@ impl Name {
 
     fn resolved(&self) -> impl Iterator<Item = Resolved> {
         self.known.iter().flatten().map(|ip| Resolved {
-            address: SocketAddr::new(*ip, self.port),
+            address: Address::Socket(SocketAddr::new(*ip, self.port)),
             locality: self.locality,
             endpoint: self.endpoint,
             name: Some(Arc::clone(&self.host)),

@@ -111,7 +111,7 @@ impl Transport {
         let own = (context.config().auto_host_sni && !host.hostname.is_empty())
             .then_some(&*host.hostname);
         let peer = Peer {
-            address: host.address.ip(),
+            address: host.address.socket().map(|address| address.ip()),
             sni: name.and_then(|name| name.sni.as_deref()).or(own),
             check_name: name.is_some_and(|name| name.check),
             offer,

@@ -19,6 +19,7 @@ mod layotto;
 mod lifecycle;
 mod mesh;
 mod oracle;
+mod pipes;
 mod rotation;
 mod runtime;
 mod runtime_layers;

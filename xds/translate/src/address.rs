@@ -3,30 +3,40 @@
 use std::net::{IpAddr, SocketAddr};
 
 use envoy_types::pb::envoy::config::core::v3 as core;
-use tandem_model::Address;
+use tandem_model::address::{Address, MAX_PIPE_PATH, Pipe};
 use tandem_model::cidr::Cidr;
 
 use crate::cx::Cx;
 use crate::value;
 
-/// An IP address and port.
-pub(crate) fn address(cx: &Cx<'_>, proto: Option<&core::Address>) -> Option<Address> {
-    translate(cx, proto, false)
+/// What else than an IP address and port an address may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beside {
+    /// Nothing.
+    Nothing,
+    /// A Unix socket.
+    Pipe,
+    /// A name to be resolved.
+    Name,
 }
 
-/// The same, or a name to be resolved.
-pub(crate) fn address_or_name(cx: &Cx<'_>, proto: Option<&core::Address>) -> Option<Address> {
-    translate(cx, proto, true)
-}
-
-fn translate(cx: &Cx<'_>, proto: Option<&core::Address>, names: bool) -> Option<Address> {
+/// An address.
+pub(crate) fn address(
+    cx: &Cx<'_>,
+    proto: Option<&core::Address>,
+    beside: Beside,
+) -> Option<Address> {
     use core::address::Address as Proto;
+    let names = beside == Beside::Name;
     match proto.and_then(|proto| proto.address.as_ref()) {
         Some(Proto::SocketAddress(socket)) => {
             socket_address(&cx.field("socket_address"), socket, names)
         }
+        Some(Proto::Pipe(proto)) if beside == Beside::Pipe => {
+            pipe(&cx.field("pipe"), proto).map(Address::Pipe)
+        }
         Some(Proto::Pipe(_)) => {
-            cx.error("'pipe' is not supported");
+            cx.error("'pipe' is not supported here: expected a socket_address");
             None
         }
         Some(Proto::EnvoyInternalAddress(_)) => {
@@ -65,6 +75,30 @@ fn socket_address(cx: &Cx<'_>, proto: &core::SocketAddress, names: bool) -> Opti
             None
         }
     }
+}
+
+fn pipe(cx: &Cx<'_>, proto: &core::Pipe) -> Option<Pipe> {
+    let path = &cx.field("path");
+    if proto.path.len() >= MAX_PIPE_PATH {
+        path.error(format!(
+            "expected less than {MAX_PIPE_PATH} bytes, got {}",
+            proto.path.len()
+        ));
+        return None;
+    }
+    if proto.path.contains('\0') {
+        path.error("expected no NUL: a path in the abstract namespace begins with '@'");
+        return None;
+    }
+    if proto.mode != 0 && proto.path.starts_with('@') {
+        let reason = "expected none, since a socket of the abstract namespace has no file";
+        cx.field("mode").error(reason);
+        return None;
+    }
+    Some(Pipe {
+        path: proto.path.as_str().into(),
+        mode: proto.mode,
+    })
 }
 
 /// An IP address and port, of a message of its own.

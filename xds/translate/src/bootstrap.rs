@@ -1,20 +1,25 @@
 //! The bootstrap: everything one process is told at start.
 
+mod extension;
+mod overload;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::bootstrap::v3 as proto;
 use envoy_types::pb::envoy::config::core::v3 as core;
 use tandem_model::Listener;
+use tandem_model::access_log::{Output, Sink};
 use tandem_model::bootstrap::{Admin, Bootstrap, Dynamic, Node};
 use tandem_model::config_source::Origin;
 
+use crate::address::{self, Beside};
 use crate::cx::{Cx, Report};
 use crate::error::{Error, Errors};
 use crate::read::read_with;
 use crate::route::Scope;
 use crate::source::Source;
-use crate::{address, cluster, config_source, endpoint, listener, runtime, tls};
+use crate::{access_log, cluster, config_source, endpoint, listener, runtime, tls};
 
 /// Reads, checks and translates a bootstrap; what is wrong with it is reported in one go.
 ///
@@ -30,6 +35,8 @@ fn translate(proto: &proto::Bootstrap) -> Result<Bootstrap, Vec<Error>> {
 }
 
 fn bootstrap(cx: &Cx<'_>, proto: &proto::Bootstrap) -> Bootstrap {
+    extension::all(cx, &proto.bootstrap_extensions);
+    overload::check(cx, proto.overload_manager.as_ref());
     let statics = proto.static_resources.clone().unwrap_or_default();
     let cx_statics = &cx.field("static_resources");
     let names: Vec<_> = statics.clusters.iter().map(|c| c.name.as_str()).collect();
@@ -118,7 +125,7 @@ fn addresses_once(cx: &Cx<'_>, listeners: &[Arc<Listener>]) {
         for address in listener.addresses() {
             let port = address.socket().map(|address| address.port());
             let chosen = listener.bind_to_port && port == Some(0);
-            if !chosen && !seen.insert(address) {
+            if !chosen && !seen.insert(address.to_string()) {
                 let reason = format!(
                     "expected every address once, '{}' has {address} again",
                     listener.name
@@ -143,6 +150,18 @@ fn admin(cx: &Cx<'_>, proto: &proto::Admin) -> Option<Admin> {
         cx.field("access_log_path")
             .error("another value than /dev/null is not supported");
     }
+    for (i, log) in access_log::access_logs(cx, &proto.access_log)
+        .iter()
+        .enumerate()
+    {
+        if !matches!(&log.output, Output::Lines { sink: Sink::File(path), .. } if &**path == "/dev/null")
+        {
+            cx.field("access_log")
+                .index(i)
+                .error("expected a file log to /dev/null, others are not supported here");
+        }
+    }
     let address = proto.address.as_ref()?;
-    address::address(&cx.field("address"), Some(address)).map(|address| Admin { address })
+    address::address(&cx.field("address"), Some(address), Beside::Nothing)
+        .map(|address| Admin { address })
 }

@@ -12,8 +12,9 @@ use tandem_model::Address;
 use tandem_model::bootstrap::Locality;
 use tandem_model::cluster::{Endpoint, EndpointHealth, LoadAssignment, LocalityEndpoints};
 
+use crate::address::{self, Beside};
 use crate::cx::Cx;
-use crate::{address, value};
+use crate::value;
 
 /// Under which metadata an endpoint says what transport socket it wants.
 const MATCH: &str = "envoy.transport_socket_match";
@@ -71,10 +72,11 @@ fn endpoint(
     };
     let in_endpoint = cx.field("endpoint");
     let at = &in_endpoint.field("address");
-    let address = match names {
-        true => address::address_or_name(at, endpoint.address.as_ref())?,
-        false => address::address(at, endpoint.address.as_ref())?,
+    let beside = match names {
+        true => Beside::Name,
+        false => Beside::Pipe,
     };
+    let address = address::address(at, endpoint.address.as_ref(), beside)?;
     Some(Endpoint {
         hostname: hostname(&endpoint.hostname, &address),
         address,

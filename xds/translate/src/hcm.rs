@@ -1,5 +1,6 @@
 //! The HTTP connection manager.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,9 +55,14 @@ pub(crate) fn connection_manager(
             .map(|u| (u.upgrade_type.as_str(), u.enabled.as_ref())),
     );
     let internal_address = proto.internal_address_config.as_ref().map(|config| {
+        if config.cidr_ranges.is_empty() {
+            return private();
+        }
         cx.field("internal_address_config")
             .each("cidr_ranges", &config.cidr_ranges, address::cidr)
     });
+    let internal_unix_sockets =
+        (proto.internal_address_config.as_ref()).is_some_and(|config| config.unix_sockets);
     let access_logs = access_log::access_logs(cx, &proto.access_log);
     let strip_port = strip_port(cx, proto);
     let (http_filters, router) = chain?;
@@ -86,6 +92,7 @@ pub(crate) fn connection_manager(
         skip_xff_append: proto.skip_xff_append,
         append_x_forwarded_port: proto.append_x_forwarded_port,
         internal_address,
+        internal_unix_sockets,
         generate_request_id: value::bool_or(proto.generate_request_id.as_ref(), true),
         preserve_external_request_id: proto.preserve_external_request_id,
         always_set_request_id_in_response: proto.always_set_request_id_in_response,
@@ -172,6 +179,19 @@ pub(crate) fn upgrades<'p>(
         }
     }
     found
+}
+
+/// What counts as internal where `internal_address_config` names no ranges, as in Envoy: private
+/// networks (RFC 1918, RFC 4193), and of the loopback networks the one address.
+fn private() -> Vec<(IpAddr, u8)> {
+    vec![
+        (Ipv4Addr::new(10, 0, 0, 0).into(), 8),
+        (Ipv4Addr::new(172, 16, 0, 0).into(), 12),
+        (Ipv4Addr::new(192, 168, 0, 0).into(), 16),
+        (Ipv4Addr::LOCALHOST.into(), 32),
+        (Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0).into(), 8),
+        (Ipv6Addr::LOCALHOST.into(), 128),
+    ]
 }
 
 fn server_name(cx: &Cx<'_>, name: &str) -> HeaderValue {

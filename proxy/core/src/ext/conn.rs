@@ -14,6 +14,8 @@ use super::TlsFacts;
 pub struct ConnectionInfo {
     /// Unique in the process.
     pub id: u64,
+    /// The path of the Unix socket that it came by: then there are no addresses.
+    pub pipe: Option<Arc<str>>,
     /// The peer's address; `None` on a Unix socket.
     pub remote: Option<SocketAddr>,
     /// Where it connected to: of a redirected connection that is where it was going.

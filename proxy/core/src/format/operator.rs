@@ -32,6 +32,7 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
     use Operator as O;
     let info = context.info;
     let connection = &info.connection;
+    let pipe = connection.pipe.as_deref();
     let upstream = || info.upstream.load_full();
     match operator {
         O::Req(arg) => header(arg, out, |key, out| request_header(context, key, out)),
@@ -93,28 +94,31 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
         O::UpstreamHost | O::UpstreamRemoteAddress => text(out, &upstream()?.host),
         O::UpstreamHostWithoutPort | O::UpstreamRemoteAddressWithoutPort => {
             let upstream = upstream()?;
-            text(out, tandem_model::matching::strip_port(&upstream.host))
+            match upstream.host.parse::<SocketAddr>() {
+                Ok(_) => text(out, tandem_model::matching::strip_port(&upstream.host)),
+                Err(_) => text(out, &upstream.host),
+            }
         }
-        O::UpstreamRemotePort => number(out, upstream()?.host.rsplit_once(':')?.1.parse().ok()?),
+        O::UpstreamRemotePort => port(out, upstream()?.host.parse().ok(), Some("")),
         O::UpstreamCluster => text(out, info.cluster.get()?),
-        O::UpstreamLocalAddress => address(out, upstream()?.local),
-        O::UpstreamLocalAddressWithoutPort => ip(out, upstream()?.local),
-        O::UpstreamLocalPort => port(out, upstream()?.local),
+        O::UpstreamLocalAddress => address(out, upstream()?.local, None),
+        O::UpstreamLocalAddressWithoutPort => ip(out, upstream()?.local, None),
+        O::UpstreamLocalPort => port(out, upstream()?.local, None),
         O::UpstreamRequestAttemptCount => number(out, u64::from(info.attempts.load(Relaxed))),
         // Envoy writes it as one word.
         O::UpstreamTransportFailureReason => {
             text(out, &info.transport_failure.get()?.replace(' ', "_"))
         }
         O::UpstreamProtocol => text(out, upstream()?.protocol?.as_str()),
-        O::DownstreamRemoteAddress => address(out, info.client.or(connection.remote)),
-        O::DownstreamRemoteAddressWithoutPort => ip(out, info.client.or(connection.remote)),
-        O::DownstreamRemotePort => port(out, info.client.or(connection.remote)),
-        O::DownstreamDirectRemoteAddress => address(out, connection.remote),
-        O::DownstreamDirectRemoteAddressWithoutPort => ip(out, connection.remote),
-        O::DownstreamDirectRemotePort => port(out, connection.remote),
-        O::DownstreamLocalAddress => address(out, connection.local),
-        O::DownstreamLocalAddressWithoutPort => ip(out, connection.local),
-        O::DownstreamLocalPort => port(out, connection.local),
+        O::DownstreamRemoteAddress => address(out, info.client.or(connection.remote), pipe),
+        O::DownstreamRemoteAddressWithoutPort => ip(out, info.client.or(connection.remote), pipe),
+        O::DownstreamRemotePort => port(out, info.client.or(connection.remote), pipe),
+        O::DownstreamDirectRemoteAddress => address(out, connection.remote, pipe),
+        O::DownstreamDirectRemoteAddressWithoutPort => ip(out, connection.remote, pipe),
+        O::DownstreamDirectRemotePort => port(out, connection.remote, pipe),
+        O::DownstreamLocalAddress => address(out, connection.local, pipe),
+        O::DownstreamLocalAddressWithoutPort => ip(out, connection.local, pipe),
+        O::DownstreamLocalPort => port(out, connection.local, pipe),
         O::RouteName => text(out, some(info.route.get()?)?),
         O::Hostname => text(out, some(hostname())?),
         O::ConnectionId => number(out, connection.id),
@@ -249,18 +253,29 @@ fn millis(out: Out<'_>, value: Duration) -> Option<Kind> {
     number(out, u64::try_from(value.as_millis()).ok()?)
 }
 
-fn address(out: Out<'_>, address: Option<SocketAddr>) -> Option<Kind> {
-    let _ = write!(out, "{}", address?);
+/// An address; without one, the path of the Unix socket.
+fn address(out: Out<'_>, address: Option<SocketAddr>, pipe: Option<&str>) -> Option<Kind> {
+    let Some(address) = address else {
+        return text(out, pipe?);
+    };
+    let _ = write!(out, "{address}");
     Some(Kind::Text)
 }
 
-fn ip(out: Out<'_>, address: Option<SocketAddr>) -> Option<Kind> {
-    let _ = write!(out, "{}", address?.ip());
+fn ip(out: Out<'_>, address: Option<SocketAddr>, pipe: Option<&str>) -> Option<Kind> {
+    let Some(address) = address else {
+        return text(out, pipe?);
+    };
+    let _ = write!(out, "{}", address.ip());
     Some(Kind::Text)
 }
 
-fn port(out: Out<'_>, address: Option<SocketAddr>) -> Option<Kind> {
-    number(out, u64::from(address?.port()))
+/// Of a Unix socket it is empty, which is not the same as unknown.
+fn port(out: Out<'_>, address: Option<SocketAddr>, pipe: Option<&str>) -> Option<Kind> {
+    let Some(address) = address else {
+        return pipe.map(|_| Kind::Text);
+    };
+    number(out, u64::from(address.port()))
 }
 
 fn span(out: Out<'_>, spec: &DurationSpec, context: &Context<'_>) -> Option<Kind> {

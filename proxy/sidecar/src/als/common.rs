@@ -22,6 +22,7 @@ use super::tls;
 pub(super) fn common(request: &Context<'_>, ty: AccessLogType) -> AccessLogCommon {
     let info = request.info;
     let connection = &info.connection;
+    let pipe = connection.pipe.as_deref();
     let flags = info.flags();
     let upstream = info.upstream.load_full();
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
@@ -29,9 +30,9 @@ pub(super) fn common(request: &Context<'_>, ty: AccessLogType) -> AccessLogCommo
     let cluster = info.cluster.get();
     let cluster = cluster.filter(|_| !flags.contains(Flags::NO_CLUSTER_FOUND));
     AccessLogCommon {
-        downstream_remote_address: info.client.or(connection.remote).map(socket),
-        downstream_direct_remote_address: connection.remote.map(socket),
-        downstream_local_address: connection.local.map(socket),
+        downstream_remote_address: end(info.client.or(connection.remote), pipe),
+        downstream_direct_remote_address: end(connection.remote, pipe),
+        downstream_local_address: end(connection.local, pipe),
         tls_properties: (connection.tls.as_deref()).map(|facts| tls::properties(facts, connection)),
         start_time: Some(time(info.start_time)),
         duration: request.duration.map(duration),
@@ -78,12 +79,21 @@ fn socket(address: SocketAddr) -> core::Address {
 fn host(name: &str) -> core::Address {
     match name.parse() {
         Ok(address) => socket(address),
-        Err(_) => core::Address {
-            address: Some(address::Address::Pipe(core::Pipe {
-                path: name.to_owned(),
-                mode: 0,
-            })),
-        },
+        Err(_) => path(name),
+    }
+}
+
+/// One end of a connection: an address, or else the path of the Unix socket.
+fn end(address: Option<SocketAddr>, pipe: Option<&str>) -> Option<core::Address> {
+    address.map(socket).or_else(|| pipe.map(path))
+}
+
+fn path(path: &str) -> core::Address {
+    core::Address {
+        address: Some(address::Address::Pipe(core::Pipe {
+            path: path.to_owned(),
+            mode: 0,
+        })),
     }
 }
 

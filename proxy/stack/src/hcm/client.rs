@@ -35,7 +35,11 @@ pub(crate) fn find(
             None => (peer, false),
         }
     };
-    let internal = alone && address.is_some_and(|address| is_internal(manager, address.ip()));
+    let internal = alone
+        && match address {
+            Some(address) => is_internal(manager, address.ip()),
+            None => manager.internal_unix_sockets,
+        };
     Client { address, internal }
 }
 

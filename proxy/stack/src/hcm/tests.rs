@@ -129,6 +129,20 @@ fn internal_is_whom_the_configuration_says() {
     }
 }
 
+/// Who comes by a Unix socket is internal where the configuration says so, and nobody else named
+/// a client.
+#[test]
+fn unix_sockets_may_be_internal() {
+    let mut manager = default_manager();
+    manager.use_remote_address = true;
+    let mut headers = http::HeaderMap::new();
+    assert!(!client::find(&manager, &headers, None).internal);
+    manager.internal_unix_sockets = true;
+    assert!(client::find(&manager, &headers, None).internal);
+    headers.insert("x-forwarded-for", "10.9.9.9".parse().unwrap());
+    assert!(!client::find(&manager, &headers, None).internal);
+}
+
 #[test]
 fn hop_by_hop_headers_end_here() {
     let sent = [

@@ -1,6 +1,5 @@
 //! A listener that is served: its sockets, and its current version.
 
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use tandem_core::live::Live;
 use tandem_model::Listener;
 use tandem_model::matching::Overlap;
 use tandem_transport::accept::Acceptor;
+use tandem_transport::listen::Listening;
 
 use super::built::Built;
 use super::chain::Chain;
@@ -63,7 +63,7 @@ impl Active {
     }
 
     /// Accepts connections from these sockets.
-    pub(super) fn accept_from(self: &Arc<Self>, sockets: Vec<TcpListener>, shared: &Arc<Shared>) {
+    pub(super) fn accept_from(self: &Arc<Self>, sockets: Vec<Listening>, shared: &Arc<Shared>) {
         let stop = Arc::new(Draining::default());
         *self
             .accepting

@@ -1,12 +1,13 @@
 //! The way of a connection from the socket to its filter chain.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tandem_core::ext::ConnectionInfo;
 use tandem_core::live::Live;
 use tandem_model::matching::ConnectionFacts;
+use tandem_transport::accept::Peer;
 use tokio::net::TcpStream;
 
 use super::Shared;
@@ -17,14 +18,13 @@ use super::look::{Facts, look};
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
+/// Stands for both addresses of a connection by a Unix socket where its chain is chosen, as in
+/// Envoy: rules about addresses do not fit it, and it is local.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::BROADCAST), 0);
+
 /// Takes a connection that was accepted, and serves it as a task of its own. Where there is
 /// nothing to look at first, its chain is chosen at once.
-pub(super) fn admit(
-    built: &Live<Built>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    shared: &Arc<Shared>,
-) {
+pub(super) fn admit(built: &Live<Built>, stream: TcpStream, peer: Peer, shared: &Arc<Shared>) {
     let built = built.load();
     let facts = Facts::new(&stream);
     if !built.is_plain() {
@@ -38,7 +38,7 @@ pub(super) fn admit(
 async fn find_and_serve(
     mut built: Arc<Built>,
     mut stream: TcpStream,
-    peer: SocketAddr,
+    peer: Peer,
     mut facts: Facts,
     shared: Arc<Shared>,
 ) {
@@ -70,20 +70,17 @@ async fn find_and_serve(
 }
 
 /// The chain of a connection; without one it is counted, and closed by whoever holds it.
-fn choose(
-    built: &Built,
-    facts: Facts,
-    peer: SocketAddr,
-) -> Option<(Arc<Chain>, Arc<ConnectionInfo>)> {
+fn choose(built: &Built, facts: Facts, peer: Peer) -> Option<(Arc<Chain>, Arc<ConnectionInfo>)> {
     // A connection whose own address the system does not know is gone; the first read says so.
-    let destination = facts.local.unwrap_or(peer);
+    let source = peer.address().unwrap_or(NOWHERE);
+    let destination = facts.local.unwrap_or(source);
     let found = built.find(&ConnectionFacts {
         destination,
         server_name: facts.server_name.as_deref().unwrap_or_default(),
         transport_protocol: if facts.tls { "tls" } else { "raw_buffer" },
         application_protocols: &facts.application_protocols,
-        direct_source: peer.ip(),
-        source: peer,
+        direct_source: source.ip(),
+        source,
     });
     let Some(chain) = found else {
         built.stats.no_filter_chain_match.inc();
@@ -97,15 +94,14 @@ fn choose(
     Some((Arc::clone(chain), info(built, facts, peer, name)))
 }
 
-fn info(
-    built: &Built,
-    facts: Facts,
-    peer: SocketAddr,
-    filter_chain: Arc<str>,
-) -> Arc<ConnectionInfo> {
+fn info(built: &Built, facts: Facts, peer: Peer, filter_chain: Arc<str>) -> Arc<ConnectionInfo> {
     Arc::new(ConnectionInfo {
         id: NEXT.fetch_add(1, Relaxed),
-        remote: Some(peer),
+        remote: peer.address(),
+        pipe: match peer {
+            Peer::At(_) => None,
+            Peer::Pipe(path) => Some(path),
+        },
         local: facts.local,
         original_destination: facts.original_destination,
         server_name: facts.server_name,

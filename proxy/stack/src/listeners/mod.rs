@@ -14,7 +14,7 @@ mod look;
 mod stats;
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use tandem_core::drain::Watch;
 use tandem_core::live::Live;
 use tandem_model::Listener;
 use tandem_model::matching::listening_on;
+use tandem_transport::listen::Listening;
 
 use active::Active;
 use built::Built;
@@ -38,7 +39,7 @@ pub enum Command {
         listener: Arc<Listener>,
         /// This worker's sockets for it, bound and listening: one for each address, none if
         /// the listener does not bind.
-        sockets: Vec<TcpListener>,
+        sockets: Vec<Listening>,
         /// When it drains with the process.
         drain: Watch,
     },
@@ -49,7 +50,7 @@ pub enum Command {
         /// What it is now; found by its name.
         listener: Arc<Listener>,
         /// New sockets in place of the old ones, if the addresses or their options changed.
-        sockets: Option<Vec<TcpListener>>,
+        sockets: Option<Vec<Listening>>,
     },
     /// Accept no more for the listener of this name, and let its connections finish.
     Remove(Arc<str>),
@@ -116,7 +117,7 @@ impl Listeners {
         self.publish();
     }
 
-    fn add(&mut self, listener: Arc<Listener>, sockets: Vec<TcpListener>, drain: Watch) {
+    fn add(&mut self, listener: Arc<Listener>, sockets: Vec<Listening>, drain: Watch) {
         let name = Arc::clone(&listener.name);
         let active = match Active::new(listener, &self.shared) {
             Ok(active) => Arc::new(active),
@@ -131,7 +132,7 @@ impl Listeners {
         }
     }
 
-    fn replace(&mut self, listener: Arc<Listener>, sockets: Option<Vec<TcpListener>>) {
+    fn replace(&mut self, listener: Arc<Listener>, sockets: Option<Vec<Listening>>) {
         let name = Arc::clone(&listener.name);
         let Some(running) = self.by_name.get(&name) else {
             return tracing::error!(listener = %name, "there is no such listener to replace");

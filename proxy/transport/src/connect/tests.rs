@@ -1,5 +1,9 @@
 use std::net::TcpListener;
 
+use tandem_model::Pipe;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixListener;
+
 use super::*;
 
 /// A listening peer is reached, and small writes do not wait for acknowledgements.
@@ -12,9 +16,14 @@ async fn connects_without_delay() {
         interval: None,
     };
     let addr = listener.local_addr().unwrap();
-    let stream = connect(addr, Duration::from_secs(5), Some(&keepalive), None)
-        .await
-        .unwrap();
+    let stream = connect(
+        &Address::Socket(addr),
+        Duration::from_secs(5),
+        Some(&keepalive),
+        None,
+    )
+    .await
+    .unwrap();
     assert!(stream.nodelay().unwrap());
     assert!(SockRef::from(&stream).keepalive().unwrap());
 }
@@ -25,7 +34,7 @@ async fn a_refusal_names_its_cause() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     drop(listener);
-    let error = connect(addr, Duration::from_secs(5), None, None)
+    let error = connect(&Address::Socket(addr), Duration::from_secs(5), None, None)
         .await
         .unwrap_err();
     assert!(matches!(
@@ -48,7 +57,13 @@ async fn a_connection_comes_from_where_it_is_bound() {
         sources: sources.to_vec(),
         mark: None,
     };
-    let stream = connect(addr, Duration::from_secs(5), None, Some(&bind)).await;
+    let stream = connect(
+        &Address::Socket(addr),
+        Duration::from_secs(5),
+        None,
+        Some(&bind),
+    )
+    .await;
     let stream = stream.unwrap();
     assert_eq!(stream.local_addr().unwrap().ip().to_string(), "127.0.0.6");
     let (_, peer) = listener.accept().unwrap();
@@ -64,7 +79,13 @@ async fn a_foreign_source_is_named() {
         sources: vec!["192.0.2.1:0".parse().unwrap()],
         mark: None,
     };
-    let error = connect(addr, Duration::from_secs(5), None, Some(&bind)).await;
+    let error = connect(
+        &Address::Socket(addr),
+        Duration::from_secs(5),
+        None,
+        Some(&bind),
+    )
+    .await;
     let error = error.unwrap_err();
     assert!(matches!(
         error.kind(),
@@ -73,5 +94,60 @@ async fn a_foreign_source_is_named() {
     assert_eq!(
         error.cause().unwrap().to_string(),
         "failed to bind to 192.0.2.1:0: Cannot assign requested address"
+    );
+}
+
+fn pipe(path: &str) -> Address {
+    Address::Pipe(Pipe {
+        path: path.into(),
+        mode: 0,
+    })
+}
+
+/// A Unix socket is a connection like any other: bytes go both ways, and each way ends by itself.
+#[tokio::test]
+async fn a_unix_socket_is_connected_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let abstract_name = format!("@{}", path.display());
+    for path in [path.to_str().unwrap(), &abstract_name] {
+        let listener = UnixListener::bind(path.replace('@', "\0")).unwrap();
+        let keepalive = TcpKeepalive {
+            probes: Some(3),
+            time: None,
+            interval: None,
+        };
+        let bind = Bind {
+            sources: vec!["127.0.0.1:0".parse().unwrap()],
+            mark: None,
+        };
+        let limit = Duration::from_secs(5);
+        let stream = connect(&pipe(path), limit, Some(&keepalive), Some(&bind)).await;
+        let mut io = crate::io::Io::from(stream.unwrap());
+        assert_eq!(io.local_addr(), None);
+        let (mut peer, _) = listener.accept().await.unwrap();
+        io.write_all(b"there").await.unwrap();
+        io.shutdown().await.unwrap();
+        let mut got = String::new();
+        peer.read_to_string(&mut got).await.unwrap();
+        assert_eq!(got, "there");
+        peer.write_all(b"and back").await.unwrap();
+        drop(peer);
+        got.clear();
+        io.read_to_string(&mut got).await.unwrap();
+        assert_eq!(got, "and back");
+    }
+}
+
+/// What the system says of a Unix socket is said in Envoy's words.
+#[tokio::test]
+async fn a_missing_unix_socket_is_a_refusal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none");
+    let limit = Duration::from_secs(5);
+    let error = connect(&pipe(path.to_str().unwrap()), limit, None, None).await;
+    assert_eq!(
+        error.unwrap_err().cause().unwrap().to_string(),
+        "immediate connect error: No such file or directory"
     );
 }

@@ -44,7 +44,7 @@ fn a_name_is_refused_clearly() {
     let error = bind(&Address::Name { host, port: 80 }, 1, &options(false)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot listen on orders.test:80: only IP addresses are supported"
+        "cannot listen on orders.test:80: expected an IP address"
     );
 }
 
@@ -57,4 +57,32 @@ fn an_address_that_the_system_lacks_can_be_bound_if_asked_for() {
     };
     assert!(bind(&addr, 1, &with(false)).is_err());
     assert!(bind(&addr, 1, &with(true)).is_ok());
+}
+
+/// The file of a Unix socket has the mode asked for; what an earlier process left there gives
+/// way, and what is no socket does not.
+#[test]
+fn a_unix_socket_replaces_its_forerunner() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::UnixStream;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let pipe = Address::Pipe(Pipe {
+        path: path.to_str().unwrap().into(),
+        mode: 0o640,
+    });
+    for _ in 0..2 {
+        let sockets = bind(&pipe, 2, &options(true)).unwrap();
+        assert_eq!(sockets.len(), 2);
+        assert_eq!(sockets[0].local_addr(), None);
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        UnixStream::connect(&path).unwrap();
+    }
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "somebody's own").unwrap();
+    let error = bind(&pipe, 1, &options(true)).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody's own");
 }

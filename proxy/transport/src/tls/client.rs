@@ -1,6 +1,6 @@
 //! TLS with endpoints.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -49,8 +49,8 @@ pub enum Offer {
 /// Whom a connection is made to.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer<'a> {
-    /// Its address.
-    pub address: IpAddr,
+    /// Its address; `None` at a Unix socket.
+    pub address: Option<IpAddr>,
     /// The server name to send in place of the configured one.
     pub sni: Option<&'a str>,
     /// Whether its certificate must be for that name.
@@ -125,7 +125,10 @@ impl ClientContext {
             // A name that cannot be asked for cannot be checked either.
             None if check_name => return Err(Failure::no_name()),
             // No server name is sent for an address.
-            None => ServerName::IpAddress(peer.address.into()),
+            None => {
+                let address = peer.address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+                ServerName::IpAddress(address.into())
+            }
         };
         let connector = TlsConnector::from(config);
         let (result, noted) = noting(connector.connect(name, io)).await;

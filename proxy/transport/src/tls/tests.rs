@@ -121,7 +121,7 @@ fn client(config: UpstreamTls) -> ClientContext {
 
 fn peer() -> Peer<'static> {
     Peer {
-        address: std::net::Ipv4Addr::LOCALHOST.into(),
+        address: Some(std::net::Ipv4Addr::LOCALHOST.into()),
         sni: None,
         check_name: false,
         offer: super::Offer::Nothing,

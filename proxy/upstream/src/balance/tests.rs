@@ -36,7 +36,7 @@ fn in_zone(
         weight: zone_weight,
     };
     Arc::new(Host::new(
-        address,
+        Address::Socket(address),
         &endpoint,
         &Arc::new(group),
         Arc::default(),

@@ -1,6 +1,5 @@
 //! Which hosts a cluster has.
 
-use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 
@@ -14,7 +13,7 @@ use crate::host::{Group, Host, HostSet, Rules};
 /// An endpoint whose name, if it had one, has been resolved.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolved {
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
     pub(crate) locality: usize,
     pub(crate) endpoint: usize,
     /// The name that was resolved, for hosts without a host name of their own.
@@ -30,12 +29,12 @@ impl SharedCluster {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let old = self.hosts.load_full();
-        let mut before: HashMap<SocketAddr, &Arc<Host>> =
-            old.hosts.iter().map(|host| (host.address, host)).collect();
+        let by_address = old.hosts.iter().map(|host| (&host.address, host));
+        let mut before: HashMap<&Address, &Arc<Host>> = by_address.collect();
         let groups = groups(&assignment.localities);
         // A control plane or a name server may say an address twice; only the first counts.
         let once = self.config.discovery != Discovery::Static;
-        let mut seen: HashSet<SocketAddr> = HashSet::default();
+        let mut seen: HashSet<&Address> = HashSet::default();
         let mut hosts: Vec<Arc<Host>> = Vec::with_capacity(resolved.len());
         for found in resolved {
             let endpoint = assignment
@@ -45,7 +44,7 @@ impl SharedCluster {
             let (Some(endpoint), Some(group)) = (endpoint, groups.get(found.locality)) else {
                 continue;
             };
-            if !seen.insert(found.address) && once {
+            if !seen.insert(&found.address) && once {
                 continue;
             }
             let known = match self.config.discovery {
@@ -54,7 +53,7 @@ impl SharedCluster {
                 _ => before.get(&found.address).copied(),
             };
             let state = known.map_or_else(Arc::default, |known| Arc::clone(&known.state));
-            let mut host = Host::new(found.address, endpoint, group, state);
+            let mut host = Host::new(found.address.clone(), endpoint, group, state);
             if let (Some(name), true) = (&found.name, endpoint.hostname.is_empty()) {
                 host.hostname = Arc::clone(name);
             }
@@ -67,7 +66,7 @@ impl SharedCluster {
             });
         }
         let added = hosts.iter().any(|host| !before.contains_key(&host.address));
-        before.retain(|address, _| !seen.contains(address));
+        before.retain(|address, _| !seen.contains(*address));
         for host in before.values() {
             // A logical host only moved.
             let moved = matches!(self.config.discovery, Discovery::LogicalDns(_));
@@ -142,8 +141,8 @@ pub(crate) fn addresses(assignment: &LoadAssignment) -> Vec<Resolved> {
     for (locality, group) in assignment.localities.iter().enumerate() {
         for (endpoint, configured) in group.endpoints.iter().enumerate() {
             match &configured.address {
-                Address::Socket(address) => found.push(Resolved {
-                    address: *address,
+                address @ (Address::Socket(_) | Address::Pipe(_)) => found.push(Resolved {
+                    address: address.clone(),
                     locality,
                     endpoint,
                     name: None,

@@ -30,7 +30,12 @@ impl SharedCluster {
             ..Endpoint::new(Address::Socket(address))
         };
         let group = Arc::new(Group::default());
-        let host = Arc::new(Host::new(address, &endpoint, &group, Arc::default()));
+        let host = Arc::new(Host::new(
+            Address::Socket(address),
+            &endpoint,
+            &group,
+            Arc::default(),
+        ));
         hosts.insert(address, Arc::downgrade(&host));
         self.stats.membership_change.inc();
         host
@@ -43,7 +48,7 @@ impl SharedCluster {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let mut found: Vec<_> = hosts.values().filter_map(Weak::upgrade).collect();
-        found.sort_by_key(|host| host.address);
+        found.sort_by_key(|host| host.address.socket());
         found
     }
 }

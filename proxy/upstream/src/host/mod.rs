@@ -6,18 +6,19 @@ mod shares;
 
 pub(crate) use set::{HostSet, Level, Rules, Tier};
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use tandem_model::Address;
 use tandem_model::bootstrap::Locality;
 use tandem_model::cluster::{Endpoint, EndpointHealth};
 
 /// One endpoint. Its counters are process-wide; its pools belong to workers.
 #[derive(Debug)]
 pub(crate) struct Host {
-    pub(crate) address: SocketAddr,
+    /// Where it is: never a name.
+    pub(crate) address: Address,
     text: OnceLock<Arc<str>>,
     pub(crate) hostname: Arc<str>,
     pub(crate) weight: u32,
@@ -68,7 +69,7 @@ pub(crate) struct HostState {
 impl Host {
     /// A host as configured, in `group`.
     pub(crate) fn new(
-        address: SocketAddr,
+        address: Address,
         endpoint: &Endpoint,
         group: &Arc<Group>,
         state: Arc<HostState>,
@@ -88,7 +89,7 @@ impl Host {
     /// The same host of another cluster: nothing has happened to it there yet.
     pub(crate) fn anew(&self) -> Self {
         Self {
-            address: self.address,
+            address: self.address.clone(),
             text: self.text.clone(),
             hostname: Arc::clone(&self.hostname),
             weight: self.weight,

@@ -101,7 +101,7 @@ impl HostPool {
         let (stats, config) = (&self.cluster.stats, &self.cluster.config);
         let began = Instant::now();
         let socket = tandem_transport::connect::connect(
-            target.address,
+            &target.address,
             config.connect_timeout,
             config.tcp_keepalive.as_ref(),
             config.bind.as_deref(),

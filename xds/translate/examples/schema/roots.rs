@@ -3,6 +3,8 @@
 /// A bootstrap, the extensions that Tandem knows, and what `Any` may carry besides.
 pub(crate) const ROOTS: &[&str] = &[
     "envoy.config.bootstrap.v3.Bootstrap",
+    "envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
+    "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
     // resources, as they also come over xDS
     "envoy.config.listener.v3.Listener",
     "envoy.config.route.v3.RouteConfiguration",

@@ -114,7 +114,7 @@ impl Listeners {
         for (other, _) in versions.flatten() {
             let mut taken = other.addresses().filter(|address| {
                 let chosen = other.bind_to_port && address.socket().is_some_and(|a| a.port() == 0);
-                !chosen && listener.addresses().any(|own| own == *address)
+                !chosen && listener.addresses().any(|own| own.is_at(address))
             });
             if let Some(address) = taken.next() {
                 return Err(format!(

@@ -10,9 +10,11 @@ use proto::{ClusterDiscoveryType, DiscoveryType, DnsLookupFamily as Family, LbCo
 use tandem_model::cluster::{Discovery, Dns, DnsLookupFamily, FailureRefresh, OriginalDst};
 use tandem_model::config_source::{ResourceKey, Subscribed};
 
+use crate::address::{self, Beside};
 use crate::cx::Cx;
-use crate::{address, config_source, value};
+use crate::{config_source, value};
 
+const CARES: &str = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig";
 /// Names the address where `use_http_header` allows that and no other name is given.
 const HEADER: HeaderName = HeaderName::from_static("x-envoy-original-dst-host");
 
@@ -117,10 +119,15 @@ fn resolvers(cx: &Cx<'_>, proto: &v3::Cluster) -> Vec<SocketAddr> {
     let Some(any) = any else { return Vec::new() };
     let cx = &cx.field("typed_dns_resolver_config");
     let cx = &cx.field("typed_config");
+    if value::type_name(any) != CARES {
+        cx.error(format!("type '{}' is not supported here", any.type_url));
+        return Vec::new();
+    }
     let Some(config) = value::unpack::<CaresDnsResolverConfig>(cx, any) else {
         return Vec::new();
     };
-    let address = |cx: &Cx<'_>, proto: &_| address::address(cx, Some(proto))?.socket();
+    let address =
+        |cx: &Cx<'_>, proto: &_| address::address(cx, Some(proto), Beside::Nothing)?.socket();
     cx.each("resolvers", &config.resolvers, address)
 }
 

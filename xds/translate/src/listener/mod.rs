@@ -11,19 +11,20 @@ use envoy_types::pb::envoy::config::listener::v3 as proto;
 use tandem_model::listener::{FilterChain, Listener, TrafficDirection};
 use tandem_model::matching::FilterChains;
 
+use crate::address::{self, Beside};
 use crate::cx::Cx;
 use crate::route::Scope;
-use crate::{access_log, address, value};
+use crate::{access_log, value};
 
 pub(crate) fn listener(
     cx: &Cx<'_>,
     proto: &proto::Listener,
     scope: &Scope<'_>,
 ) -> Option<Listener> {
-    let address = address::address(&cx.field("address"), proto.address.as_ref());
+    let address = address::address(&cx.field("address"), proto.address.as_ref(), Beside::Pipe);
     let additional = "additional_addresses";
     let additional_addresses = cx.each(additional, &proto.additional_addresses, |cx, proto| {
-        address::address(&cx.field("address"), proto.address.as_ref())
+        address::address(&cx.field("address"), proto.address.as_ref(), Beside::Pipe)
     });
     let filter_chains = filter_chains(cx, &proto.filter_chains, scope);
     let default_filter_chain = proto.default_filter_chain.as_ref().and_then(|proto| {

@@ -12,7 +12,7 @@ use tandem_model::cluster::{Endpoint, LoadAssignment, LocalityEndpoints};
 use tandem_model::listener::{FilterChainMatch, NetworkFilter, TrafficDirection};
 use tandem_model::tcp_proxy::{TcpCluster, TcpProxy};
 use tandem_model::{Address, Cluster};
-use tandem_transport::listen::{self, Options};
+use tandem_transport::listen::{self, Listening, Options};
 use tandem_upstream::ClusterManager;
 
 use super::*;
@@ -65,7 +65,7 @@ impl Rig {
         &self,
         name: &str,
         chains: impl IntoIterator<Item = Arc<FilterChain>>,
-    ) -> (Listener, Vec<TcpListener>) {
+    ) -> (Listener, Vec<Listening>) {
         let listener = Listener {
             name: name.into(),
             stat_prefix: name.into(),
@@ -91,7 +91,7 @@ impl Rig {
     }
 
     /// Serves it; its port.
-    pub(super) fn add(&mut self, listener: Listener, sockets: Vec<TcpListener>) -> u16 {
+    pub(super) fn add(&mut self, listener: Listener, sockets: Vec<Listening>) -> u16 {
         let port = sockets[0].local_addr().unwrap().port();
         self.listeners.apply([Command::Add {
             listener: Arc::new(listener),

@@ -188,6 +188,7 @@ pub(crate) fn default_manager() -> HttpConnectionManager {
         skip_xff_append: false,
         append_x_forwarded_port: false,
         internal_address: None,
+        internal_unix_sockets: false,
         generate_request_id: true,
         preserve_external_request_id: false,
         always_set_request_id_in_response: false,

@@ -5,7 +5,8 @@ use crate::support::area::{Area, types};
 pub(super) const AREA: Area = Area {
     title: "Common messages",
     types: types! {
-        "envoy.config.core.v3.Address" { socket_address }
+        "envoy.config.core.v3.Address" { socket_address, pipe }
+        "envoy.config.core.v3.Pipe" { path, mode }
         "envoy.config.core.v3.SocketAddress" { protocol = TCP, address, port_value }
         "envoy.config.core.v3.CidrRange" { address_prefix, prefix_len }
         "envoy.config.core.v3.DataSource" {
@@ -22,8 +23,13 @@ pub(super) const AREA: Area = Area {
         "envoy.config.core.v3.TypedExtensionConfig" {
             name,
             typed_config =
-                "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
+                "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
+                | "envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
+                | "udpa.type.v1.TypedStruct"
+                | "xds.type.v3.TypedStruct",
         }
+        "udpa.type.v1.TypedStruct" { type_url, value }
+        "xds.type.v3.TypedStruct" { type_url, value }
         "envoy.config.core.v3.TransportSocket" {
             name,
             typed_config = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"

@@ -6,12 +6,23 @@ pub(super) const AREA: Area = Area {
     title: "Process",
     types: types! {
         "envoy.config.bootstrap.v3.Bootstrap" {
-            node, static_resources, dynamic_resources, admin, layered_runtime;
+            node, static_resources, dynamic_resources, admin, layered_runtime,
+            bootstrap_extensions, overload_manager;
+            deferred_stat_options: "it says when memory is taken for a metric, not what it counts",
             stats_flush_interval: "metrics are read when they are asked for, never flushed",
             enable_dispatcher_stats: "there is no dispatcher",
         }
         "envoy.config.bootstrap.v3.Bootstrap.StaticResources" {
             listeners, clusters, secrets,
+        }
+        "envoy.extensions.bootstrap.internal_listener.v3.InternalListener" { buffer_size_kb }
+        "envoy.config.overload.v3.OverloadManager" { resource_monitors }
+        "envoy.config.overload.v3.ResourceMonitor" {
+            name,
+            typed_config = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        }
+        "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig" {
+            max_active_downstream_connections,
         }
         "envoy.config.bootstrap.v3.LayeredRuntime" { layers }
         "envoy.config.bootstrap.v3.RuntimeLayer" { name, static_layer, admin_layer }
@@ -42,7 +53,7 @@ pub(super) const AREA: Area = Area {
         "envoy.config.core.v3.GrpcService.EnvoyGrpc" { cluster_name, authority }
         "envoy.config.core.v3.Locality" { region, zone, sub_zone }
         "envoy.config.bootstrap.v3.Admin" {
-            address, access_log_path;
+            address, access_log_path, access_log;
             profile_path: "there is no profiler to write there",
         }
     },
