@@ -65,6 +65,8 @@ flags! {
     DNS_FAILURE = 21, "DF", "DnsResolutionFailed";
     /// The downstream reset the stream.
     DOWNSTREAM_REMOTE_RESET = 22, "DR", "DownstreamRemoteReset";
+    /// A filter's settings have not come.
+    NO_FILTER_CONFIG = 23, "NFCF", "NoFilterConfigFound";
 }
 
 impl ResponseFlags {

@@ -8,6 +8,7 @@
 pub mod authority;
 pub mod body;
 pub mod directory;
+pub mod discovered;
 pub mod drain;
 pub mod error;
 pub mod ext;

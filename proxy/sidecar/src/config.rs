@@ -190,7 +190,7 @@ fn has_runtime(bootstrap: &Bootstrap) -> bool {
             NetworkFilter::Http(manager) => manager
                 .http_filters
                 .iter()
-                .any(|filter| matches!(filter.config, FilterConfig::Runtime(_))),
+                .any(|filter| matches!(filter.config.inline(), Some(FilterConfig::Runtime(_)))),
             NetworkFilter::Tcp(_) => false,
         })
 }

@@ -10,6 +10,7 @@ use tandem_api_contract::declaration::Context;
 use tandem_api_server::Process;
 use tandem_core::HttpService;
 use tandem_core::directory::Directory;
+use tandem_core::discovered::Extensions;
 use tandem_core::error::LocalReply;
 use tandem_core::routes::RouteTables;
 use tandem_core::stats::Registry;
@@ -106,7 +107,7 @@ impl Runtimes {
         clusters: Clusters,
         stats: Registry,
         directory: Directory,
-        routes: RouteTables,
+        (routes, extensions): (RouteTables, Extensions),
         logs: access_log::Sinks,
         node: Node,
     ) -> Deps {
@@ -127,6 +128,7 @@ impl Runtimes {
             filters,
             directory,
             routes,
+            extensions,
             logs,
         }
     }
@@ -163,7 +165,8 @@ fn configured<'a>(listeners: impl Iterator<Item = &'a Listener>) -> Vec<Arc<Runt
         manager
             .http_filters
             .iter()
-            .for_each(|filter| add(&filter.config));
+            .filter_map(|filter| filter.config.inline())
+            .for_each(&mut add);
         let levels = inline(&manager.routes).into_iter().flat_map(|routes| {
             let hosts = &routes.virtual_hosts;
             let routes_of = hosts.iter().flat_map(|host| &host.routes);

@@ -16,6 +16,7 @@ mod tcp;
 mod tls;
 
 use tandem_core::directory::Directory;
+use tandem_core::discovered::Extensions;
 use tandem_core::filter::BuildFilter;
 use tandem_core::routes::RouteTables;
 use tandem_core::stats::Registry;
@@ -34,6 +35,8 @@ pub struct Deps {
     pub directory: Directory,
     /// The route configurations that come by themselves, and the scopes that choose among them.
     pub routes: RouteTables,
+    /// The filters' settings that come by themselves.
+    pub extensions: Extensions,
     /// Where access logs go that are lines …
     pub logs: access_log::Sinks,
     /// … and those whose entries are sent to a service.

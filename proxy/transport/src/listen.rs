@@ -105,7 +105,30 @@ fn backlog(options: &Options) -> i32 {
     i32::try_from(options.backlog).unwrap_or(i32::MAX)
 }
 
+/// Whether an address can be bound: it is, and let go of at once. Nobody is let in meanwhile.
+///
+/// # Errors
+///
+/// As [`bind`].
+pub fn check(address: &Address, options: &Options) -> io::Result<()> {
+    match address {
+        Address::Socket(addr) => bound(*addr, options).map(drop),
+        // What lies at a path may be left over: who listens there finds out, and removes it.
+        Address::Pipe(_) => Ok(()),
+        Address::Name { .. } => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "expected an IP address",
+        )),
+    }
+}
+
 fn bind_one(addr: SocketAddr, options: &Options) -> io::Result<TcpListener> {
+    let socket = bound(addr, options)?;
+    socket.listen(backlog(options))?;
+    Ok(socket.into())
+}
+
+fn bound(addr: SocketAddr, options: &Options) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if options.reuse_port {
@@ -127,8 +150,7 @@ fn bind_one(addr: SocketAddr, options: &Options) -> io::Result<TcpListener> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
-    socket.listen(backlog(options))?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 fn set_transparent(socket: &Socket, addr: SocketAddr) -> io::Result<()> {

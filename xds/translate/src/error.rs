@@ -185,6 +185,8 @@ impl<'a> Trail<'a> {
     pub(crate) fn type_word(&self) -> &'static str {
         match (self.up().step, self.up().up().step) {
             (Step::Index(_), Step::Field(list)) if list.ends_with("filters") => "filter type",
+            // A filter's settings that came by themselves.
+            (Step::Root, _) if matches!(self.step, Step::Field("typed_config")) => "filter type",
             _ => "type",
         }
     }

@@ -44,6 +44,11 @@ pub(crate) fn connection_manager(
         &cx.field("http2_protocol_options"),
         proto.http2_protocol_options.as_ref(),
     );
+    if (proto.http2_protocol_options.as_ref()).is_some_and(|options| options.allow_connect) {
+        cx.field("http2_protocol_options")
+            .field("allow_connect")
+            .error("is not supported here: HTTP/2 clients are not offered extended CONNECT");
+    }
     let limit = |field, value, default| value::limit(cx, field, value, default);
     let duration = |field, value, default| value::duration(cx, field, value).unwrap_or(default);
     let (server_name, via) = (server_name(cx, &proto.server_name), via(cx, &proto.via));

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use envoy_types::pb::envoy::config::{cluster, endpoint, listener, route};
+use envoy_types::pb::envoy::config::{cluster, core, endpoint, listener, route};
 use envoy_types::pb::envoy::extensions::transport_sockets::tls;
 use tandem_model::cluster::LoadAssignment;
+use tandem_model::filter::discovery::Extension;
 use tandem_model::route::{RouteConfiguration, Vhds, VirtualHost};
 use tandem_model::tls::Secret;
 use tandem_model::{Cluster, Listener};
@@ -14,7 +15,7 @@ use crate::cx::{Cx, Report};
 use crate::error::{Error, Errors, Trail};
 use crate::route::Scope;
 use crate::schema::Message;
-use crate::{support, validate};
+use crate::{filter, support, validate};
 
 /// The kinds of resources that are understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,14 +34,17 @@ pub enum Kind {
     VirtualHosts,
     /// SDS.
     Secret,
+    /// ECDS.
+    Extension,
 }
 
 impl Kind {
     /// All of them, in the order in which they are asked for.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Cluster,
         Self::Endpoints,
         Self::Listener,
+        Self::Extension,
         Self::Routes,
         Self::Scopes,
         Self::VirtualHosts,
@@ -57,6 +61,7 @@ impl Kind {
             Self::Scopes => "envoy.config.route.v3.ScopedRouteConfiguration",
             Self::VirtualHosts => "envoy.config.route.v3.VirtualHost",
             Self::Secret => "envoy.extensions.transport_sockets.tls.v3.Secret",
+            Self::Extension => "envoy.config.core.v3.TypedExtensionConfig",
         }
     }
 
@@ -135,9 +140,30 @@ pub fn secret(bytes: &[u8]) -> Result<Arc<Secret>, Errors> {
     })
 }
 
+/// Translates a filter's settings that came by themselves.
+pub fn extension(bytes: &[u8]) -> Result<Arc<Extension>, Errors> {
+    type Proto = core::v3::TypedExtensionConfig;
+    let check = support::check_extension;
+    checked(Kind::Extension, bytes, check, |cx, proto: &Proto| {
+        filter::extension(cx, proto).map(Arc::new)
+    })
+}
+
 fn read<P, T>(
     kind: Kind,
     bytes: &[u8],
+    translate: impl FnOnce(&Cx<'_>, &P) -> Option<T>,
+) -> Result<T, Errors>
+where
+    P: prost::Message + Default,
+{
+    checked(kind, bytes, support::check, translate)
+}
+
+fn checked<P, T>(
+    kind: Kind,
+    bytes: &[u8],
+    supported: impl FnOnce(Message, &[u8]) -> Vec<Error>,
     translate: impl FnOnce(&Cx<'_>, &P) -> Option<T>,
 ) -> Result<T, Errors>
 where
@@ -147,7 +173,7 @@ where
     let Some(ty) = Message::named(name) else {
         return Err(Error::new(&Trail::ROOT, format!("the schema has no {name}")).into());
     };
-    let mut errors = support::check(ty, bytes);
+    let mut errors = supported(ty, bytes);
     errors.extend(validate::check(ty, bytes));
     if !errors.is_empty() {
         return Err(Errors(errors));

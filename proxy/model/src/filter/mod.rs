@@ -1,5 +1,6 @@
 //! The settings of every HTTP filter that a user can configure, one file each.
 
+pub mod discovery;
 pub mod fault;
 pub mod rbac;
 pub mod router;
@@ -15,7 +16,26 @@ pub struct HttpFilter {
     /// Skip it unless a route's settings enable it.
     pub disabled: bool,
     /// What it is.
-    pub config: FilterConfig,
+    pub config: FilterSource,
+}
+
+/// Where a filter's settings come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FilterSource {
+    /// `typed_config`.
+    Inline(FilterConfig),
+    /// `config_discovery`: they come by themselves and may be replaced.
+    Discovered(Arc<discovery::Discovery>),
+}
+
+impl FilterSource {
+    /// The settings, if they stand in the list.
+    pub fn inline(&self) -> Option<&FilterConfig> {
+        match self {
+            Self::Inline(config) => Some(config),
+            Self::Discovered(_) => None,
+        }
+    }
 }
 
 /// All filters that exist, with their settings. The registry that builds them matches on this

@@ -38,6 +38,7 @@ pub(crate) fn dump(bootstrap: &Value, dynamic: Dump, resource: Option<&str>) -> 
         Some("dynamic_route_configs") => dynamic.routes,
         Some("inline_scoped_route_configs") => scopes,
         Some("dynamic_scoped_route_configs") => dynamic.scopes,
+        Some("ecds_filters") => dynamic.extensions,
         Some(_) => Vec::new(),
         None => vec![
             json!({ "@type": format!("{ADMIN}BootstrapConfigDump"), "bootstrap": bootstrap }),
@@ -49,6 +50,7 @@ pub(crate) fn dump(bootstrap: &Value, dynamic: Dump, resource: Option<&str>) -> 
                     ("dynamic_warming_clusters", dynamic.warming_clusters),
                 ],
             ),
+            section("Ecds", [("ecds_filters", dynamic.extensions)]),
             section(
                 "Listeners",
                 [

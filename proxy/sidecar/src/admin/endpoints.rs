@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Instant;
 
 use ::http::{Method, StatusCode};
+use tandem_core::discovered::Extensions;
 use tandem_core::routes::RouteTables;
 use tandem_core::stats::Registry;
 use tandem_upstream::ClusterManager;
@@ -24,6 +25,8 @@ pub(crate) struct Admin {
     pub(crate) stats: Registry,
     pub(crate) clusters: Arc<ClusterManager>,
     pub(crate) routes: RouteTables,
+    /// The filters' settings that came by themselves.
+    pub(crate) extensions: Extensions,
     /// Each listener's name and the address it got.
     pub(crate) listeners: Addresses,
     /// What came from control planes.
@@ -231,7 +234,8 @@ impl Admin {
             }
         };
         let listeners = self.listeners.served();
-        let answer = explain::answer(&ask, &listeners, &self.routes, &self.clusters, true);
+        let live = (&self.routes, &self.extensions);
+        let answer = explain::answer(&ask, &listeners, live, &self.clusters, true);
         match serde_json::to_value(&answer) {
             Ok(json) => Answer::json(&json),
             Err(error) => {

@@ -139,6 +139,7 @@ fn response_flags(flags: Flags) -> Proto {
         no_cluster_found: is(Flags::NO_CLUSTER_FOUND),
         overload_manager: is(Flags::OVERLOAD_MANAGER),
         dns_resolution_failure: is(Flags::DNS_FAILURE),
+        no_filter_config_found: is(Flags::NO_FILTER_CONFIG),
         downstream_remote_reset: is(Flags::DOWNSTREAM_REMOTE_RESET),
         ..Proto::default()
     }

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tandem_core::discovered::Extensions;
 use tandem_core::routes::RouteTables;
 use tandem_core::stats::Registry;
 use tandem_model::Listener;
@@ -70,20 +71,22 @@ fn of_file(path: &Path, ask: &Ask) -> Result<Explanation, String> {
     let _layers = RuntimeLayers::new(bootstrap.runtime.clone(), &stats);
     let clusters = ClusterManager::new(&bootstrap.clusters, &stats, runtime.handle());
     let routes = RouteTables::default();
-    Ok(answer(ask, &bootstrap.listeners, &routes, &clusters, false))
+    let live = (&routes, &Extensions::default());
+    Ok(answer(ask, &bootstrap.listeners, live, &clusters, false))
 }
 
 /// Answers a question by what there is.
 pub(crate) fn answer(
     ask: &Ask,
     listeners: &[Arc<Listener>],
-    routes: &RouteTables,
+    (routes, extensions): (&RouteTables, &Extensions),
     clusters: &ClusterManager,
     is_live: bool,
 ) -> Explanation {
     let world = World {
         listeners,
         routes: &|key| routes.now(key),
+        extensions: &|key| extensions.now(key),
         clusters,
         is_live,
         filter: tandem_filters::explain,

@@ -64,7 +64,7 @@ fn explained(question: &[(&str, &str)]) -> Explanation {
     answer(
         &ask,
         &bootstrap.listeners,
-        &RouteTables::default(),
+        (&RouteTables::default(), &Extensions::default()),
         &clusters,
         true,
     )

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tandem_core::discovered::Extensions;
 use tandem_core::routes::RouteTables;
 use tandem_model::{Cluster, Listener};
 use tandem_upstream::{ClusterManager, Warming};
@@ -16,6 +17,7 @@ use crate::listeners::Listening;
 pub(crate) struct Applier {
     clusters: Arc<ClusterManager>,
     routes: RouteTables,
+    extensions: Extensions,
     listening: Listening,
     /// Clusters whose names are being looked up.
     warming: HashMap<Arc<str>, (Arc<Cluster>, Warming)>,
@@ -31,12 +33,14 @@ impl Applier {
     pub(crate) fn new(
         clusters: &Arc<ClusterManager>,
         routes: &RouteTables,
+        extensions: &Extensions,
         listening: Listening,
     ) -> Self {
         let (resolving, resolved) = unbounded_channel();
         Self {
             clusters: Arc::clone(clusters),
             routes: routes.clone(),
+            extensions: extensions.clone(),
             listening,
             warming: HashMap::new(),
             resolving,
@@ -80,6 +84,11 @@ impl Applier {
                 Action::RemoveRoutes(key) => self.routes.remove(&key),
                 Action::SetScopes(key, scopes) => self.routes.publish_scopes(&key, &scopes),
                 Action::RemoveScopes(key) => self.routes.remove_scopes(&key),
+                Action::SetExtension(key, extension) => {
+                    tracing::debug!(name = %key.name, "a filter's settings are published");
+                    self.extensions.publish(&key, extension);
+                }
+                Action::RemoveExtension(key) => self.extensions.remove(&key),
                 Action::SetListener(listener) => commands.push(Change::Set(listener)),
                 Action::RemoveListener(name) => commands.push(Change::Remove(name)),
                 // Subscriptions are the sources' business.

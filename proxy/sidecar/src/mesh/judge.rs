@@ -1,7 +1,8 @@
 //! What of a control plane's resources this process can serve.
 
 use tandem_model::tls::{CommonTls, Secret, SecretSource};
-use tandem_model::{Cluster, Listener};
+use tandem_model::{Address, Cluster, Listener};
+use tandem_transport::listen::{self, Options};
 use tandem_transport::tls::Secrets;
 use tandem_xds_translate::cascade::Judge;
 
@@ -39,6 +40,11 @@ impl Judge for Fitness {
             .filter_map(|chain| chain.transport_socket.as_ref());
         contexts.try_for_each(|context| self.context(&context.common))?;
         self.runtimes.check(listener)
+    }
+
+    fn address(&self, listener: &Listener, address: &Address) -> Result<(), String> {
+        let checked = listen::check(address, &Options::of(listener));
+        checked.map_err(|error| format!("cannot bind {address}: {error}"))
     }
 
     fn secret(&self, source: &SecretSource, secret: &Secret) -> Result<(), String> {

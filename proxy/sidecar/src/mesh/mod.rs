@@ -41,6 +41,7 @@ pub(crate) struct Mesh {
     held: Vec<Told>,
     /// The latest refusals that nothing was accepted after.
     refused: HashMap<(Kind, Origin), String>,
+    listeners: stats::Listeners,
 }
 
 /// How long a refusal waits that was said just before.
@@ -99,6 +100,7 @@ impl Mesh {
             ready,
             held: Vec::new(),
             refused: HashMap::new(),
+            listeners: stats::Listeners::new(registry),
         };
         let handle = Handle {
             questions: asks,
@@ -143,6 +145,7 @@ impl Mesh {
             _ => true,
         });
         self.applier.apply(actions);
+        self.listeners.tell(self.cascade.listener_counts());
         if self.cascade.initialized() {
             self.ready
                 .send_if_modified(|ready| !std::mem::replace(ready, true));

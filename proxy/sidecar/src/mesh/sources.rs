@@ -120,7 +120,8 @@ impl Sources {
                 | Kind::Routes
                 | Kind::Scopes
                 | Kind::VirtualHosts
-                | Kind::Secret => None,
+                | Kind::Secret
+                | Kind::Extension => None,
             };
             let whole = whole.filter(|source| source.origin == Origin::Ads);
             let timeout = whole.and_then(|source| source.initial_fetch_timeout);

@@ -2,6 +2,7 @@
 
 use tandem_core::stats::{Counter, Gauge, Registry};
 use tandem_xds_client::{Connection, Stats};
+use tandem_xds_translate::cascade::ListenerCounts;
 use tandem_xds_translate::resource::Kind;
 use tokio::sync::watch;
 
@@ -15,6 +16,7 @@ pub(super) async fn follow(kind: Kind, registry: Registry, mut stats: watch::Rec
         Kind::Scopes => "http.scoped_rds",
         Kind::VirtualHosts => "http.vhds",
         Kind::Secret => "sds",
+        Kind::Extension => "extension_config_discovery",
     };
     let scope = registry.plain(prefix);
     let counters = [
@@ -77,6 +79,37 @@ pub(super) async fn follow_connection(
         }
         if connection.changed().await.is_err() {
             return;
+        }
+    }
+}
+
+/// How many listeners there are (`listener_manager.…`).
+#[derive(Debug)]
+pub(super) struct Listeners {
+    counters: [Counter; 3],
+    gauges: [Gauge; 2],
+    before: [u64; 3],
+}
+
+impl Listeners {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let scope = registry.plain("listener_manager");
+        let counters = ["listener_added", "listener_modified", "listener_removed"];
+        let gauges = ["total_listeners_active", "total_listeners_warming"];
+        Self {
+            counters: counters.map(|name| scope.counter(name)),
+            gauges: gauges.map(|name| scope.gauge(name)),
+            before: [0; 3],
+        }
+    }
+
+    pub(super) fn tell(&mut self, counts: ListenerCounts) {
+        let now = [counts.added, counts.modified, counts.removed];
+        for ((counter, now), before) in self.counters.iter().zip(now).zip(&mut self.before) {
+            raise(counter, before, now);
+        }
+        for (gauge, now) in self.gauges.iter().zip([counts.active, counts.warming]) {
+            gauge.set(i64::try_from(now).unwrap_or(i64::MAX));
         }
     }
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tandem_core::discovered::Extensions;
 use tandem_core::drain::Phase;
 use tandem_core::routes::RouteTables;
 use tandem_core::stats;
@@ -102,14 +103,15 @@ impl Started {
         );
         rotate::on_signal(logs.clone()).map_err(Error::system("cannot take over SIGUSR1"))?;
         let runtimes = Runtimes::start(&bootstrap, settings.default_data_dir.as_deref()).await?;
-        let routes = RouteTables::default();
+        let (routes, extensions) = (RouteTables::default(), Extensions::default());
         let mut workers = Vec::with_capacity(settings.concurrency);
         for index in 0..settings.concurrency {
             let (clusters, stats) = (Arc::clone(&clusters), stats.clone());
-            let (logs, runtimes, routes) = (logs.clone(), runtimes.clone(), routes.clone());
+            let (logs, runtimes) = (logs.clone(), runtimes.clone());
+            let live = (routes.clone(), extensions.clone());
             let node = bootstrap.node.clone();
             let deps = move |directory| {
-                runtimes.deps(clusters.worker(), stats, directory, routes, logs, node)
+                runtimes.deps(clusters.worker(), stats, directory, live, logs, node)
             };
             let drain = Drain {
                 sides: drains.sides(),
@@ -132,7 +134,7 @@ impl Started {
             node,
             clusters.worker(),
             &stats,
-            Applier::new(&clusters, &routes, listening),
+            Applier::new(&clusters, &routes, &extensions, listening),
             Fitness::new(clusters.tls().secrets(), &runtimes),
         );
         tokio::spawn(mesh.run());
@@ -143,6 +145,7 @@ impl Started {
                 stats: stats.clone(),
                 clusters: Arc::clone(&clusters),
                 routes: routes.clone(),
+                extensions: extensions.clone(),
                 listeners: addresses.clone(),
                 mesh: handle.clone(),
                 sources,

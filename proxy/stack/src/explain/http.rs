@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ::http::{HeaderValue, Request as HttpRequest, StatusCode, Uri, Version, header};
 use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
 use tandem_core::{Body, Error, Request, authority, grpc, rescue};
+use tandem_model::filter::FilterSource;
 use tandem_model::hcm::RouteSource;
 use tandem_model::matching::{RequestView, RouteTable};
 use tandem_model::route::{Action, Route, RouteConfiguration, VirtualHost};
@@ -383,7 +384,31 @@ impl Way<'_> {
                 name: filter.name.to_string(),
                 ..Step::default()
             };
-            let Some(config) = router::effective(filter, &levels) else {
+            let said = router::said(&filter.name, &levels);
+            let came;
+            let config = match &filter.config {
+                FilterSource::Inline(config) => Some(config),
+                FilterSource::Discovered(discovery) => {
+                    came = (self.world.extensions)(&discovery.need.key);
+                    match discovery.chosen(came.as_ref()) {
+                        Some(extension) => extension.config.as_ref(),
+                        None if router::is_skipped(said, filter.disabled) => None,
+                        None if !self.world.is_live => {
+                            step.note("its settings come by themselves, and are not known");
+                            steps.push(step);
+                            continue;
+                        }
+                        None => {
+                            step.note("its settings have not come");
+                            steps.push(step);
+                            let status = StatusCode::INTERNAL_SERVER_ERROR;
+                            return (steps, Some((status, "no settings of a filter".to_owned())));
+                        }
+                    }
+                }
+            };
+            let config = config.and_then(|config| router::effective(config, said, filter.disabled));
+            let Some(config) = config else {
                 step.note("disabled on this route");
                 steps.push(step);
                 continue;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use ::http::{HeaderMap, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use tandem_core::Request;
+use tandem_core::discovered::Published;
 use tandem_core::ext::ConnectionInfo;
 use tandem_core::filter::Verdict;
 use tandem_model::Listener;
@@ -63,6 +64,8 @@ pub struct World<'a> {
     pub listeners: &'a [Arc<Listener>],
     /// The route configurations that came by themselves; `None`: not (yet) known.
     pub routes: &'a dyn Fn(&ResourceKey) -> Option<Arc<RouteTable>>,
+    /// The filters' settings that came by themselves.
+    pub extensions: &'a dyn Fn(&ResourceKey) -> Published,
     /// The clusters.
     pub clusters: &'a ClusterManager,
     /// Whether what control planes say is known: endpoints of EDS clusters, resolved names.

@@ -9,11 +9,12 @@ use tandem_core::filter::FilterContext;
 use tandem_core::stats::Scope;
 use tandem_core::{BoxFuture, Error, Request, Response};
 use tandem_model::HttpConnectionManager;
-use tandem_model::filter::{FilterConfig, HttpFilter, PerRouteConfig, PerRouteFilter};
+use tandem_model::filter::{FilterConfig, FilterSource, PerRouteConfig, PerRouteFilter};
 use tandem_model::matching::Found;
 use tandem_model::route::{Action, ClusterSpecifier, RouteConfiguration};
 use tower::service_fn;
 
+use super::discovered::{self, Discovered};
 use super::terminal;
 use crate::Deps;
 use crate::hcm::{Plan, Stats};
@@ -102,26 +103,56 @@ impl Chains {
     fn wrap(&self, terminal: HttpService, levels: &[&[PerRouteFilter]]) -> HttpService {
         let mut service = terminal;
         for filter in self.manager.http_filters.iter().rev() {
-            if let Some(config) = effective(filter, levels) {
-                service = self.deps.filters.build(&config, &self.context, service);
-            }
+            let said = said(&filter.name, levels);
+            service = match &filter.config {
+                FilterSource::Inline(config) => match effective(config, said, filter.disabled) {
+                    Some(config) => self.deps.filters.build(&config, &self.context, service),
+                    None => service,
+                },
+                FilterSource::Discovered(discovery) => discovered::wrap(
+                    Discovered {
+                        discovery: Arc::clone(discovery),
+                        said: said.cloned(),
+                        disabled: filter.disabled,
+                        filters: self.deps.filters.clone(),
+                        context: self.context.clone(),
+                        next: service,
+                    },
+                    self.deps.extensions.of(&discovery.need.key),
+                ),
+            };
         }
         service
     }
 }
 
-/// What a filter does on a route; `None`: nothing. The first level that names it decides.
+/// What is said of a filter on a route: the first level that names it decides.
+pub(crate) fn said<'a>(name: &str, levels: &[&'a [PerRouteFilter]]) -> Option<&'a PerRouteConfig> {
+    let named = |level: &&'a [PerRouteFilter]| {
+        let mut filters = level.iter();
+        filters.find(|filter| *filter.name == *name)
+    };
+    levels.iter().find_map(named).map(|filter| &filter.config)
+}
+
+/// Whether a filter is not there at a route, whatever its settings.
+pub(crate) fn is_skipped(said: Option<&PerRouteConfig>, disabled: bool) -> bool {
+    match said {
+        Some(said) => *said == PerRouteConfig::Disabled,
+        None => disabled,
+    }
+}
+
+/// The settings that hold at a route, if the filter is to be there.
 pub(crate) fn effective<'a>(
-    filter: &'a HttpFilter,
-    levels: &[&[PerRouteFilter]],
+    listed: &'a FilterConfig,
+    said: Option<&PerRouteConfig>,
+    disabled: bool,
 ) -> Option<Cow<'a, FilterConfig>> {
-    let said = levels
-        .iter()
-        .find_map(|level| level.iter().find(|per_route| per_route.name == filter.name));
-    match said.map(|said| &said.config) {
+    match said {
         Some(PerRouteConfig::Disabled) => None,
-        Some(PerRouteConfig::Enabled) => Some(Cow::Borrowed(&filter.config)),
-        Some(PerRouteConfig::Override(own)) => Some(Cow::Owned(filter.config.overridden(own))),
-        None => (!filter.disabled).then_some(Cow::Borrowed(&filter.config)),
+        Some(PerRouteConfig::Enabled) => Some(Cow::Borrowed(listed)),
+        Some(PerRouteConfig::Override(own)) => Some(Cow::Owned(listed.overridden(own))),
+        None => (!disabled).then_some(Cow::Borrowed(listed)),
     }
 }

@@ -1,6 +1,7 @@
 //! From a clean request to its route, and through the route's own chain.
 
 mod chain;
+mod discovered;
 pub(crate) mod edits;
 mod kept;
 pub(crate) mod redirect;
@@ -10,7 +11,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use chain::effective;
+pub(crate) use chain::{effective, is_skipped, said};
 pub(crate) use edits::response_formats;
 
 use std::sync::{Arc, OnceLock};

@@ -46,6 +46,7 @@ async fn rig(upstream: SocketAddr, target: TcpCluster, attempts: u32) -> Rig {
         filters: BuildFilter::new(|_, _, inner| inner),
         directory: Directory::default(),
         routes: Default::default(),
+        extensions: Default::default(),
         logs: Sinks::new(Duration::from_secs(1), 1),
         entries: Default::default(),
     };

@@ -1,7 +1,9 @@
 //! The real binary under a control plane: configuration that changes while traffic runs.
 
 pub mod backend;
+mod extensions;
 mod invoke;
+mod istiod;
 mod plane;
 mod resources;
 mod trouble;
@@ -352,4 +354,36 @@ async fn files_take_the_place_of_a_control_plane() {
     place("lds.yaml", "- nonsense");
     proxy.process.wait_for_output("lds.yaml").await;
     assert_eq!(h1::get(port, "/").await.unwrap().1, "two");
+}
+
+/// A listener that cannot listen is refused by name, and taken when it can.
+#[tokio::test]
+async fn an_address_that_is_taken_is_refused() {
+    for variant in VARIANTS {
+        let mesh = Mesh::start(variant).await;
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let text = listener("second", port, "r", "second");
+        mesh.say("two", &text);
+        mesh.plane
+            .refused(&format!("second: cannot bind 127.0.0.1:{port}: "))
+            .await;
+        mesh.until("two").await;
+        drop(taken);
+        mesh.say("two", &text.replace("prefix: second", "prefix: again"));
+        mesh.plane.accepted().await;
+        assert_eq!(h1::get(port, "/").await.unwrap().1, "two");
+        for (name, value) in [("added", 2), ("modified", 0), ("removed", 0)] {
+            let name = format!("listener_manager.listener_{name}");
+            assert_eq!(mesh.stat(&name).await, Some(value), "{name}");
+        }
+        assert_eq!(
+            mesh.stat("listener_manager.total_listeners_active").await,
+            Some(2)
+        );
+        // Under another name it takes over.
+        mesh.say("two", &text.replace("name: second", "name: third"));
+        mesh.plane.accepted().await;
+        assert_eq!(h1::get(port, "/").await.unwrap().1, "two");
+    }
 }

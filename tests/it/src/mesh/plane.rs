@@ -122,8 +122,13 @@ impl Plane {
         let text = format!("resources:\n{resources}");
         let source = Source::yaml("resources", text);
         let response = tandem_xds_translate::read_response(&source).unwrap();
+        self.say_all(response.resources);
+    }
+
+    /// So, but as they are on the wire.
+    pub fn say_all(&self, resources: Vec<Any>) {
         let mut said: BTreeMap<String, BTreeMap<String, Any>> = BTreeMap::new();
-        for any in response.resources {
+        for any in resources {
             let of_type = said.entry(any.type_url.clone()).or_default();
             assert!(of_type.insert(name(&any.value), any).is_none());
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tandem_model::cluster::LoadAssignment;
 use tandem_model::config_source::ResourceKey;
+use tandem_model::filter::discovery::Extension;
 use tandem_model::route::RouteConfiguration;
 use tandem_model::scope::{Scope, ScopesKey};
 use tandem_model::{Cluster, Listener};
@@ -36,6 +37,10 @@ pub enum Action {
     SetScopes(ScopesKey, Vec<Arc<Scope>>),
     /// Nothing is served by these scopes any more.
     RemoveScopes(ScopesKey),
+    /// Publish a filter's settings, or that there are none any more.
+    SetExtension(ResourceKey, Option<Arc<Extension>>),
+    /// No filter has these settings any more.
+    RemoveExtension(ResourceKey),
     /// Serve a listener, in place of one of this name if there is one.
     SetListener(Arc<Listener>),
     /// Stop serving a listener; its connections finish.

@@ -1,6 +1,6 @@
 //! What control planes sent, in the shape of Envoy's `/config_dump`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -25,6 +25,8 @@ pub struct Dump {
     pub routes: Vec<Value>,
     /// `dynamic_scoped_route_configs`.
     pub scopes: Vec<Value>,
+    /// `ecds_filters`.
+    pub extensions: Vec<Value>,
 }
 
 impl Cascade {
@@ -56,6 +58,7 @@ impl Cascade {
             dump.routes.push(state.into());
         }
         dump.scopes = self.scopes_dump();
+        dump.extensions = self.extensions_dump();
         dump
     }
 
@@ -85,6 +88,18 @@ impl Cascade {
             entry.into()
         };
         followed.into_iter().map(one).collect()
+    }
+
+    fn extensions_dump(&self) -> Vec<Value> {
+        let mut by_name: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+        for (key, received) in self.extensions.dump() {
+            by_name.insert(&key.name, state("ecds_filter", Kind::Extension, received));
+        }
+        for (name, refused) in &self.extensions.refused {
+            let state = by_name.entry(name).or_default();
+            add_error(state, Kind::Extension, Some(refused));
+        }
+        by_name.into_values().map(Value::from).collect()
     }
 
     fn listeners_dump(&self) -> Vec<Value> {

@@ -4,21 +4,38 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use tandem_model::Listener;
 use tandem_model::config_source::{ResourceKey, Subscribed};
+use tandem_model::filter::discovery::Discovery;
 use tandem_model::hcm::RouteSource;
 use tandem_model::listener::NetworkFilter;
 use tandem_model::scope::{ScopeSource, ScopesKey};
+use tandem_model::{Address, Listener};
 use tandem_xds_client::{Resource, Update};
 
 use super::secrets::{self, User};
-use super::{Action, Cascade, Kind, Received, Refused, references, routes};
+use super::{Action, Cascade, Kind, Received, Refused, extensions, references, routes};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
+
+/// How many listeners there are, and how many came and went; those of the bootstrap too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListenerCounts {
+    /// How many came.
+    pub added: u64,
+    /// How often one was replaced by another version.
+    pub modified: u64,
+    /// How many were taken away.
+    pub removed: u64,
+    /// How many are served now.
+    pub active: u64,
+    /// How many versions wait.
+    pub warming: u64,
+}
 
 /// All listeners.
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
+    counts: ListenerCounts,
     all: HashMap<Arc<str>, Entry>,
     warming: BTreeSet<Arc<str>>,
     pub(super) refused: HashMap<String, Refused>,
@@ -39,7 +56,18 @@ impl Listeners {
             from_bootstrap: true,
         };
         self.all.insert(Arc::clone(&listener.name), entry);
+        self.counts.added += 1;
         self.warming.insert(Arc::clone(&listener.name));
+    }
+
+    pub(super) fn counts(&self) -> ListenerCounts {
+        let active = self.all.values().filter(|entry| entry.active.is_some());
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        ListenerCounts {
+            active: number(active.count()),
+            warming: number(self.warming.len()),
+            ..self.counts
+        }
     }
 
     pub(super) fn warm(&self) -> bool {
@@ -91,6 +119,21 @@ impl Listeners {
         followed.collect()
     }
 
+    /// What the filters of its versions need, and whether its newest version does.
+    pub(super) fn extensions(&self, name: &str) -> Vec<(Arc<Discovery>, bool)> {
+        let Some(entry) = self.all.get(name) else {
+            return Vec::new();
+        };
+        let of = |version: &Option<(Arc<Listener>, _)>, newest: bool| {
+            let needs = version.iter();
+            let needs = needs.flat_map(|(listener, _)| extensions::of_listener(listener));
+            needs.map(|need| (need, newest)).collect::<Vec<_>>()
+        };
+        let mut needs = of(&entry.active, entry.warming.is_none());
+        needs.extend(of(&entry.warming, true));
+        needs
+    }
+
     /// The listeners that an update takes away.
     fn gone(&self, update: &Update) -> HashSet<Arc<str>> {
         let named: HashSet<&str> = (update.added.iter().map(|resource| &resource.name))
@@ -124,6 +167,20 @@ impl Listeners {
             }
         }
         Ok(())
+    }
+
+    /// The addresses it is to listen on that no listener has: one that goes with this update still
+    /// has its own.
+    fn new_addresses<'a>(&self, listener: &'a Listener) -> Vec<&'a Address> {
+        let versions = self.all.values();
+        let versions = versions.flat_map(|entry| [&entry.active, &entry.warming]);
+        let bound: HashSet<&Address> = versions
+            .flatten()
+            .filter(|(other, _)| other.bind_to_port)
+            .flat_map(|(other, _)| other.addresses())
+            .collect();
+        let own = listener.addresses().filter(|_| listener.bind_to_port);
+        own.filter(|address| !bound.contains(address)).collect()
     }
 
     pub(super) fn dump(&self) -> impl Iterator<Item = (&Arc<str>, bool, &Received)> {
@@ -197,6 +254,9 @@ impl Cascade {
                 let free = self.listeners.address_is_free(&listener, &gone);
                 free.map_err(refuse)?;
                 self.judge.listener(&listener).map_err(refuse)?;
+                for address in self.listeners.new_addresses(&listener) {
+                    self.judge.address(&listener, address).map_err(refuse)?;
+                }
                 Ok(listener)
             });
             match checked {
@@ -223,11 +283,14 @@ impl Cascade {
     fn set_listener(&mut self, listener: Arc<Listener>, resource: &Resource, now: Instant) {
         let name = Arc::clone(&listener.name);
         let received = Some(Received::from(resource));
-        let all = &mut self.listeners.all;
-        let entry = all.entry(Arc::clone(&name)).or_insert_with(|| Entry {
-            active: None,
-            warming: None,
-            from_bootstrap: false,
+        let Listeners { all, counts, .. } = &mut self.listeners;
+        let entry = all.entry(Arc::clone(&name)).or_insert_with(|| {
+            counts.added += 1;
+            Entry {
+                active: None,
+                warming: None,
+                from_bootstrap: false,
+            }
         });
         if entry.from_bootstrap {
             // As in Envoy: what the bootstrap has is nobody else's.
@@ -240,13 +303,18 @@ impl Cascade {
             let dropped = entry.warming.take();
             self.listeners.warming.remove(&name);
             self.release_unused(&name, dropped.map(|(listener, _)| listener));
+            self.watch_extensions(&name, now);
             return;
         }
+        let waits = entry.warming.as_ref();
+        let again = waits.is_some_and(|(waiting, _)| **waiting == *listener);
+        counts.modified += u64::from(!again && (waits.is_some() || entry.active.is_some()));
         let dropped = entry.warming.replace((listener, received));
         self.listeners.warming.insert(Arc::clone(&name));
         self.watch_routes(&name, now);
         self.watch_scopes(&name, now);
         self.watch_listener_secrets(&name, now);
+        self.watch_extensions(&name, now);
         self.release_unused(&name, dropped.map(|(listener, _)| listener));
     }
 
@@ -261,10 +329,12 @@ impl Cascade {
         let Some(entry) = self.listeners.all.remove(&name) else {
             return;
         };
+        self.listeners.counts.removed += 1;
         if entry.active.is_some() {
             self.actions.push(Action::RemoveListener(Arc::clone(&name)));
         }
         self.watch_secrets(&User::Listener(Arc::clone(&name)), &[], now);
+        self.watch_extensions(&name, now);
         let versions = [entry.active, entry.warming].into_iter().flatten();
         for (listener, _) in versions {
             self.release_unused(&name, Some(listener));
@@ -300,8 +370,8 @@ impl Cascade {
         self.release_scopes(name, &unused);
     }
 
-    /// Serves the listeners whose routes and clusters are there.
-    pub(super) fn settle_listeners(&mut self) {
+    /// Serves the listeners whose routes, filters' settings and clusters are there.
+    pub(super) fn settle_listeners(&mut self, now: Instant) {
         let first_clusters = self.awaited.contains(&Kind::Cluster);
         let names: Vec<_> = self.listeners.warming.iter().cloned().collect();
         for name in names {
@@ -322,11 +392,11 @@ impl Cascade {
                 self.clusters.is_coming(name) || (first_clusters && !known)
             };
             let secret = self.secrets.are_there(&secrets::of_listener(listener));
-            let waits = !routed
-                || !scoped
-                || !secret
-                || references::of_listener(listener).into_iter().any(coming);
-            if waits {
+            let filters = self
+                .extensions
+                .are_there(&extensions::of_listener(listener));
+            let names = references::of_listener(listener);
+            if !routed || !scoped || !secret || !filters || names.into_iter().any(coming) {
                 continue;
             }
             let listener = Arc::clone(listener);
@@ -335,6 +405,7 @@ impl Cascade {
             self.listeners.warming.remove(&name);
             self.actions.push(Action::SetListener(listener));
             self.release_unused(&name, before.map(|(listener, _)| listener));
+            self.watch_extensions(&name, now);
         }
     }
 }

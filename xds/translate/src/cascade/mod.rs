@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            clusters ──▶ their endpoints, their secrets
-//! listeners ──▶ their secrets, their scopes ──▶ their routes ──▶ clusters
+//! listeners ──▶ their secrets, their filters' settings, their scopes ──▶ their routes ──▶ clusters
 //! ```
 //!
 //! A cluster waits ("warms") for its endpoints, routes for the clusters they lead to, a
@@ -17,6 +17,7 @@ mod action;
 mod clusters;
 mod dump;
 mod endpoints;
+mod extensions;
 mod hosts;
 mod listeners;
 mod references;
@@ -31,7 +32,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tandem_model::config_source::{ApiType, Origin, ResourceKey};
 use tandem_model::tls::{Secret, SecretSource};
-use tandem_model::{Bootstrap, Cluster, Listener};
+use tandem_model::{Address, Bootstrap, Cluster, Listener};
 use tandem_xds_client::{Resource, Update};
 
 use crate::error::Errors;
@@ -40,7 +41,9 @@ pub use action::Action;
 use clusters::Clusters;
 pub use dump::Dump;
 use endpoints::AllEndpoints;
+use extensions::AllExtensions;
 use hosts::AllHosts;
+pub use listeners::ListenerCounts;
 use listeners::Listeners;
 use routes::AllRoutes;
 use scopes::AllScopes;
@@ -65,6 +68,7 @@ pub struct Cascade {
     routes: AllRoutes,
     hosts: AllHosts,
     scopes: AllScopes,
+    extensions: AllExtensions,
     listeners: Listeners,
     /// Whether the aggregated stream is a delta one.
     delta: bool,
@@ -84,6 +88,9 @@ pub trait Judge: Send {
 
     /// Whether a listener can be served.
     fn listener(&self, listener: &Listener) -> Result<(), String>;
+
+    /// Whether an address of it, which no listener has yet, can be listened on.
+    fn address(&self, listener: &Listener, address: &Address) -> Result<(), String>;
 
     /// Takes a secret into use.
     fn secret(&self, source: &SecretSource, secret: &Secret) -> Result<(), String>;
@@ -140,6 +147,7 @@ impl Cascade {
                 .as_ref()
                 .is_some_and(|ads| ads.api == ApiType::DeltaGrpc),
             scopes: AllScopes::default(),
+            extensions: AllExtensions::default(),
             listeners: Listeners::default(),
             awaited: awaited.iter().copied().collect(),
             actions: Vec::new(),
@@ -155,6 +163,7 @@ impl Cascade {
             cascade.watch_routes(&listener.name, now);
             cascade.watch_scopes(&listener.name, now);
             cascade.watch_listener_secrets(&listener.name, now);
+            cascade.watch_extensions(&listener.name, now);
         }
         cascade.settle(now);
         cascade
@@ -188,6 +197,12 @@ impl Cascade {
             Kind::Secret => each_named(origin, update, &mut faults, |key, resource| {
                 self.update_secret(key, resource)
             }),
+            Kind::Extension => {
+                self.remove_extensions(Some(origin), &update.removed);
+                each_named(origin, update, &mut faults, |key, resource| {
+                    self.update_extension(key, resource)
+                });
+            }
         }
         self.awaited.remove(&kind);
         self.settle(now);
@@ -207,6 +222,7 @@ impl Cascade {
             Kind::Listener => names
                 .iter()
                 .for_each(|name| self.remove_listener(name, now)),
+            Kind::Extension => self.remove_extensions(None, names),
             Kind::Endpoints | Kind::Routes | Kind::Scopes | Kind::VirtualHosts | Kind::Secret => {}
         }
         self.settle(now);
@@ -220,6 +236,7 @@ impl Cascade {
             self.secrets.deadline(),
             self.routes.deadline(),
             self.scopes.deadline(),
+            self.extensions.deadline(),
         ];
         all.into_iter().flatten().min()
     }
@@ -230,12 +247,18 @@ impl Cascade {
         self.secrets.expire(now);
         self.routes.expire(now);
         self.scopes.expire(now);
+        self.extensions.expire(now);
         self.settle(now);
     }
 
     /// What is to be done, in this order; each is said once.
     pub fn actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.actions)
+    }
+
+    /// How many listeners there are.
+    pub fn listener_counts(&self) -> ListenerCounts {
+        self.listeners.counts()
     }
 
     /// Whether the first resources of a kind are still waited for.
@@ -253,7 +276,7 @@ impl Cascade {
         self.settle_clusters();
         self.settle_routes(now);
         self.settle_scopes(now);
-        self.settle_listeners();
+        self.settle_listeners(now);
         self.settle_leaving(now);
     }
 }

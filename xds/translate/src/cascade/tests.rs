@@ -1,5 +1,8 @@
 //! What is served when, told step by step.
 
+mod extensions;
+mod listeners;
+
 use std::time::{Duration, Instant};
 
 use envoy_types::pb::envoy::config as pb;
@@ -29,6 +32,17 @@ impl super::Judge for Anything {
 
     fn listener(&self, _: &tandem_model::Listener) -> Result<(), String> {
         Ok(())
+    }
+
+    fn address(
+        &self,
+        _: &tandem_model::Listener,
+        address: &tandem_model::Address,
+    ) -> Result<(), String> {
+        match address.socket().map(|socket| socket.port()) {
+            Some(666) => Err(format!("cannot bind {address}")),
+            _ => Ok(()),
+        }
     }
 
     fn secret(&self, _: &SecretSource, secret: &Secret) -> Result<(), String> {
@@ -261,6 +275,11 @@ impl Rig {
                 format!("scopes {}", scopes.collect::<Vec<_>>().join(","))
             }
             Action::RemoveScopes(_) => "no scopes".to_owned(),
+            Action::SetExtension(key, Some(extension)) => {
+                format!("extension {}: {}", key.name, extension.type_name)
+            }
+            Action::SetExtension(key, None) => format!("extension {}: none", key.name),
+            Action::RemoveExtension(key) => format!("no extension {}", key.name),
             Action::SetListener(listener) => format!("listener {}", listener.name),
             Action::RemoveListener(name) => format!("no listener {name}"),
         };

@@ -18,13 +18,49 @@ use area::{Rule, Type};
 use crate::error::{Error, Trail};
 use crate::schema::{Field, Kind, Message};
 use crate::view::{self, View};
-use crate::wire::Raw;
+use crate::wire::{self, Raw};
 
 /// Reports every set field of a serialised message that is not supported.
 pub(crate) fn check(ty: Message, bytes: &[u8]) -> Vec<Error> {
     let mut errors = Vec::new();
     message(&Trail::ROOT, ty, bytes, &mut errors);
     errors
+}
+
+/// So for a filter's settings that come by themselves: what may stand in `default_config` may
+/// come.
+pub(crate) fn check_extension(ty: Message, bytes: &[u8]) -> Vec<Error> {
+    let mut errors = Vec::new();
+    let view = match View::of(ty, bytes) {
+        Ok(view) => view,
+        Err(malformed) => return vec![Error::new(&Trail::ROOT, malformed.to_string())],
+    };
+    let only = Message::named(DISCOVERY).and_then(|ty| types().get(&ty.index()));
+    let rule = only.map_or(Rule::Unsupported, |ty| ty.rule("default_config"));
+    for (field, raws) in &view.fields {
+        if let (Rule::Supported(only), "typed_config") = (&rule, field.name()) {
+            values(
+                &Trail::ROOT.field("typed_config"),
+                *field,
+                raws,
+                only,
+                &mut errors,
+            );
+        }
+    }
+    errors
+}
+
+/// Where a filter says that its settings come by themselves.
+const DISCOVERY: &str = "envoy.config.core.v3.ExtensionConfigSource";
+
+/// Whether the type of a filter's settings is one that is supported.
+pub(crate) fn takes(ty: &str, field: &str, value: &str) -> bool {
+    let known = Message::named(ty).and_then(|ty| types().get(&ty.index()));
+    match known.map(|known| known.rule(field)) {
+        Some(Rule::Supported(only)) => only.contains(&value),
+        Some(Rule::Ignored | Rule::Unsupported) | None => false,
+    }
 }
 
 fn types() -> &'static HashMap<usize, &'static Type> {
@@ -51,7 +87,11 @@ fn message(trail: &Trail<'_>, ty: Message, bytes: &[u8], errors: &mut Vec<Error>
         ));
     }
     let known = types().get(&ty.index());
+    let optional = is_optional(ty, &view);
     for (field, raws) in &view.fields {
+        if optional && is_of_unknown_type(*field, raws, known) {
+            continue;
+        }
         let trail = &trail.field(field.name());
         match known.map_or(Rule::Unsupported, |known| known.rule(field.name())) {
             Rule::Unsupported => {
@@ -62,6 +102,33 @@ fn message(trail: &Trail<'_>, ty: Message, bytes: &[u8], errors: &mut Vec<Error>
         }
     }
 }
+
+/// Whether a filter, or what a route says of one, may be skipped by those who do not know it.
+fn is_optional(ty: Message, view: &View<'_>) -> bool {
+    let field = ty
+        .field_named("is_optional")
+        .filter(|_| matches!(ty.name(), FILTER | ROUTE_FILTER));
+    field.is_some_and(|field| view.get(field).is_some())
+}
+
+/// Whether this is a filter's settings, of a type that is not supported.
+fn is_of_unknown_type(field: Field, raws: &[Raw<'_>], known: Option<&&Type>) -> bool {
+    let Kind::Message(ty) = field.kind() else {
+        return false;
+    };
+    let Some(Rule::Supported(only)) = known.map(|known| known.rule(field.name())) else {
+        return false;
+    };
+    let bytes = view::merged(raws);
+    ty.name() == "google.protobuf.Any"
+        && view::any(&bytes).is_ok_and(|(url, _)| {
+            let name = url.rsplit('/').next().unwrap_or(url);
+            !url.is_empty() && !only.contains(&name)
+        })
+}
+
+const FILTER: &str = "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter";
+const ROUTE_FILTER: &str = "envoy.config.route.v3.FilterConfig";
 
 fn values(
     trail: &Trail<'_>,
@@ -120,8 +187,25 @@ fn single(trail: &Trail<'_>, ty: Message, bytes: &[u8], only: &[&str], errors: &
         // `config: {}` of a `FilterConfig` stands for the settings of the list.
         _ if bytes.is_empty() && trail.is_field("config") => {}
         _ if url.is_empty() => errors.push(Error::new(trail, "expected '@type', it is empty")),
-        _ => errors.push(Error::new(trail, unsupported_type(trail, url))),
+        _ => errors.push(Error::new(
+            trail,
+            unsupported_type(trail, meant(url, value)),
+        )),
     }
+}
+
+/// The type that is meant: of a `TypedStruct` that of what it carries, for those who have no
+/// message of it.
+fn meant<'a>(url: &'a str, value: &'a [u8]) -> &'a str {
+    let name = url.rsplit('/').next().unwrap_or(url);
+    let carried = match name {
+        "udpa.type.v1.TypedStruct" | "xds.type.v3.TypedStruct" => wire::fields(value)
+            .filter_map(Result::ok)
+            .find_map(|(number, raw)| (number == 1).then(|| view::bytes_of(raw))),
+        _ => None,
+    };
+    let carried = carried.and_then(|bytes| std::str::from_utf8(bytes).ok());
+    carried.filter(|url| !url.is_empty()).unwrap_or(url)
 }
 
 /// The refusal of an `Any`'s type.

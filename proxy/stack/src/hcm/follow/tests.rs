@@ -8,7 +8,7 @@ use tandem_core::routes::RouteTables;
 use tandem_core::stats::Registry;
 use tandem_model::config_source::{Origin, ResourceKey};
 use tandem_model::filter::fault::Fault;
-use tandem_model::filter::{FilterConfig, HttpFilter};
+use tandem_model::filter::{FilterConfig, FilterSource, HttpFilter};
 use tandem_model::headers::HeaderMutations;
 use tandem_model::route::{
     Action, DirectResponse, PathMatch, RequireTls, Route, RouteConfiguration, RouteMatch,
@@ -96,7 +96,7 @@ fn rig() -> Rig {
         manager: Arc::new(tandem_model::HttpConnectionManager {
             http_filters: vec![Arc::new(HttpFilter {
                 name: "counted".into(),
-                config: FilterConfig::Fault(Arc::new(no_fault())),
+                config: FilterSource::Inline(FilterConfig::Fault(Arc::new(no_fault()))),
                 disabled: false,
             })],
             ..default_manager()
@@ -112,6 +112,7 @@ fn rig() -> Rig {
             }),
             directory: Directory::default(),
             routes: tables.clone(),
+            extensions: Default::default(),
             logs: Sinks::new(Duration::from_secs(1), 1),
             entries: Default::default(),
         },

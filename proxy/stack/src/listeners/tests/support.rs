@@ -46,6 +46,7 @@ impl Rig {
             filters: BuildFilter::new(|_, _, inner| inner),
             directory: Directory::default(),
             routes: Default::default(),
+            extensions: Default::default(),
             logs: logs.clone(),
             entries: Default::default(),
         };

@@ -14,8 +14,16 @@ pub(super) const AREA: Area = Area {
                 | "envoy.extensions.filters.http.cors.v3.Cors"
                 | "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig"
                 | "tandem.filter.runtime.v1.Runtime",
-            disabled;
-            is_optional: "every type that is listed here exists",
+            config_discovery, disabled, is_optional,
+        }
+        "envoy.config.core.v3.ExtensionConfigSource" {
+            config_source,
+            default_config =
+                "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                | "envoy.extensions.filters.http.rbac.v3.RBAC"
+                | "envoy.extensions.filters.http.cors.v3.Cors"
+                | "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig",
+            apply_default_config_without_warming, type_urls,
         }
         "envoy.extensions.filters.http.cors.v3.Cors" {}
         "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig" {

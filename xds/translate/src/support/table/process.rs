@@ -49,7 +49,10 @@ pub(super) const AREA: Area = Area {
                 "the node always goes with the first request of a stream, and only with it",
         }
         "envoy.config.core.v3.PathConfigSource" { path, watched_directory }
-        "envoy.config.core.v3.GrpcService" { envoy_grpc, initial_metadata }
+        "envoy.config.core.v3.GrpcService" {
+            envoy_grpc, initial_metadata;
+            timeout: "only streams are opened, which it does not end in Envoy either",
+        }
         "envoy.config.core.v3.GrpcService.EnvoyGrpc" { cluster_name, authority }
         "envoy.config.core.v3.Locality" { region, zone, sub_zone }
         "envoy.config.bootstrap.v3.Admin" {

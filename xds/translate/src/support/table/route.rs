@@ -44,8 +44,7 @@ pub(super) const AREA: Area = Area {
             config =
                 "envoy.extensions.filters.http.fault.v3.HTTPFault"
                 | "envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
-            disabled;
-            is_optional: "every type that is listed here exists",
+            disabled, is_optional,
         }
         "envoy.config.route.v3.RouteMatch" {
             prefix, path, safe_regex, path_separated_prefix, case_sensitive, runtime_fraction,
