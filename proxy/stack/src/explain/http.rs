@@ -5,15 +5,17 @@ use std::sync::Arc;
 use ::http::{HeaderValue, Request as HttpRequest, StatusCode, Uri, Version, header};
 use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
 use tandem_core::{Body, Error, Request, authority, grpc, rescue};
+use tandem_model::config_source::ResourceKey;
 use tandem_model::filter::FilterSource;
 use tandem_model::hcm::RouteSource;
 use tandem_model::matching::{RequestView, RouteTable};
 use tandem_model::route::{Action, Route, RouteConfiguration, VirtualHost};
+use tandem_model::scope::{ScopeRoutes, ScopeSource};
 use tandem_model::{HttpConnectionManager, Listener, scheme};
 
 use super::target::{self, Way};
 use super::{Ask, Explanation, Step, World};
-use crate::hcm::{Settings, client, request};
+use crate::hcm::{Settings, client, request, scoped};
 use crate::router;
 
 pub(super) fn follow(
@@ -24,11 +26,11 @@ pub(super) fn follow(
     connection: Arc<ConnectionInfo>,
     out: &mut Explanation,
 ) {
-    let Some(table) = routes(world, manager, out) else {
-        return;
-    };
     let Some(mut request) = build(ask) else {
         return out.refuse("such a request cannot be written down: look at its host and path");
+    };
+    let Some(table) = routes(world, manager, &request, &connection, out) else {
+        return;
     };
     let expect = request.headers().get(header::EXPECT);
     let waits = expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
@@ -75,31 +77,52 @@ pub(super) fn follow(
 fn routes(
     world: &World<'_>,
     manager: &HttpConnectionManager,
+    request: &Request,
+    connection: &ConnectionInfo,
     out: &mut Explanation,
 ) -> Option<Arc<RouteTable>> {
     let table = match &manager.routes {
         RouteSource::Inline(config) => Arc::new(RouteTable::new(Arc::clone(config))),
+        RouteSource::Rds(rds) => named(world, &rds.key, out)?,
         RouteSource::Scoped(scoped) => {
-            out.step("scoped routes", &scoped.name)
-                .note("which scope a request takes is not explained");
-            out.refuse("the routes are not known");
-            return None;
-        }
-        RouteSource::Rds(rds) => match (world.routes)(&rds.key) {
-            Some(table) => table,
-            None => {
-                let step = out.step("routes", &rds.key.name);
-                step.note(match world.is_live {
-                    true => "they have not come yet",
-                    false => "unknown here: a control plane sends them; ask the process (--admin)",
-                });
+            let ScopeSource::Inline(scopes) = &scoped.scopes else {
+                out.step("scoped routes", &scoped.name)
+                    .note("scopes that a control plane sends are not explained");
                 out.refuse("the routes are not known");
                 return None;
+            };
+            let taken = scoped::with_key(scoped, manager, request, connection, |key| {
+                let mut scopes = scopes.iter();
+                scopes.find(|scope| Some(scope.key.as_str()) == key)
+            });
+            let step = out.step("scope", taken.map_or("none", |scope| &scope.name));
+            let Some(scope) = taken else {
+                step.note("no scope has the request's key");
+                return Some(Arc::new(RouteTable::new(Arc::default())));
+            };
+            match (&scope.routes, scope.wanted(scoped.rds.as_ref())) {
+                (ScopeRoutes::Inline(config), _) => Arc::new(RouteTable::new(Arc::clone(config))),
+                (ScopeRoutes::Named(_), Some(need)) => named(world, &need.key, out)?,
+                (ScopeRoutes::Named(_), None) => Arc::new(RouteTable::new(Arc::default())),
             }
-        },
+        }
     };
     out.route_configuration = Some(table.config().name.to_string());
     Some(table)
+}
+
+/// Routes that came by themselves.
+fn named(world: &World<'_>, key: &ResourceKey, out: &mut Explanation) -> Option<Arc<RouteTable>> {
+    let table = (world.routes)(key);
+    if table.is_none() {
+        let step = out.step("routes", &key.name);
+        step.note(match world.is_live {
+            true => "they have not come yet",
+            false => "unknown here: a control plane sends them; ask the process (--admin)",
+        });
+        out.refuse("the routes are not known");
+    }
+    table
 }
 
 fn build(ask: &Ask) -> Option<Request> {

@@ -9,7 +9,7 @@ mod forwarded;
 mod prepare;
 pub(crate) mod request;
 mod rescue;
-mod scoped;
+pub(crate) mod scoped;
 mod stats;
 mod stream;
 #[cfg(test)]

@@ -9,9 +9,9 @@ use std::borrow::Cow;
 use http::header::{CONNECTION, HOST, LOCATION, TE, TRANSFER_ENCODING, UPGRADE, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use tandem_core::error::{Kind, LocalReply};
-use tandem_core::ext::StreamInfo;
+use tandem_core::ext::{ConnectionInfo, StreamInfo};
 use tandem_core::headers::{X_REQUEST_ID, has_connection_fields};
-use tandem_core::{Error, Request, ResponseFlags, authority};
+use tandem_core::{Body, Error, Request, ResponseFlags, authority};
 use tandem_model::HttpConnectionManager;
 use tandem_model::hcm::{EscapedSlashes, StripPort, UnderscoresAction};
 use tandem_model::matching::{path, strip_port};
@@ -58,7 +58,7 @@ pub(crate) fn prepare(
     let manager = &settings.manager;
     refuse_invalid(request, manager)?;
     underscores(request, manager)?;
-    host(request, manager, info);
+    host(request, manager, &info.connection);
     normalize(request, manager, info.is_grpc)?;
     hop_by_hop(request);
     client_cert::forward(
@@ -140,7 +140,24 @@ fn underscores(request: &mut Request, manager: &HttpConnectionManager) -> Result
     Ok(())
 }
 
-fn host(request: &mut Request, manager: &HttpConnectionManager, info: &StreamInfo) {
+/// A request with nothing but the path and host that this one will have when it is prepared.
+pub(super) fn sketch(
+    request: &Request,
+    manager: &HttpConnectionManager,
+    connection: &ConnectionInfo,
+) -> Request {
+    let mut sketch = Request::new(Body::empty());
+    *sketch.uri_mut() = request.uri().clone();
+    if let Some(host) = request.headers().get(HOST) {
+        sketch.headers_mut().insert(HOST, host.clone());
+    }
+    host(&mut sketch, manager, connection);
+    // A path that is refused is refused by whichever routes it is sent to.
+    let _ = normalize(&mut sketch, manager, false);
+    sketch
+}
+
+fn host(request: &mut Request, manager: &HttpConnectionManager, connection: &ConnectionInfo) {
     let given = authority::get(request);
     let mut host = given;
     let undotted = manager
@@ -157,9 +174,7 @@ fn host(request: &mut Request, manager: &HttpConnectionManager, info: &StreamInf
     let strip = match manager.strip_port {
         StripPort::No => false,
         StripPort::Any => true,
-        StripPort::Matching => {
-            port.is_some() && port == info.connection.local.map(|local| local.port())
-        }
+        StripPort::Matching => port.is_some() && port == connection.local.map(|local| local.port()),
     };
     let host = if strip { stripped } else { host };
     if host != given

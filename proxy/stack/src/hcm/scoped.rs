@@ -3,18 +3,22 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use tandem_core::ext::ConnectionInfo;
 use tandem_core::live::{Current, Live};
 use tandem_core::scopes::ScopeTable;
 use tandem_core::{BoxFuture, Error, Request, Response, authority, grpc};
+use tandem_model::HttpConnectionManager;
+use tandem_model::hcm::{EscapedSlashes, StripPort};
+use tandem_model::headers::MatchedHeader;
 use tandem_model::matching::{RequestView, RouteTable};
 use tandem_model::scope::{ScopeSource, ScopedRoutes};
 
-use super::Plan;
 use super::follow::Follow;
+use super::{Plan, request};
 
 /// Takes every request through the routes of its scope; one without a scope meets no route.
 ///
-/// As in Envoy, the scope is found by the request as it came, before anything of it is changed.
+/// As in Envoy, the scope goes by the path and the host that the request is routed by.
 #[derive(Debug)]
 pub(super) struct Scoped {
     config: Arc<ScopedRoutes>,
@@ -22,6 +26,8 @@ pub(super) struct Scoped {
     plan: Arc<Plan>,
     current: Live<Index>,
     unrouted: Follow,
+    /// For requests that came without a connection (made within the process).
+    nowhere: Arc<ConnectionInfo>,
 }
 
 /// This worker's services by their scopes' keys, built when they are first used.
@@ -54,6 +60,7 @@ impl Scoped {
             source,
             unrouted: Follow::new(nothing, Arc::clone(plan)),
             plan: Arc::clone(plan),
+            nowhere: Arc::default(),
         }
     }
 
@@ -67,18 +74,15 @@ impl Scoped {
     }
 
     fn entry<'a>(&self, index: &'a Index, request: &Request) -> Option<&'a Entry> {
-        let view = RequestView {
-            method: request.method(),
-            path_and_query: authority::path_and_query(request),
-            authority: authority::get(request),
-            uri_scheme: request.uri().scheme_str(),
-            encrypted: false,
-            headers: request.headers(),
-            is_grpc: grpc::is_grpc(request.headers()),
-            random: 0,
-        };
-        let key = self.config.key.key(&view)?;
-        index.by_key.get(&*key).map(|entry| &**entry)
+        let connection = request.extensions().get::<Arc<ConnectionInfo>>();
+        let connection = connection.map_or(&*self.nowhere, |connection| connection);
+        with_key(
+            &self.config,
+            &self.plan.manager,
+            request,
+            connection,
+            |key| index.by_key.get(key?).map(|entry| &**entry),
+        )
     }
 
     fn current(&self) -> Current<Index> {
@@ -91,6 +95,41 @@ impl Scoped {
         self.current.publish(next);
         self.current.load()
     }
+}
+
+/// Makes a request's key and looks something up by it.
+pub(crate) fn with_key<T>(
+    config: &ScopedRoutes,
+    manager: &HttpConnectionManager,
+    request: &Request,
+    connection: &ConnectionInfo,
+    look_up: impl FnOnce(Option<&str>) -> T,
+) -> T {
+    // Only a key that is made of what is going to change needs to know how.
+    let changes = config.key.fragments.iter().any(|part| match part.header {
+        MatchedHeader::Path => {
+            manager.normalize_path
+                || manager.merge_slashes
+                || manager.escaped_slashes != EscapedSlashes::KeepUnchanged
+        }
+        MatchedHeader::Authority => {
+            manager.strip_trailing_host_dot || manager.strip_port != StripPort::No
+        }
+        MatchedHeader::Name(_) | MatchedHeader::Method | MatchedHeader::Scheme => false,
+    });
+    let sketch = changes.then(|| request::sketch(request, manager, connection));
+    let seen = sketch.as_ref().unwrap_or(request);
+    let view = RequestView {
+        method: request.method(),
+        path_and_query: authority::path_and_query(seen),
+        authority: authority::get(seen),
+        uri_scheme: request.uri().scheme_str(),
+        encrypted: connection.is_tls(),
+        headers: request.headers(),
+        is_grpc: grpc::is_grpc(request.headers()),
+        random: 0,
+    };
+    look_up(config.key.key(&view).as_deref())
 }
 
 impl Index {

@@ -2,10 +2,12 @@
 
 pub mod backend;
 mod extensions;
+mod hosts;
 mod invoke;
 mod istiod;
 mod plane;
 mod resources;
+mod scopes;
 mod trouble;
 
 use std::sync::Arc;

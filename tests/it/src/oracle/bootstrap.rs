@@ -49,6 +49,7 @@ pub struct Listener {
     hcm: String,
     filters: String,
     routes: String,
+    scopes: Option<String>,
     network_filters: Option<String>,
     transport_socket: String,
     log_fields: String,
@@ -62,6 +63,7 @@ pub fn listener(name: &'static str) -> Listener {
         hcm: String::new(),
         filters: ROUTER.to_owned(),
         routes: String::new(),
+        scopes: None,
         network_filters: None,
         transport_socket: String::new(),
         log_fields: String::new(),
@@ -91,6 +93,12 @@ impl Listener {
     /// The route configuration's fields.
     pub fn routes(mut self, yaml: &str) -> Self {
         self.routes.push_str(&format!("{}\n", indent(yaml, 0)));
+        self
+    }
+
+    /// Scoped routes instead of a route configuration.
+    pub fn scopes(mut self, yaml: &str) -> Self {
+        self.scopes = Some(format!("scoped_routes:\n{}", indent(yaml, 2)));
         self
     }
 
@@ -150,13 +158,17 @@ impl Listener {
             self.filtered_logs,
             indent(&fields, 8)
         );
+        let routes = self.scopes.clone().unwrap_or_else(|| {
+            let routes = indent(&self.routes, 2);
+            format!("route_config:\n  name: {}\n{routes}", self.name)
+        });
         format!(
-            "- name: envoy.filters.network.http_connection_manager\n  typed_config:\n    \"@type\": {HCM}\n    stat_prefix: {name}\n{hcm}\n    access_log:\n{access_log}\n    http_filters:\n{filters}\n    route_config:\n      name: {name}\n{routes}",
+            "- name: envoy.filters.network.http_connection_manager\n  typed_config:\n    \"@type\": {HCM}\n    stat_prefix: {name}\n{hcm}\n    access_log:\n{access_log}\n    http_filters:\n{filters}\n{routes}",
             name = self.name,
             hcm = indent(&self.hcm, 4),
             access_log = indent(&access_log, 4),
             filters = indent(&self.filters, 4),
-            routes = indent(&self.routes, 6),
+            routes = indent(&routes, 4),
         )
     }
 }

@@ -15,6 +15,7 @@ mod redirects;
 mod retries;
 mod rewrites;
 mod routing;
+mod scopes;
 mod streams;
 mod tcp;
 mod timeouts;
