@@ -19,10 +19,9 @@ use futures_util::{Stream, stream};
 use prost::Message as _;
 use tandem_harness::certs::Issued;
 use tandem_harness::wait;
-use tokio::net::TcpListener;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 const TYPE: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
@@ -45,7 +44,7 @@ pub struct Secrets {
 
 impl Secrets {
     /// Serves this.
-    pub fn serve(listener: TcpListener, known: Known) -> Self {
+    pub fn serve(listener: UnixListener, known: Known) -> Self {
         let known = watch::Sender::new((1, known));
         let accepted = Arc::default();
         let service = server::SecretDiscoveryServiceServer::new(Service {
@@ -54,9 +53,7 @@ impl Secrets {
         });
         let task = tokio::spawn(async move {
             let server = tonic::transport::Server::builder().add_service(service);
-            let _ = server
-                .serve_with_incoming(TcpIncoming::from(listener))
-                .await;
+            let _ = server.serve_with_incoming(incoming(listener)).await;
         });
         Self {
             known,
@@ -87,6 +84,12 @@ impl Drop for Secrets {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+fn incoming(listener: UnixListener) -> impl Stream<Item = std::io::Result<UnixStream>> {
+    stream::unfold(listener, |listener| async {
+        Some((listener.accept().await.map(|(stream, _)| stream), listener))
+    })
 }
 
 struct Service {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tandem_harness::certs::Issued;
 use tandem_harness::{Kind, Process, proxy, wait};
 use tempfile::TempDir;
+use tokio::net::UnixListener;
 
 use crate::calls::{self, Request};
 use crate::istiod::{NAME, tail};
@@ -15,7 +16,8 @@ use crate::secrets::{Known, Secrets};
 
 /// Who proxies are: the rules leave what they send alone.
 const UID: u32 = 1337;
-const SDS_PORT: u16 = 15_100;
+/// Where the server of secrets is, within the proxy's folder.
+const SECRETS: &str = "secrets";
 const ADMIN: &str = "127.0.0.1:15000";
 /// Where a Tandem serves its runtime API.
 pub const RUNTIME: &str = "127.0.0.1:34904";
@@ -54,8 +56,7 @@ impl Sidecar {
         root: &str,
     ) -> Result<Self, String> {
         let folder = folder(root, &known.identity).map_err(|error| error.to_string())?;
-        let listener = machine.listen(&format!("127.0.0.1:{SDS_PORT}"));
-        let listener = listener.map_err(|error| error.to_string())?;
+        let listener = socket(&folder.path().join(SECRETS)).map_err(|error| error.to_string())?;
         let secrets = Secrets::serve(listener, known);
         let config = folder.path().join("bootstrap.json");
         let mut bootstrap = bootstrap(workload, folder.path());
@@ -139,6 +140,13 @@ impl Sidecar {
     }
 }
 
+/// A Unix socket that the proxy may connect to.
+fn socket(path: &Path) -> std::io::Result<UnixListener> {
+    let listener = UnixListener::bind(path)?;
+    chown(path, Some(UID), Some(UID))?;
+    Ok(listener)
+}
+
 fn log(folder: &Path) -> PathBuf {
     folder.join("log")
 }
@@ -218,8 +226,11 @@ fn bootstrap(workload: &Workload<'_>, folder: &Path) -> Value {
                 json!([{ "certificate_chain": file("chain.pem"), "private_key": file("key.pem") }]);
         }
     }
-    let mut control = cluster("xds-grpc", crate::network::CONTROL, 15012);
+    let istiod_at =
+        json!({ "socket_address": { "address": crate::network::CONTROL, "port_value": 15012 } });
+    let mut control = cluster("xds-grpc", &istiod_at);
     control["transport_socket"] = json!({ "name": "tls", "typed_config": istiod });
+    let secrets = json!({ "pipe": { "path": folder.join(SECRETS) } });
     let source = json!({ "ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3" });
     json!({
         "node": {
@@ -245,7 +256,12 @@ fn bootstrap(workload: &Workload<'_>, folder: &Path) -> Value {
                 "grpc_services": [service],
             },
         },
-        "static_resources": { "clusters": [control, cluster("sds-grpc", "127.0.0.1", SDS_PORT)] },
+        "static_resources": { "clusters": [control, cluster("sds-grpc", &secrets)] },
+        "bootstrap_extensions": [{ "name": "envoy.bootstrap.internal_listener", "typed_config": {
+            "@type": "type.googleapis.com/udpa.type.v1.TypedStruct",
+            "type_url": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
+            "value": { "buffer_size_kb": 64 },
+        } }],
     })
 }
 
@@ -273,7 +289,7 @@ fn runtime(app: &str, folder: &Path) -> Value {
     })
 }
 
-fn cluster(name: &str, address: &str, port: u16) -> Value {
+fn cluster(name: &str, address: &Value) -> Value {
     json!({
         "name": name, "type": "STATIC", "connect_timeout": "1s",
         "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
@@ -281,7 +297,7 @@ fn cluster(name: &str, address: &str, port: u16) -> Value {
             "explicit_http_config": { "http2_protocol_options": {} },
         } },
         "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": [{ "endpoint": {
-            "address": { "socket_address": { "address": address, "port_value": port } },
+            "address": address,
         } }] }] },
     })
 }
