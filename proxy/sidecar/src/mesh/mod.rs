@@ -1,4 +1,4 @@
-//! The live configuration: what control planes say lands here, on the control thread.
+//! The live configuration: what control planes say lands here, on a thread of its own.
 //!
 //! The cascade says in which order; this carries it out. Clusters that come together are
 //! published together, then routes, then listeners.
@@ -7,6 +7,7 @@ mod apply;
 mod judge;
 mod sources;
 mod stats;
+mod thread;
 mod transport;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use apply::Resolved;
 pub(crate) use apply::{Applier, Change};
 pub(crate) use judge::Fitness;
 use sources::{Sources, Told};
+pub(crate) use thread::Landing;
 pub(crate) use transport::Transport;
 
 /// Everything that serves, and who changes it.

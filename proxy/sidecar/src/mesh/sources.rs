@@ -2,6 +2,7 @@
 //! kind of every other source.
 
 use std::collections::HashMap;
+use std::mem::discriminant;
 use std::time::Duration;
 
 use tandem_core::stats::Registry;
@@ -45,6 +46,13 @@ pub(super) struct Sources {
 enum Want {
     More(String),
     Less(String),
+}
+
+impl Want {
+    fn name(&self) -> &str {
+        let (Self::More(name) | Self::Less(name)) = self;
+        name
+    }
 }
 
 impl Sources {
@@ -305,13 +313,18 @@ async fn pump(
     origin: Origin,
     told: UnboundedSender<Told>,
 ) {
+    let mut asked = Vec::new();
     loop {
         tokio::select! {
-            want = wants.recv() => match want {
-                Some(Want::More(name)) => consumer.subscribe([name]),
-                Some(Want::Less(name)) => consumer.unsubscribe([name]),
-                None => return,
-            },
+            // All that wait: fifty thousand clusters want their endpoints at once, and state of
+            // the world says every name again in each request.
+            count = wants.recv_many(&mut asked, usize::MAX) => {
+                if count == 0 {
+                    return;
+                }
+                ask(&consumer, &asked);
+                asked.clear();
+            }
             event = consumer.next() => {
                 let Some(event) = event else { return };
                 let origin = origin.clone();
@@ -319,6 +332,18 @@ async fn pump(
                     return;
                 }
             }
+        }
+    }
+}
+
+/// Asks for names together where nothing else was wanted in between.
+fn ask(consumer: &Consumer, wants: &[Want]) {
+    for run in wants.chunk_by(|one, next| discriminant(one) == discriminant(next)) {
+        let names = run.iter().map(Want::name);
+        match run.first() {
+            Some(Want::More(_)) => consumer.subscribe(names),
+            Some(Want::Less(_)) => consumer.unsubscribe(names),
+            None => {}
         }
     }
 }

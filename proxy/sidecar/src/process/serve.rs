@@ -25,7 +25,7 @@ use crate::drain::Drains;
 use crate::layers::RuntimeLayers;
 use crate::listeners::{Addresses, Listening};
 use crate::logging::LevelHandle;
-use crate::mesh::{self, Applier, Fitness, Mesh};
+use crate::mesh::{self, Applier, Fitness, Landing, Mesh};
 use crate::rotate;
 use crate::runtime::Runtimes;
 use crate::shutdown::{Quit, Signals};
@@ -79,6 +79,7 @@ struct Started {
     quit: Quit,
     addresses: Addresses,
     mesh: mesh::Handle,
+    landing: Landing,
     begun: Instant,
 }
 
@@ -89,7 +90,10 @@ impl Started {
         levels: LevelHandle,
     ) -> Result<Self, Error> {
         let begun = Instant::now();
-        let Loaded { bootstrap, sources } = loaded;
+        let Loaded {
+            mut bootstrap,
+            sources,
+        } = loaded;
         let control = tokio::runtime::Handle::current();
         let (state, quit, drains) = (State::default(), Quit::default(), Arc::new(Drains::new()));
         let stats = stats::Registry::default();
@@ -129,16 +133,16 @@ impl Started {
         }
         let addresses = listening.addresses();
         let node = config::node(&bootstrap, &sources)?;
-        let (mesh, handle) = Mesh::start(
-            &bootstrap,
-            node,
-            clusters.worker(),
-            &stats,
-            Applier::new(&clusters, &routes, &extensions, listening),
-            Fitness::new(clusters.tls().secrets(), &runtimes),
-        );
-        tokio::spawn(mesh.run());
-        if let Some(admin) = &bootstrap.admin {
+        let admin = bootstrap.admin.take();
+        let applier = Applier::new(&clusters, &routes, &extensions, listening);
+        let fitness = Fitness::new(clusters.tls().secrets(), &runtimes);
+        let (streams, counters) = (clusters.worker(), stats.clone());
+        let (handle, landing) = Landing::start(move || {
+            Mesh::start(&bootstrap, node, streams, &counters, applier, fitness)
+        })
+        .await
+        .map_err(Error::system("cannot start the configuration's thread"))?;
+        if let Some(admin) = &admin {
             let socket = bind_admin(&admin.address, settings).await?;
             let endpoints = Admin {
                 layers,
@@ -167,6 +171,7 @@ impl Started {
             quit,
             addresses,
             mesh: handle,
+            landing,
             begun,
         })
     }
@@ -252,6 +257,8 @@ impl Started {
         // What they cut off is logged; a worker that is stuck keeps nobody from ending.
         let _ = tokio::time::timeout(LAST_WORDS, all_ended(&mut self.workers)).await;
         drop(app);
+        // Nor does a large update that lands right now.
+        let _ = tokio::time::timeout(LAST_WORDS, self.landing.end()).await;
         drop(self.runtimes);
         self.logs.flush();
         Ok(code)

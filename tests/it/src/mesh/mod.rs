@@ -5,6 +5,7 @@ mod extensions;
 mod hosts;
 mod invoke;
 mod istiod;
+mod many;
 mod plane;
 mod resources;
 mod scopes;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use envoy_types::pb::envoy::service::discovery::v3 as wire;
 use envoy_types::pb::google::protobuf::Any;
@@ -43,6 +44,8 @@ struct State {
     said: BTreeMap<String, Said>,
     /// The latest version of each type that was accepted.
     accepted: BTreeMap<String, u64>,
+    /// How many resources of each type the process has since.
+    held: BTreeMap<String, usize>,
     /// Nonces and reasons.
     refusals: Vec<(String, String)>,
     streams: usize,
@@ -119,10 +122,7 @@ impl Plane {
     /// Says these resources and no others; YAML, a list with `@type`s. Types that stay the same
     /// are not sent again.
     pub fn say(&self, resources: &str) {
-        let text = format!("resources:\n{resources}");
-        let source = Source::yaml("resources", text);
-        let response = tandem_xds_translate::read_response(&source).unwrap();
-        self.say_all(response.resources);
+        self.say_all(read(resources));
     }
 
     /// So, but as they are on the wire.
@@ -153,7 +153,12 @@ impl Plane {
 
     /// Waits until everything that is said and asked for was accepted.
     pub async fn accepted(&self) {
-        let done = wait::until(wait::PATIENCE, || {
+        self.accepted_within(wait::PATIENCE).await;
+    }
+
+    /// The same, with a patience of its own.
+    pub async fn accepted_within(&self, patience: Duration) {
+        let done = wait::until(patience, || {
             let state = self.service.state.lock().unwrap();
             let mut said = state.said.iter().filter(|(_, said)| !said.all.is_empty());
             said.all(|(url, said)| state.accepted.get(url) == Some(&said.version))
@@ -164,6 +169,12 @@ impl Plane {
             format!("{:?} of {:?}", state.accepted, said.collect::<Vec<_>>())
         };
         assert!(done.await, "not accepted: {}", state());
+    }
+
+    /// How many resources of a type the process has and has accepted.
+    pub fn holds(&self, url: &str) -> usize {
+        let state = self.service.state.lock().unwrap();
+        state.held.get(url).copied().unwrap_or_default()
     }
 
     /// Waits for a refusal that holds this text.
@@ -199,6 +210,14 @@ impl Drop for Plane {
     }
 }
 
+/// Reads a list with `@type`s in YAML.
+pub fn read(resources: &str) -> Vec<Any> {
+    let source = Source::yaml("resources", format!("resources:\n{resources}"));
+    tandem_xds_translate::read_response(&source)
+        .unwrap()
+        .resources
+}
+
 /// In every resource the first field is its name.
 fn name(value: &[u8]) -> String {
     #[derive(Clone, PartialEq, prost::Message)]
@@ -207,6 +226,11 @@ fn name(value: &[u8]) -> String {
         name: String,
     }
     Named::decode(value).unwrap_or_default().name
+}
+
+/// Says what is accepted with it: a version, and how many resources the process then has.
+fn nonce(version: u64, held: usize) -> String {
+    format!("{version}:{held}")
 }
 
 type Answers<A> = Pin<Box<dyn Stream<Item = Result<A, Status>> + Send>>;
@@ -254,8 +278,10 @@ impl Service {
             Some(reason) => state.refusals.push((nonce.to_owned(), reason)),
             // What came out of turn has no number.
             None => {
-                if let Ok(version) = nonce.parse() {
+                if let Some((version, held)) = nonce.split_once(':') {
+                    let version = version.parse().unwrap();
                     state.accepted.insert(url.to_owned(), version);
+                    state.held.insert(url.to_owned(), held.parse().unwrap());
                 }
             }
         }
@@ -315,11 +341,12 @@ impl Service {
                 *sent = Some(said.version);
                 let wanted = |name: &String| names.is_empty() || names.contains(name);
                 let resources = said.all.iter().filter(|(name, _)| wanted(name));
+                let resources: Vec<_> = resources.map(|(_, any)| any.clone()).collect();
                 let response = DiscoveryResponse {
                     version_info: said.version.to_string(),
-                    nonce: said.version.to_string(),
+                    nonce: nonce(said.version, resources.len()),
                     type_url: url.clone(),
-                    resources: resources.map(|(_, any)| any.clone()).collect(),
+                    resources,
                     ..Default::default()
                 };
                 let _ = send.send(Ok(response));
@@ -431,7 +458,7 @@ impl Asked {
         }
         Some(DeltaDiscoveryResponse {
             system_version_info: said.version.to_string(),
-            nonce: said.version.to_string(),
+            nonce: nonce(said.version, self.held.len()),
             type_url: url.to_owned(),
             resources,
             removed_resources: gone,

@@ -40,7 +40,7 @@ async fn connections(relay: &Relay, more: usize) {
     assert!(wait::until(patience, || relay.accepted() >= until).await);
 }
 
-fn any<M: Message + Name>(message: &M) -> Any {
+pub(super) fn any<M: Message + Name>(message: &M) -> Any {
     Any {
         type_url: format!("type.googleapis.com/{}", M::full_name()),
         value: message.encode_to_vec(),

@@ -230,9 +230,9 @@ impl Secrets {
         config: &Arc<TlsCertificate>,
     ) -> Result<(), Error> {
         let stamp = Stamp::of([Some(&config.chain), Some(&config.key)]);
-        slot.set(Identity::load(config)?);
+        let identity = Identity::load(config)?;
         let target = Target::Certificate(Arc::downgrade(slot), Arc::clone(config));
-        self.watch(target, stamp);
+        self.fill(target, stamp, || slot.set(identity));
         Ok(())
     }
 
@@ -245,15 +245,17 @@ impl Secrets {
         let rules = load::with_contents(config)?;
         // Now rather than at the next handshake, so that whoever sent it is told.
         Trust::load(Arc::new(rules.clone()))?;
-        slot.set(rules);
         let target = Target::Validation(Arc::downgrade(slot), Arc::clone(config));
-        self.watch(target, stamp);
+        self.fill(target, stamp, || slot.set(rules));
         Ok(())
     }
 
-    /// Remembers the files of a slot in place of those that it was filled from before.
-    fn watch(&self, target: Target, stamp: Stamp) {
+    /// Fills a slot and remembers its files, in place of those that it was filled from before.
+    /// Both under the lock: those before may be read anew right now, on another thread, and must
+    /// not come after these.
+    fn fill(&self, target: Target, stamp: Stamp, set: impl FnOnce()) {
         let mut watched = self.watched();
+        set();
         watched.retain(|other| other.target.is_alive() && !other.target.is_same(&target));
         if !stamp.is_empty() {
             watched.push(Watched { target, stamp });
