@@ -133,12 +133,12 @@ impl ClusterManager {
         let made = SharedCluster::new(
             cluster,
             Origin {
+                transports: Transports::new(&self.tls, &stats),
                 stats,
                 control: &self.control,
                 id,
                 place: before.map_or(id, |before| before.place),
                 via_api,
-                transports: Transports::new(&self.tls, &self.stats),
             },
         );
         if let Some(before) = before {

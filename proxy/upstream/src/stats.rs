@@ -12,6 +12,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use tandem_core::stats::{Histogram, Level, Sample, Tally, Value};
+use tandem_transport::tls;
 
 use crate::cluster::SharedCluster;
 use codes::Codes;
@@ -26,6 +27,8 @@ pub(crate) struct ClusterStats {
     /// What was heard of them.
     pub(crate) updates: Updates,
     moved: OnceLock<Box<Moved>>,
+    /// Of a cluster that encrypts, once it was asked for a connection.
+    handshakes: OnceLock<Arc<tls::Stats>>,
     members: Mutex<Vec<Weak<SharedCluster>>>,
 }
 
@@ -37,6 +40,7 @@ impl ClusterStats {
             membership_change: Tally::default(),
             updates: Updates::default(),
             moved: OnceLock::new(),
+            handshakes: OnceLock::new(),
             members: Mutex::default(),
         }
     }
@@ -46,6 +50,12 @@ impl ClusterStats {
         let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         members.retain(|member| member.strong_count() > 0);
         members.push(Arc::downgrade(cluster));
+    }
+
+    /// What becomes of TLS handshakes.
+    pub(crate) fn handshakes(&self) -> &Arc<tls::Stats> {
+        self.handshakes
+            .get_or_init(|| Arc::new(tls::Stats::unregistered()))
     }
 
     /// The clusters that requests may choose now.

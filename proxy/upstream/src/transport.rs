@@ -1,11 +1,10 @@
 //! What carries the connections of a cluster: sockets alone, or TLS over them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tandem_core::Error;
 use tandem_core::error::{ConnectFailure, Kind};
 use tandem_core::ext::TlsFacts;
-use tandem_core::stats::Registry;
 use tandem_model::Cluster;
 use tandem_model::tls::UpstreamTransport;
 use tandem_transport::io::Io;
@@ -13,13 +12,13 @@ use tandem_transport::tls::{Ahead, ClientContext, Contexts, Offer, Peer, Stats};
 use tokio::net::TcpStream;
 
 use crate::host::Host;
+use crate::stats::ClusterStats;
 
 /// What a cluster needs to encrypt; nothing of it is made before it is used.
 #[derive(Debug)]
 pub(crate) struct Transports {
     contexts: Contexts,
-    registry: Registry,
-    stats: OnceLock<Arc<Stats>>,
+    stats: Arc<ClusterStats>,
 }
 
 /// What carries the connections to one host.
@@ -50,11 +49,10 @@ pub(crate) struct Wire {
 }
 
 impl Transports {
-    pub(crate) fn new(contexts: &Contexts, registry: &Registry) -> Self {
+    pub(crate) fn new(contexts: &Contexts, stats: &Arc<ClusterStats>) -> Self {
         Self {
             contexts: contexts.clone(),
-            registry: registry.clone(),
-            stats: OnceLock::new(),
+            stats: Arc::clone(stats),
         }
     }
 
@@ -66,7 +64,7 @@ impl Transports {
         match found.map_or(&cluster.transport_socket, |one| &one.transport) {
             UpstreamTransport::Raw => Transport::Raw,
             UpstreamTransport::Tls(config) => match self.contexts.client(config) {
-                Ok(context) => Transport::Tls(context, Arc::clone(self.stats(cluster))),
+                Ok(context) => Transport::Tls(context, Arc::clone(self.stats.handshakes())),
                 Err(error) => {
                     let reason = format!("TLS error: {error}");
                     tracing::error!(cluster = %cluster.name, %error, "cannot connect with TLS");
@@ -74,13 +72,6 @@ impl Transports {
                 }
             },
         }
-    }
-
-    fn stats(&self, cluster: &Cluster) -> &Arc<Stats> {
-        self.stats.get_or_init(|| {
-            let scope = self.registry.cluster(&cluster.stat_name);
-            Arc::new(Stats::new(&scope))
-        })
     }
 }
 

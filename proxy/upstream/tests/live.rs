@@ -15,6 +15,7 @@ use support::*;
 use tandem_core::Body;
 use tandem_model::cluster::*;
 use tandem_model::config_source::{Origin, ResourceKey, Subscribed};
+use tandem_model::tls::{CommonTls, TlsVersion, UpstreamTls, UpstreamTransport};
 use tandem_model::{Address, Cluster};
 use tandem_upstream::RoutePolicy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -177,6 +178,38 @@ async fn a_removed_cluster_closes_its_idle_connections() {
     assert_eq!(ask(&rig).await, "a");
     rig.manager.remove_cluster("c");
     ended.recv().await.unwrap();
+}
+
+/// What a removed cluster measured is shown no more, handshakes too, though a worker that has
+/// nothing to do still knows it; a new one of its name counts on.
+#[tokio::test]
+async fn a_removed_cluster_takes_its_metrics_along() {
+    let (addr, _) = named("a").await;
+    let mut secure = cluster(&[addr]);
+    secure.transport_socket = UpstreamTransport::Tls(Arc::new(UpstreamTls {
+        common: CommonTls {
+            min_version: TlsVersion::V1_2,
+            max_version: TlsVersion::V1_3,
+            cipher_suites: Vec::new(),
+            curves: Vec::new(),
+            alpn: Vec::new(),
+            certificates: Vec::new(),
+            validation: None,
+        },
+        sni: "".into(),
+        auto_host_sni: false,
+        auto_sni_san_validation: false,
+        max_session_keys: 0,
+    }));
+    let rig = Rig::new(secure.clone(), RoutePolicy::default());
+    assert!(rig.send(get("/")).await.is_err());
+    let shown = || rig.stats.text(|name| name.starts_with("cluster."), true);
+    let failed = "cluster.c.ssl.connection_error: 1\n";
+    assert!(shown().contains(failed), "{}", shown());
+    rig.manager.remove_cluster("c");
+    assert_eq!((shown(), rig.manager.admin_text()), Default::default());
+    rig.manager.set_cluster(Arc::new(secure));
+    assert!(shown().contains(failed), "{}", shown());
 }
 
 /// Of a batch requests see all or nothing, and endpoints can come with their cluster.

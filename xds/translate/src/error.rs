@@ -183,12 +183,23 @@ impl<'a> Trail<'a> {
 
     /// What to call the type of an `Any` here.
     pub(crate) fn type_word(&self) -> &'static str {
-        match (self.up().step, self.up().up().step) {
-            (Step::Index(_), Step::Field(list)) if list.ends_with("filters") => "filter type",
-            // A filter's settings that came by themselves.
-            (Step::Root, _) if matches!(self.step, Step::Field("typed_config")) => "filter type",
-            _ => "type",
+        // A filter's settings that came by themselves.
+        let by_itself = matches!(
+            (self.up().step, self.step),
+            (Step::Root, Step::Field("typed_config"))
+        );
+        match by_itself || self.is_in_filters() {
+            true => "filter type",
+            false => "type",
         }
+    }
+
+    /// Whether this is a field of one of a list of filters.
+    pub(crate) fn is_in_filters(&self) -> bool {
+        matches!(
+            (self.up().step, self.up().up().step),
+            (Step::Index(_), Step::Field(list)) if list.ends_with("filters")
+        )
     }
 
     pub(crate) fn to_path(self) -> Path {

@@ -55,6 +55,14 @@ impl<'a> View<'a> {
             .map(|(_, raws)| raws.as_slice())
     }
 
+    /// The text of a singular field; empty if it is not there.
+    pub(crate) fn text(&self, name: &str) -> &'a str {
+        let found = self.fields.iter().find(|(f, _)| f.name() == name);
+        let last = found.and_then(|(_, raws)| raws.last());
+        let bytes = last.map_or(&[][..], |raw| bytes_of(*raw));
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
     fn bytes(&self, number: u32) -> &'a [u8] {
         let found = self.fields.iter().find(|(f, _)| f.number() == number);
         match found.and_then(|(_, raws)| raws.last()) {

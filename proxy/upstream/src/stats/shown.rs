@@ -23,6 +23,9 @@ impl Source for ClusterStats {
             moved.codes.visit("upstream_rq", visit);
             moved.retried_codes.visit("retry.upstream_rq", visit);
         }
+        if let Some(handshakes) = self.handshakes.get() {
+            handshakes.visit(visit);
+        }
         let updates = &self.updates;
         for (name, count) in [
             ("membership_change", &self.membership_change),

@@ -10,7 +10,7 @@ use tandem_model::config_source::Subscribed;
 use tandem_xds_client::{Resource, Update};
 
 use super::secrets::{self, User};
-use super::{Action, Cascade, GRACE, Kind, LINGER, Received, Refused, references};
+use super::{Action, Cascade, GRACE, Kind, LINGER, Received, Refused, named, references};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
@@ -150,16 +150,16 @@ impl Cascade {
             self.remove_cluster(name, now);
         }
         if update.complete {
-            let named: HashSet<&str> = (update.added.iter().map(|resource| &resource.name))
-                .chain(update.refreshed.iter().map(|(name, _)| name))
-                .map(String::as_str)
-                .collect();
+            let named = named(update);
             let gone = (self.clusters.all.iter())
                 .filter(|(name, entry)| !entry.from_bootstrap && !named.contains(&***name));
             let gone: Vec<Arc<str>> = gone.map(|(name, _)| Arc::clone(name)).collect();
             for name in gone {
                 self.remove_cluster(&name, now);
             }
+            // Of those that were never accepted nothing else is known.
+            let refused = &mut self.clusters.refused;
+            refused.retain(|name, _| named.contains(&**name));
         }
     }
 

@@ -13,7 +13,7 @@ use tandem_model::{Address, Listener};
 use tandem_xds_client::{Resource, Update};
 
 use super::secrets::{self, User};
-use super::{Action, Cascade, Kind, Received, Refused, extensions, references, routes};
+use super::{Action, Cascade, Kind, Received, Refused, extensions, named, references, routes};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
@@ -136,16 +136,24 @@ impl Listeners {
 
     /// The listeners that an update takes away.
     fn gone(&self, update: &Update) -> HashSet<Arc<str>> {
-        let named: HashSet<&str> = (update.added.iter().map(|resource| &resource.name))
-            .chain(update.refreshed.iter().map(|(name, _)| name))
-            .map(String::as_str)
-            .collect();
+        let named = named(update);
         let removed: HashSet<&str> = update.removed.iter().map(String::as_str).collect();
         let all = self.all.iter().filter(|(_, entry)| !entry.from_bootstrap);
         let gone = all.filter(|(name, _)| {
             removed.contains(&***name) || (update.complete && !named.contains(&***name))
         });
         gone.map(|(name, _)| Arc::clone(name)).collect()
+    }
+
+    /// Forgets why those were refused that an update takes away.
+    fn forget_refused(&mut self, update: &Update) {
+        for name in &update.removed {
+            self.refused.remove(name);
+        }
+        if update.complete {
+            let named = named(update);
+            self.refused.retain(|name, _| named.contains(&**name));
+        }
     }
 
     /// Whether no other listener that stays has one of its addresses. Sockets would share the
@@ -239,9 +247,7 @@ impl Cascade {
         now: Instant,
         faults: &mut Vec<(String, Errors)>,
     ) {
-        for name in &update.removed {
-            self.listeners.refused.remove(name);
-        }
+        self.listeners.forget_refused(update);
         let gone = self.listeners.gone(update);
         for resource in &update.added {
             let translated = resource::listener(&resource.value, &self.clusters.names());

@@ -116,6 +116,13 @@ pub struct Refused {
     pub reason: String,
 }
 
+/// What an update names, new or not.
+fn named(update: &Update) -> HashSet<&str> {
+    let added = update.added.iter().map(|resource| &*resource.name);
+    let refreshed = update.refreshed.iter().map(|(name, _)| &**name);
+    added.chain(refreshed).collect()
+}
+
 impl From<&Resource> for Received {
     fn from(resource: &Resource) -> Self {
         Self {

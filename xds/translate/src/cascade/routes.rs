@@ -231,6 +231,7 @@ impl Cascade {
     pub(super) fn release_routes(&mut self, user: &User, keys: &[ResourceKey]) {
         for key in keys {
             if self.routes.remove_user(key, user) {
+                self.routes.refused.remove(&*key.name);
                 self.actions
                     .push(Action::Unsubscribe(Kind::Routes, key.clone()));
                 self.actions.push(Action::RemoveRoutes(key.clone()));

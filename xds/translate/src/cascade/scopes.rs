@@ -13,7 +13,7 @@ use tandem_model::scope::{Scope, ScopeKey, ScopeRoutes, ScopesKey};
 use tandem_xds_client::{Resource, Update};
 
 use super::routes::User;
-use super::{Action, Cascade, Kind, PATIENCE, Received, Refused, references};
+use super::{Action, Cascade, Kind, PATIENCE, Received, Refused, named, references};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
@@ -106,9 +106,7 @@ impl AllScopes {
         update: &Update,
         came: Heard,
     ) -> Result<Heard, (String, Errors)> {
-        let named: HashSet<&str> = (update.added.iter().map(|one| &*one.name))
-            .chain(update.refreshed.iter().map(|(name, _)| &**name))
-            .collect();
+        let named = named(update);
         let gone = |name: &str| {
             update.removed.iter().any(|gone| gone == name)
                 || (update.complete && !named.contains(name))

@@ -426,6 +426,34 @@ fn a_bad_resource_refuses_itself_alone() {
     assert!(rig.steps().is_empty());
 }
 
+/// A control plane that no longer sends what was refused is no longer told of it.
+#[test]
+fn what_was_refused_is_forgotten_when_it_goes() {
+    let mut rig = rig();
+    rig.serve();
+    let bad = |kind, name| {
+        let never = resource(name, vec![0xff]);
+        match kind {
+            Kind::Cluster => vec![never, eds_cluster("c", 1)],
+            _ => vec![never, listener("l", 1, "r")],
+        }
+    };
+    for kind in [Kind::Cluster, Kind::Listener] {
+        rig.send(kind, bad(kind, "x")).unwrap_err();
+        rig.send(kind, bad(kind, "y")).unwrap_err();
+    }
+    let dump = rig.cascade.dump();
+    assert_eq!(dump.warming_clusters.len(), 1, "{dump:?}");
+    assert_eq!(dump.listeners.len(), 2, "{dump:?}");
+    let without = |kind| bad(kind, "").split_off(1);
+    for kind in [Kind::Cluster, Kind::Listener] {
+        rig.send(kind, without(kind)).unwrap();
+    }
+    let dump = rig.cascade.dump();
+    assert_eq!(dump.warming_clusters.len(), 0, "{dump:?}");
+    assert_eq!(dump.listeners.len(), 1, "{dump:?}");
+}
+
 #[test]
 fn a_listener_lets_go_of_the_routes_it_had() {
     let mut rig = rig();

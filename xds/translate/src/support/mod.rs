@@ -43,6 +43,7 @@ pub(crate) fn check_extension(ty: Message, bytes: &[u8]) -> Vec<Error> {
                 &Trail::ROOT.field("typed_config"),
                 *field,
                 raws,
+                &view,
                 only,
                 &mut errors,
             );
@@ -98,7 +99,7 @@ fn message(trail: &Trail<'_>, ty: Message, bytes: &[u8], errors: &mut Vec<Error>
                 errors.push(Error::naming_last(trail, not_supported(field.name())));
             }
             Rule::Ignored => {}
-            Rule::Supported(only) => values(trail, *field, raws, only, errors),
+            Rule::Supported(only) => values(trail, *field, raws, &view, only, errors),
         }
     }
 }
@@ -134,6 +135,7 @@ fn values(
     trail: &Trail<'_>,
     field: Field,
     raws: &[Raw<'_>],
+    owner: &View<'_>,
     only: &[&str],
     errors: &mut Vec<Error>,
 ) {
@@ -143,7 +145,7 @@ fn values(
                 match view::map_entry(ty, view::bytes_of(*raw)) {
                     Ok((key, Some(value))) => {
                         if let Some(field) = ty.field(2) {
-                            values(&trail.key(&key), field, &[value], only, errors);
+                            values(&trail.key(&key), field, &[value], owner, only, errors);
                         }
                     }
                     Ok(_) => {}
@@ -153,10 +155,11 @@ fn values(
         }
         Kind::Message(ty) if field.is_repeated() => {
             for (i, raw) in raws.iter().enumerate() {
-                single(&trail.index(i), ty, view::bytes_of(*raw), only, errors);
+                let bytes = view::bytes_of(*raw);
+                single(&trail.index(i), ty, bytes, owner, only, errors);
             }
         }
-        Kind::Message(ty) => single(trail, ty, &view::merged(raws), only, errors),
+        Kind::Message(ty) => single(trail, ty, &view::merged(raws), owner, only, errors),
         Kind::Enum(ty) if !only.is_empty() => {
             for raw in raws {
                 let Raw::Varint(number) = raw else { continue };
@@ -174,7 +177,14 @@ fn values(
     }
 }
 
-fn single(trail: &Trail<'_>, ty: Message, bytes: &[u8], only: &[&str], errors: &mut Vec<Error>) {
+fn single(
+    trail: &Trail<'_>,
+    ty: Message,
+    bytes: &[u8],
+    owner: &View<'_>,
+    only: &[&str],
+    errors: &mut Vec<Error>,
+) {
     if ty.name() != "google.protobuf.Any" {
         return message(trail, ty, bytes, errors);
     }
@@ -187,10 +197,10 @@ fn single(trail: &Trail<'_>, ty: Message, bytes: &[u8], only: &[&str], errors: &
         // `config: {}` of a `FilterConfig` stands for the settings of the list.
         _ if bytes.is_empty() && trail.is_field("config") => {}
         _ if url.is_empty() => errors.push(Error::new(trail, "expected '@type', it is empty")),
-        _ => errors.push(Error::new(
-            trail,
-            unsupported_type(trail, meant(url, value)),
-        )),
+        _ => {
+            let (name, url) = (owner.text("name"), meant(url, value));
+            errors.push(Error::new(trail, unsupported_type(trail, name, url)));
+        }
     }
 }
 
@@ -208,9 +218,12 @@ fn meant<'a>(url: &'a str, value: &'a [u8]) -> &'a str {
     carried.filter(|url| !url.is_empty()).unwrap_or(url)
 }
 
-/// The refusal of an `Any`'s type.
-pub(crate) fn unsupported_type(trail: &Trail<'_>, url: &str) -> String {
-    format!("{} '{url}' is not supported", trail.type_word())
+/// The refusal of an `Any`'s type; a filter of a list is known by its name, if it has one.
+pub(crate) fn unsupported_type(trail: &Trail<'_>, name: &str, url: &str) -> String {
+    match trail.is_in_filters() && !name.is_empty() {
+        true => format!("filter '{name}' of type '{url}' is not supported"),
+        false => format!("{} '{url}' is not supported", trail.type_word()),
+    }
 }
 
 fn not_supported(what: &str) -> String {

@@ -63,6 +63,24 @@ fn unsupported_fields_are_refused_all_at_once() {
     );
 }
 
+/// Filters that nobody has a message of are known by their names and by what they carry.
+#[test]
+fn a_filter_that_is_not_supported_is_named() {
+    let filters = "static_resources: {listeners: [{filter_chains: [{filters: [{name: istio.stats, \
+        typed_config: {'@type': type.googleapis.com/udpa.type.v1.TypedStruct, \
+        type_url: type.googleapis.com/stats.PluginConfig}}]}]}]}";
+    let filters = lines(filters);
+    assert!(
+        filters.contains(
+            &"static_resources.listeners[0].filter_chains[0].filters[0].typed_config: filter \
+              'istio.stats' of type 'type.googleapis.com/stats.PluginConfig' is not supported \
+              (t:1:80)"
+                .to_owned()
+        ),
+        "{filters:#?}"
+    );
+}
+
 #[test]
 fn ignored_fields_are_accepted() {
     let text = "node: {id: a, metadata: {x: 1}}\nstats_flush_interval: 5s\nstatic_resources: {}\n";

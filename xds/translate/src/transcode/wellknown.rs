@@ -89,7 +89,7 @@ fn any(
         }
     };
     let Some(ty) = Message::named(name) else {
-        return transcoder.fail(trail, entry.position, unsupported_type(trail, url));
+        return transcoder.fail(trail, entry.position, unsupported_type(trail, "", url));
     };
     let mut bytes = Vec::new();
     if is_special(ty) {

@@ -18,6 +18,10 @@ impl Cascade {
         for name in &update.removed {
             self.scopes.refused.remove(name);
         }
+        if update.complete {
+            let there = named(update);
+            (self.scopes.refused).retain(|name, _| there.contains(&**name));
+        }
         let named = users.iter().all(|key| key.rds.is_some());
         let mut came = Heard::new();
         for one in &update.added {
