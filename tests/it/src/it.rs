@@ -7,6 +7,7 @@
 mod attacks;
 mod balance;
 mod chains;
+mod config_dump;
 mod documents;
 mod doors;
 mod endings;

@@ -93,6 +93,9 @@ pub(crate) struct FieldOptions {
     /// `(validate.rules)`
     #[prost(message, optional, tag = "1071")]
     pub(crate) rules: Option<FieldRules>,
+    /// `(udpa.annotations.sensitive)`
+    #[prost(bool, tag = "76569463")]
+    pub(crate) sensitive: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -146,6 +146,7 @@ fn flags(field: &Field, map: bool, syntax: Syntax, rules: Option<&FieldRules>) -
         | u8::from(options.is_some_and(|o| o.deprecated)) << 3
         | u8::from(presence) << 4
         | u8::from(rules.is_some_and(|r| checks_absence(r, presence))) << 5
+        | u8::from(options.is_some_and(|o| o.sensitive)) << 6
 }
 
 /// Whether the rule can fail for a field that is not there.

@@ -6,7 +6,7 @@
 //! and validation rules, the latter as serialised `validate.FieldRules`).
 
 /// Rows of fields end with four bytes: kind, flags (1 repeated, 2 map, 4 packed, 8 deprecated,
-/// 16 presence, 32 rules that absence can break), oneof, unused.
+/// 16 presence, 32 rules that absence can break, 64 sensitive), oneof, unused.
 static TABLE: &[u8] = include_bytes!("schema.bin");
 
 const NONE: u32 = u32::MAX;
@@ -191,6 +191,11 @@ impl Field {
     /// Whether its rules can be broken by leaving it out.
     pub(crate) fn rules_need_value(self) -> bool {
         self.info(1) & 32 != 0
+    }
+
+    /// Whether nobody may see it, nor what is below it.
+    pub(crate) fn is_sensitive(self) -> bool {
+        self.info(1) & 64 != 0
     }
 
     fn info(self, byte: usize) -> u8 {
