@@ -13,6 +13,7 @@ mod doors;
 mod endings;
 mod entries;
 mod explain;
+mod go_control_plane;
 mod hosts;
 mod interception;
 mod layering;

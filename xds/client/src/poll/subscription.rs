@@ -22,6 +22,19 @@ pub(super) struct Subscription {
     refused: Option<Status>,
     /// What the last response was, to know it again.
     last: Option<u64>,
+    /// Names were added, and nothing was heard since.
+    more: More,
+}
+
+/// Whether the version held tells less than all that is asked for.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum More {
+    #[default]
+    No,
+    /// The next request has to say so.
+    ToAsk,
+    /// The request that is out says so.
+    Asked,
 }
 
 /// What a consumer did.
@@ -49,6 +62,7 @@ impl Subscription {
             count: 0,
             refused: None,
             last: None,
+            more: More::No,
         };
         (subscription, consumer)
     }
@@ -63,6 +77,12 @@ impl Subscription {
         if self.refused.is_none() {
             // There is nothing to answer; the version says it all.
             request.response_nonce.clear();
+        }
+        if self.more != More::No {
+            // A control plane with one version for all its resources has nothing new to tell to
+            // who holds it, though that was heard when fewer names were asked for.
+            request.version_info.clear();
+            self.more = More::Asked;
         }
         Some(request)
     }
@@ -90,7 +110,10 @@ impl Subscription {
 
     fn command(&mut self, command: Command) -> Did {
         match command {
-            Command::Subscribe(_, names) => self.entry.subscribe(&names),
+            Command::Subscribe(_, names) => {
+                self.more = More::ToAsk;
+                self.entry.subscribe(&names);
+            }
             Command::Unsubscribe(_, names) => self.entry.unsubscribe(&names),
             Command::Answer(_, answer) => {
                 let answers = self.entry.answer(answer);
@@ -109,6 +132,7 @@ impl Subscription {
         bytes.hash(&mut hasher);
         let hash = hasher.finish();
         if self.last == Some(hash) {
+            self.heard();
             let refused = self.refused.is_some();
             self.entry.count(|stats| match refused {
                 true => stats.update_rejected += 1,
@@ -118,6 +142,7 @@ impl Subscription {
         }
         let response = decode(bytes)?;
         self.last = Some(hash);
+        self.heard();
         self.count += 1;
         let answers = self.entry.response(DiscoveryResponse {
             nonce: self.count.to_string(),
@@ -129,12 +154,19 @@ impl Subscription {
 
     /// Nothing changed since the version asked with.
     pub(super) fn unchanged(&mut self) {
+        self.heard();
         self.entry.count(|stats| stats.update_success += 1);
     }
 
     /// Nothing came that could be read.
     pub(super) fn failed(&mut self) {
         self.entry.lost();
+    }
+
+    fn heard(&mut self) {
+        if self.more == More::Asked {
+            self.more = More::No;
+        }
     }
 
     fn answered(&mut self, answers: &[DiscoveryRequest]) {

@@ -161,6 +161,33 @@ async fn other_names_are_asked_for_at_once() {
     assert!(begin.elapsed() < Duration::from_secs(1));
 }
 
+/// go-control-plane has one version for all clusters' endpoints, and answers 304 to who holds it.
+#[tokio::test(start_paused = true)]
+async fn with_other_names_no_version_is_claimed_until_they_are_heard_of() {
+    let (rest, mut endpoints) = rest(EDS, false);
+    let [mut plane] = start(rest);
+    endpoints.subscribe(["a"]);
+    plane.answer(200, "1: a").await;
+    offer(&mut endpoints).await.accept();
+    endpoints.subscribe(["b"]);
+    let (_, json) = plane.answer(500, "").await;
+    assert_eq!(json.get("version_info"), None);
+    let (_, json, answer) = plane.call().await;
+    assert_eq!(json.get("version_info"), None);
+    // While it is on its way another name is added, of which its answer knows nothing.
+    endpoints.subscribe(["c"]);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    answer.send((200, "1: a b")).unwrap();
+    offer(&mut endpoints).await.accept();
+    let (_, json) = plane.answer(200, "1: a b c").await;
+    assert_eq!(json.get("version_info"), None);
+    let all = offer(&mut endpoints).await;
+    assert_eq!(names(&all), ["a", "b", "c"]);
+    all.accept();
+    let (_, json) = plane.answer(304, "").await;
+    assert_eq!(json["version_info"], "1");
+}
+
 #[tokio::test(start_paused = true)]
 async fn errors_and_silence_are_counted_and_the_backup_is_asked() {
     let (rest, mut clusters) = rest(CDS, true);
