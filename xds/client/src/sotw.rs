@@ -10,13 +10,17 @@
 //! While an answer is due, changes of the subscription wait and go out with it: a request between
 //! a response and its answer would carry the nonce and so be taken for the answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
+use envoy_types::pb::google::protobuf::Any;
 
 use crate::names::Names;
 use crate::status::invalid;
-use crate::update::{Malformed, Update};
+use crate::update::{Malformed, Resource, Update};
+
+/// What is wrong with resources of a response, by their place in it.
+pub(crate) type Faults = BTreeMap<usize, String>;
 
 /// One type's subscription on a state-of-the-world stream.
 #[derive(Debug)]
@@ -86,23 +90,66 @@ impl Sotw {
     /// Reads a response. Afterwards [`Sotw::accept`] or [`Sotw::reject`] is due for its nonce,
     /// also when it is malformed.
     pub fn response(&mut self, response: DiscoveryResponse) -> Result<Update, Malformed> {
+        let (mut update, resources) = self.head(response);
+        for any in resources {
+            update.push_any(&self.type_url, any)?;
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = update.added.iter().find(|one| !seen.insert(&one.name)) {
+            return Err(duplicate(&twice.name));
+        }
+        Ok(update)
+    }
+
+    /// Reads a response that somebody wrote by hand, perhaps: what is wrong with a resource is
+    /// its fault alone, and so is what was wrong with it before it was bytes.
+    pub(crate) fn fetched(&mut self, response: DiscoveryResponse, mut faults: Faults) -> Update {
+        let (mut update, resources) = self.head(response);
+        for (i, any) in resources.into_iter().enumerate() {
+            let place = update.added.len();
+            let wrong = update.push_any(&self.type_url, any).err();
+            let wrong = wrong.map(|malformed| malformed.to_string());
+            let Some(fault) = faults.remove(&i).or(wrong) else {
+                continue;
+            };
+            let one = update.added.get_mut(place);
+            if let Some(one) = one.filter(|one| !one.name.is_empty()) {
+                one.fault = Some(fault);
+                continue;
+            }
+            // Which one it is meant to replace is not known, so none is taken away.
+            update.complete = false;
+            update.added.truncate(place);
+            update.added.push(Resource {
+                name: format!("resources[{i}]"),
+                version: update.version.clone(),
+                fault: Some(fault),
+                ..Resource::default()
+            });
+        }
+        let mut times: BTreeMap<String, usize> = BTreeMap::new();
+        for one in &update.added {
+            *times.entry(one.name.clone()).or_default() += 1;
+        }
+        for one in update.added.iter_mut().filter(|one| times[&one.name] > 1) {
+            let name = &one.name;
+            one.fault.get_or_insert_with(|| duplicate(name).to_string());
+        }
+        update
+    }
+
+    /// What a response says of itself, and its resources.
+    fn head(&mut self, response: DiscoveryResponse) -> (Update, Vec<Any>) {
         self.nonce.clone_from(&response.nonce);
         self.due = Some(response.version_info.clone());
-        let mut update = Update {
+        let update = Update {
             complete: self.names.is_wildcard(),
             version: response.version_info,
             nonce: response.nonce,
             control_plane: response.control_plane.map(|plane| plane.identifier),
             ..Update::default()
         };
-        for any in response.resources {
-            update.push_any(&self.type_url, any)?;
-        }
-        let mut seen = BTreeSet::new();
-        if let Some(twice) = update.added.iter().find(|one| !seen.insert(&one.name)) {
-            return Err(Malformed(format!("duplicate resource `{}`", twice.name)));
-        }
-        Ok(update)
+        (update, response.resources)
     }
 
     /// The ACK for `nonce`; nothing if a newer response or stream has made it stale.
@@ -148,4 +195,8 @@ impl Sotw {
             ..DiscoveryRequest::default()
         }
     }
+}
+
+fn duplicate(name: &str) -> Malformed {
+    Malformed(format!("duplicate resource `{name}`"))
 }

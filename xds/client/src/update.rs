@@ -7,7 +7,7 @@ use envoy_types::pb::google::protobuf::{self as pb, Any};
 use prost::Message;
 
 /// One resource as the control plane sent it. What its bytes mean is the consumer's business.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resource {
     /// The resource's name.
     pub name: String,
@@ -17,6 +17,9 @@ pub struct Resource {
     pub value: Vec<u8>,
     /// How long it lives unless it is refreshed.
     pub ttl: Option<Duration>,
+    /// Why it is to be refused, where that showed before it was bytes: `value` then lacks what
+    /// could not be read.
+    pub fault: Option<String>,
 }
 
 /// One response, to be answered with accept or reject by its nonce.
@@ -76,6 +79,7 @@ impl Update {
             version: self.version.clone(),
             value: any.value,
             ttl: None,
+            fault: None,
         });
         Ok(())
     }
@@ -108,6 +112,7 @@ impl Update {
             version,
             value: any.value,
             ttl,
+            fault: None,
         });
         Ok(())
     }

@@ -38,6 +38,13 @@ impl Error {
         self
     }
 
+    /// The same error, seen from so many steps further down.
+    pub(crate) fn within(mut self, steps: usize) -> Self {
+        self.path.0.drain(..steps.min(self.path.0.len()));
+        self.shown = self.shown.saturating_sub(steps);
+        self
+    }
+
     /// Where in the message: `static_resources.listeners[0].name`.
     pub fn path(&self) -> String {
         Path(self.path.0.get(..self.shown).unwrap_or_default().to_vec()).to_string()

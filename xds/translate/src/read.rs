@@ -1,13 +1,16 @@
 //! From a file's text to the bootstrap message: read, transcode, check, decode.
 
+use std::collections::BTreeMap;
+
 use envoy_types::pb::envoy::config::bootstrap::v3::Bootstrap;
 use envoy_types::pb::envoy::service::discovery::v3::DiscoveryResponse;
 use prost::Message as _;
+use tandem_xds_client::poll::Fetched;
 
-use crate::error::{Error, Errors, Trail};
+use crate::error::{Error, Errors, Segment, Trail};
 use crate::schema::Message;
 use crate::source::{Node, Source, locate};
-use crate::transcode::transcode;
+use crate::transcode::{transcode, transcode_for_later};
 use crate::{json, support, validate};
 
 const TYPE: &str = "envoy.config.bootstrap.v3.Bootstrap";
@@ -22,23 +25,41 @@ pub fn read_bootstrap(sources: &[Source]) -> Result<Bootstrap, Errors> {
 }
 
 /// Reads a response of a control plane as files and REST have it. Its resources are not looked
-/// into.
-pub fn read_response(source: &Source) -> Result<DiscoveryResponse, Errors> {
+/// into: only what cannot be written as protobuf is a fault of theirs.
+///
+/// # Errors
+/// What is wrong with the response itself.
+pub fn read_response(source: &Source) -> Result<Fetched, Errors> {
     let Some(ty) = Message::named(RESPONSE) else {
         return Err(Error::new(&Trail::ROOT, format!("the schema has no {RESPONSE}")).into());
     };
     let node = source.parse()?;
-    let (bytes, errors) = transcode(source, &node, ty);
-    if !errors.is_empty() {
-        return Err(Errors(errors));
+    let (bytes, errors) = transcode_for_later(source, &node, ty);
+    let mut faults: BTreeMap<usize, String> = BTreeMap::new();
+    let mut whole = Vec::new();
+    for error in errors {
+        match error.path.0.as_slice() {
+            [Segment::Field(list), Segment::Index(i), ..] if list == "resources" => {
+                let fault = faults.entry(*i).or_default();
+                if !fault.is_empty() {
+                    fault.push_str("; ");
+                }
+                fault.push_str(&error.within(2).to_string());
+            }
+            _ => whole.push(error),
+        }
     }
-    DiscoveryResponse::decode(bytes.as_slice()).map_err(|error| {
+    if !whole.is_empty() {
+        return Err(Errors(whole));
+    }
+    let decoded = DiscoveryResponse::decode(bytes.as_slice());
+    let response = decoded.map_err(|error| {
         Error::new(
             &Trail::ROOT,
             format!("expected a discovery response: {error}"),
         )
-        .into()
-    })
+    })?;
+    Ok(Fetched { response, faults })
 }
 
 /// The merged bootstrap as JSON, as `/config_dump` shows it.
@@ -120,3 +141,6 @@ fn placed(errors: Vec<Error>, documents: &[(&Source, &Node<'_>)]) -> Vec<Error> 
     placed.sort_by_key(|error| error.place.as_ref().map(|(name, at)| (order(name), *at)));
     placed
 }
+
+#[cfg(test)]
+mod tests;

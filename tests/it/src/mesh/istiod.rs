@@ -32,7 +32,9 @@ impl Mesh {
     fn say_besides<'a>(&self, resources: impl Iterator<Item = &'a Value>) {
         let own = said(self.port, &self.one, &self.two, "two");
         let source = Source::yaml("own", format!("resources:\n{own}"));
-        let own = tandem_xds_translate::read_response(&source).unwrap();
+        let own = tandem_xds_translate::read_response(&source)
+            .unwrap()
+            .response;
         let mut all = own.resources;
         all.extend(resources.map(any));
         self.plane.say_all(all);

@@ -1,7 +1,9 @@
 //! The real binary under a control plane: configuration that changes while traffic runs.
 
 pub mod backend;
+mod backup;
 mod extensions;
+mod fetched;
 mod hosts;
 mod invoke;
 mod istiod;
@@ -354,8 +356,26 @@ async fn files_take_the_place_of_a_control_plane() {
             .is_ok_and(|(_, body)| body == "two")
     });
     assert!(moved.await, "{}", proxy.process.output());
-    place("lds.yaml", "- nonsense");
-    proxy.process.wait_for_output("lds.yaml").await;
+    // What cannot be read is refused alone, and takes nothing away.
+    let other = ports::free();
+    let more = listener("one").replace("name: main", "name: more");
+    let more = more.replace(&port.to_string(), &other.to_string());
+    place("lds.yaml", &format!("- nonsense{more}"));
+    proxy.process.wait_for_output("resources[0]").await;
+    assert_eq!(h1::get(other, "/").await.unwrap().1, "one");
+    assert_eq!(h1::get(port, "/").await.unwrap().1, "two");
+    let bad = listener("one").replace("filter_chains", "filter_chain");
+    place(
+        "lds.yaml",
+        &(bad + &more.replace("cluster: one", "cluster: two")),
+    );
+    proxy.process.wait_for_output("filter_chain").await;
+    let moved = wait::until_async(wait::PATIENCE, || async {
+        h1::get(other, "/")
+            .await
+            .is_ok_and(|(_, body)| body == "two")
+    });
+    assert!(moved.await, "{}", proxy.process.output());
     assert_eq!(h1::get(port, "/").await.unwrap().1, "two");
 }
 

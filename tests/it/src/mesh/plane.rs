@@ -50,6 +50,8 @@ struct State {
     refusals: Vec<(String, String)>,
     streams: usize,
     node: Option<String>,
+    /// Versions that delta streams began with, by type and name.
+    begun_with: BTreeMap<(String, String), String>,
 }
 
 /// The control plane; it goes with the test.
@@ -198,6 +200,13 @@ impl Plane {
         self.service.state.lock().unwrap().streams
     }
 
+    /// The version of a resource that the newest delta stream began with.
+    pub fn begun_with(&self, url: &str, name: &str) -> Option<String> {
+        let state = self.service.state.lock().unwrap();
+        let versions = &state.begun_with;
+        versions.get(&(url.to_owned(), name.to_owned())).cloned()
+    }
+
     /// The id of the node that asked.
     pub fn node(&self) -> Option<String> {
         self.service.state.lock().unwrap().node.clone()
@@ -215,6 +224,7 @@ pub fn read(resources: &str) -> Vec<Any> {
     let source = Source::yaml("resources", format!("resources:\n{resources}"));
     tandem_xds_translate::read_response(&source)
         .unwrap()
+        .response
         .resources
 }
 
@@ -372,6 +382,11 @@ impl Service {
                     if !request.response_nonce.is_empty() {
                         let refusal = request.error_detail.clone().map(|status| status.message);
                         self.answered(&request.type_url, &request.response_nonce, refusal);
+                    }
+                    for (name, version) in &request.initial_resource_versions {
+                        let of = (request.type_url.clone(), name.clone());
+                        let versions = &mut self.state.lock().unwrap().begun_with;
+                        versions.insert(of, version.clone());
                     }
                     asked.entry(request.type_url.clone()).or_default().take(request);
                 }

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use super::Stats;
 use super::consumer::{Command, Event, Offer, Type};
 use super::machine::{Machine, Response};
-use crate::wire::DiscoveryRequest;
-use crate::{Lifetimes, Resource, Sotw, Update};
+use crate::sotw::Faults;
+use crate::wire::{DiscoveryRequest, DiscoveryResponse};
+use crate::{Lifetimes, Malformed, Resource, Sotw, Update};
 
 /// Responses of a type that may wait for the answer to the one before. Most control planes send
 /// none before it.
@@ -181,22 +182,31 @@ impl<M: Machine> Entry<M> {
                 break;
             };
             let nonce = response.nonce().to_owned();
-            match self.machine.response(response) {
-                Err(malformed) => {
-                    self.count(|stats| stats.update_rejected += 1);
-                    answers.extend(self.machine.reject(&nonce, &malformed.to_string()));
-                }
-                Ok(update) if is_heartbeat(&update) => {
-                    for (name, ttl) in &update.refreshed {
-                        self.lifetimes.set(name, *ttl, Instant::now().into_std());
-                    }
-                    self.count(|stats| stats.update_success += 1);
-                    answers.extend(self.machine.accept(&nonce));
-                }
-                Ok(update) => self.send(update),
-            }
+            let update = self.machine.response(response);
+            answers.extend(self.take(&nonce, update));
         }
         answers
+    }
+
+    /// Offers an update, or answers what no consumer needs to see.
+    fn take(&mut self, nonce: &str, update: Result<Update, Malformed>) -> Option<M::Request> {
+        match update {
+            Err(malformed) => {
+                self.count(|stats| stats.update_rejected += 1);
+                self.machine.reject(nonce, &malformed.to_string())
+            }
+            Ok(update) if is_heartbeat(&update) => {
+                for (name, ttl) in &update.refreshed {
+                    self.lifetimes.set(name, *ttl, Instant::now().into_std());
+                }
+                self.count(|stats| stats.update_success += 1);
+                self.machine.accept(nonce)
+            }
+            Ok(update) => {
+                self.send(update);
+                None
+            }
+        }
     }
 
     /// Whether the consumer owes an answer.
@@ -293,6 +303,18 @@ impl Entry<Sotw> {
         self.ask();
         Some(self.machine.request())
     }
+
+    /// Takes a response that was fetched when no offer was out; returns the answer that needs no
+    /// consumer.
+    pub(crate) fn fetched(
+        &mut self,
+        response: DiscoveryResponse,
+        faults: Faults,
+    ) -> Option<DiscoveryRequest> {
+        let nonce = response.nonce.clone();
+        let update = self.machine.fetched(response, faults);
+        self.take(&nonce, Ok(update))
+    }
 }
 
 fn without_values(update: &Update) -> Update {
@@ -301,6 +323,7 @@ fn without_values(update: &Update) -> Update {
         version: one.version.clone(),
         value: Vec::new(),
         ttl: one.ttl,
+        fault: None,
     });
     Update {
         complete: update.complete,

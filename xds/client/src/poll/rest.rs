@@ -202,12 +202,15 @@ impl Rest {
                 "message": error.message,
             });
         }
-        let body = http_body_util::Full::new(Bytes::from(json.to_string()));
-        let mut request = Request::new(Body::new(body));
+        let json = Bytes::from(json.to_string());
+        let length = HeaderValue::from(json.len());
+        let mut request = Request::new(Body::new(http_body_util::Full::new(json)));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = http::Uri::from_static(self.path);
         let kind = HeaderValue::from_static("application/json");
         request.headers_mut().insert(header::CONTENT_TYPE, kind);
+        // A transport that streams would send chunks, which simple servers do not read.
+        request.headers_mut().insert(header::CONTENT_LENGTH, length);
         request
     }
 }

@@ -7,7 +7,7 @@ use envoy_types::pb::google::rpc::Status;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
-use super::Decode;
+use super::{Decode, Fetched};
 use crate::ads::consumer::{Command, register};
 use crate::ads::entry::Entry;
 use crate::wire::{DiscoveryRequest, DiscoveryResponse};
@@ -140,15 +140,16 @@ impl Subscription {
             });
             return Ok(());
         }
-        let response = decode(bytes)?;
+        let Fetched { response, faults } = decode(bytes)?;
         self.last = Some(hash);
         self.heard();
         self.count += 1;
-        let answers = self.entry.response(DiscoveryResponse {
+        let response = DiscoveryResponse {
             nonce: self.count.to_string(),
             ..response
-        });
-        self.answered(&answers);
+        };
+        let answer = self.entry.fetched(response, faults);
+        self.answered(answer.as_slice());
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use tandem_model::config_source::Subscribed;
 use tandem_xds_client::{Resource, Update};
 
 use super::secrets::{self, User};
-use super::{Action, Cascade, GRACE, Kind, LINGER, Received, Refused, named, references};
+use super::{Action, Cascade, GRACE, Kind, LINGER, Received, Refused, bytes, named, references};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
@@ -123,7 +123,7 @@ impl Cascade {
         faults: &mut Vec<(String, Errors)>,
     ) {
         for resource in &update.added {
-            let translated = resource::cluster(&resource.value);
+            let translated = bytes(resource).and_then(resource::cluster);
             let judged = translated.and_then(|cluster| {
                 let refuse = |reason| Errors::from(Error::new(&Trail::ROOT, reason));
                 self.judge

@@ -8,7 +8,7 @@ use tandem_model::cluster::LoadAssignment;
 use tandem_model::config_source::{ResourceKey, Subscribed};
 use tandem_xds_client::Resource;
 
-use super::{Action, Cascade, Kind};
+use super::{Action, Cascade, Kind, bytes};
 use crate::error::Errors;
 use crate::resource;
 
@@ -93,7 +93,7 @@ impl Cascade {
             // Asked for by nobody any more.
             return Ok(());
         };
-        let assignment = resource::endpoints(&resource.value)?;
+        let assignment = resource::endpoints(bytes(resource)?)?;
         if entry.latest.as_deref() == Some(&assignment) {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use tandem_model::filter::discovery::{Discovery, Extension};
 use tandem_model::listener::NetworkFilter;
 use tandem_xds_client::Resource;
 
-use super::{Action, Cascade, Kind, Received, Refused};
+use super::{Action, Cascade, Kind, Received, Refused, bytes};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
@@ -135,7 +135,7 @@ impl Cascade {
             // Asked for by nobody any more.
             return Ok(());
         };
-        let judged = resource::extension(&resource.value);
+        let judged = bytes(resource).and_then(resource::extension);
         let extension = match judged.and_then(|extension| fits(entry, extension)) {
             Ok(extension) => extension,
             Err(errors) => {

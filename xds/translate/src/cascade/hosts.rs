@@ -12,7 +12,7 @@ use tandem_model::config_source::{Origin, ResourceKey};
 use tandem_model::route::{RouteConfiguration, Vhds, VirtualHost};
 use tandem_xds_client::Update;
 
-use super::{Action, Cascade, Kind, Received, Refused};
+use super::{Action, Cascade, Kind, Received, Refused, bytes};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
@@ -127,7 +127,9 @@ impl Cascade {
         for one in &update.added {
             let base = self.routes.base(&users, owner(&one.name));
             let vhds = base.and_then(|base| base.vhds.as_ref());
-            match resource::virtual_host(&one.value, vhds, &self.clusters.names()) {
+            let judged = bytes(one)
+                .and_then(|bytes| resource::virtual_host(bytes, vhds, &self.clusters.names()));
+            match judged {
                 Ok(host) => {
                     self.hosts.refused.remove(&one.name);
                     let hosts = changed.entry(owner(&one.name).to_owned());

@@ -13,7 +13,9 @@ use tandem_model::{Address, Listener};
 use tandem_xds_client::{Resource, Update};
 
 use super::secrets::{self, User};
-use super::{Action, Cascade, Kind, Received, Refused, extensions, named, references, routes};
+use super::{
+    Action, Cascade, Kind, Received, Refused, bytes, extensions, named, references, routes,
+};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
@@ -250,7 +252,8 @@ impl Cascade {
         self.listeners.forget_refused(update);
         let gone = self.listeners.gone(update);
         for resource in &update.added {
-            let translated = resource::listener(&resource.value, &self.clusters.names());
+            let translated =
+                bytes(resource).and_then(|bytes| resource::listener(bytes, &self.clusters.names()));
             let checked = translated.and_then(|listener| {
                 let refuse = |reason| Errors::from(Error::new(&Trail::ROOT, reason));
                 if resource.name.is_empty() {

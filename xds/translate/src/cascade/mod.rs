@@ -35,7 +35,7 @@ use tandem_model::tls::{Secret, SecretSource};
 use tandem_model::{Address, Bootstrap, Cluster, Listener};
 use tandem_xds_client::{Resource, Update};
 
-use crate::error::Errors;
+use crate::error::{Error, Errors, Trail};
 pub use crate::resource::Kind;
 pub use action::Action;
 use clusters::Clusters;
@@ -299,9 +299,19 @@ fn each_named(
             origin: origin.clone(),
             name: resource.name.as_str().into(),
         };
-        if let Err(errors) = take(&key, resource) {
+        // A fault counts even where nobody asked for what it is a fault of: the name may be wrong.
+        let taken = take(&key, resource).and_then(|()| bytes(resource).map(drop));
+        if let Err(errors) = taken {
             faults.push((resource.name.clone(), errors));
         }
+    }
+}
+
+/// A resource's bytes, unless it is known already that they are not all that was written.
+fn bytes(resource: &Resource) -> Result<&[u8], Errors> {
+    match &resource.fault {
+        None => Ok(&resource.value),
+        Some(fault) => Err(Error::new(&Trail::ROOT, fault.as_str()).into()),
     }
 }
 

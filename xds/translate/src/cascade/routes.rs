@@ -9,7 +9,7 @@ use tandem_model::route::{RouteConfiguration, Vhds};
 use tandem_model::scope::ScopesKey;
 use tandem_xds_client::Resource;
 
-use super::{Action, Cascade, Kind, PATIENCE, Received, Refused, hosts, references};
+use super::{Action, Cascade, Kind, PATIENCE, Received, Refused, bytes, hosts, references};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
@@ -170,7 +170,7 @@ impl Cascade {
     }
 
     fn judge_routes(&self, resource: &Resource) -> Result<Arc<RouteConfiguration>, Errors> {
-        let config = resource::routes(&resource.value, &self.clusters.names())?;
+        let config = resource::routes(bytes(resource)?, &self.clusters.names())?;
         let refuse = |field, reason: String| {
             Err(Errors::from(Error::new(&Trail::ROOT.field(field), reason)))
         };

@@ -9,7 +9,7 @@ use tandem_model::tls::{CommonTls, SdsSecret, SecretRef, SecretSource, Validatio
 use tandem_model::{Cluster, Listener};
 use tandem_xds_client::Resource;
 
-use super::{Action, Cascade, Kind};
+use super::{Action, Cascade, Kind, bytes};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
@@ -157,7 +157,7 @@ impl Cascade {
             // Asked for by nobody any more.
             return Ok(());
         };
-        let secret = resource::secret(&resource.value)?;
+        let secret = resource::secret(bytes(resource)?)?;
         for source in &entry.sources {
             let used = self.judge.secret(source, &secret);
             used.map_err(|reason| Error::new(&Trail::ROOT, reason))?;

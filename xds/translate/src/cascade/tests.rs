@@ -86,6 +86,7 @@ fn resource(name: &str, value: Vec<u8>) -> Resource {
         version: "1".to_owned(),
         value,
         ttl: None,
+        fault: None,
     }
 }
 

@@ -14,8 +14,28 @@ use crate::source::{Node, Source};
 
 /// Writes `node` as a message of type `ty`.
 pub(crate) fn transcode(source: &Source, node: &Node<'_>, ty: Message) -> (Vec<u8>, Vec<Error>) {
+    write(source, node, ty, false)
+}
+
+/// So where each part is judged by itself later: messages of unknown types are left to that, since
+/// not all of them are used. They are written empty.
+pub(crate) fn transcode_for_later(
+    source: &Source,
+    node: &Node<'_>,
+    ty: Message,
+) -> (Vec<u8>, Vec<Error>) {
+    write(source, node, ty, true)
+}
+
+fn write(
+    source: &Source,
+    node: &Node<'_>,
+    ty: Message,
+    unknown_types: bool,
+) -> (Vec<u8>, Vec<Error>) {
     let mut transcoder = Transcoder {
         source,
+        unknown_types,
         errors: Vec::new(),
     };
     let mut out = Vec::new();
@@ -25,6 +45,8 @@ pub(crate) fn transcode(source: &Source, node: &Node<'_>, ty: Message) -> (Vec<u
 
 struct Transcoder<'s> {
     source: &'s Source,
+    /// Whether types that the schema does not have may stand here.
+    unknown_types: bool,
     errors: Vec<Error>,
 }
 

@@ -89,6 +89,9 @@ fn any(
         }
     };
     let Some(ty) = Message::named(name) else {
+        if transcoder.unknown_types {
+            return wire::put_bytes(out, 1, url.as_bytes());
+        }
         return transcoder.fail(trail, entry.position, unsupported_type(trail, "", url));
     };
     let mut bytes = Vec::new();

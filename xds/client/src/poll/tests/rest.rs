@@ -248,3 +248,65 @@ fn a_type_that_rest_does_not_serve_is_an_error() {
     let made = Rest::new(url, true, None, &Node::default(), timing, decode("x"));
     assert_eq!(made.err(), Some(NoService::Type(url.to_owned())));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_of_a_response_is_a_fault_of_its_resource() {
+    let (rest, mut clusters) = rest(CDS, true);
+    let [mut plane] = start(rest);
+    plane.answer(200, "1: a b! c c").await;
+    let first = offer(&mut clusters).await;
+    assert!(first.update().complete);
+    let faults: Vec<_> = (first.update().added.iter())
+        .map(|one| (&*one.name, one.fault.as_deref()))
+        .collect();
+    let twice = Some("duplicate resource `c`");
+    let expected = [
+        ("a", None),
+        ("b!", Some("cannot read b!")),
+        ("c", twice),
+        ("c", twice),
+    ];
+    assert_eq!(faults, expected);
+    first.reject("b!: cannot read b!");
+    let (_, json) = plane.answer(304, "").await;
+    assert_eq!(json["error_detail"]["message"], "b!: cannot read b!");
+    assert_eq!(json.get("version_info"), None);
+    assert_eq!(clusters.stats().borrow().update_rejected, 1);
+}
+
+/// It may be meant to replace any of those that are there.
+#[tokio::test(start_paused = true)]
+async fn a_resource_without_a_name_takes_none_away() {
+    let (rest, mut clusters) = rest(CDS, true);
+    let [mut plane] = start(rest);
+    plane.answer(200, "1: a =").await;
+    let first = offer(&mut clusters).await;
+    assert!(!first.update().complete);
+    let faulty = &first.update().added[1];
+    let fault = format!("resource of type ``, expected `{CDS}`");
+    assert_eq!(
+        (&*faulty.name, &faulty.fault),
+        ("resources[1]", &Some(fault))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_say_how_long_they_are() {
+    let (rest, _clusters) = rest(CDS, true);
+    let (told, mut length) = mpsc::unbounded_channel();
+    let service = service_fn(move |request: Request<Body>| {
+        let told = told.clone();
+        async move {
+            let said = request.headers()["content-length"]
+                .to_str()
+                .unwrap()
+                .parse::<usize>();
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            told.send((said.unwrap(), body.len())).unwrap();
+            Err::<Response<Body>, _>("enough")
+        }
+    });
+    tokio::spawn(rest.run(service, []));
+    let (said, is) = length.recv().await.unwrap();
+    assert_eq!(said, is);
+}

@@ -38,3 +38,36 @@ fn listeners_are_counted() {
         .unwrap();
     assert_eq!(counts(&rig), ([2, 1, 1], 1, 0));
 }
+
+/// What files and REST have may not even be bytes: the listener before it stays, and the refusal
+/// is shown until the name is gone.
+#[test]
+fn a_resource_with_a_fault_is_refused_by_name() {
+    let mut rig = rig();
+    rig.serve();
+    let faulty = |name: &str, port| Resource {
+        fault: Some("nane: no such field".to_owned()),
+        ..listener(name, port, "r")
+    };
+    let refused = rig.send(Kind::Listener, vec![faulty("l", 2), faulty("m", 3)]);
+    let expected = "l: nane: no such field\nm: nane: no such field";
+    assert_eq!(refused.unwrap_err(), expected);
+    assert!(rig.steps().is_empty());
+    let dump = rig.cascade.dump();
+    assert_eq!(dump.listeners.len(), 2);
+    let details = &dump.listeners[0]["error_state"]["details"];
+    assert_eq!(details, "nane: no such field");
+    rig.send(Kind::Listener, vec![listener("l", 1, "r")])
+        .unwrap();
+    let dump = rig.cascade.dump();
+    assert_eq!(dump.listeners.len(), 1);
+    assert!(dump.listeners[0].get("error_state").is_none());
+
+    // Nobody asked for this name: it may be a slip of the pen.
+    let unasked = Resource {
+        fault: Some("expected a mapping".to_owned()),
+        ..resource("resources[0]", Vec::new())
+    };
+    let refused = rig.send(Kind::Routes, vec![unasked]);
+    assert_eq!(refused.unwrap_err(), "resources[0]: expected a mapping");
+}
