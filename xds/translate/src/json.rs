@@ -7,10 +7,12 @@ use crate::schema::{Field, Kind, Message};
 use crate::view::{self, View};
 use crate::wire::{self, Malformed, Raw};
 
+mod mask;
 mod redact;
 #[cfg(test)]
 mod tests;
 
+pub use mask::trim;
 use redact::REDACTED;
 
 /// Writes a message; what its schema does not know is left out, what it marks as sensitive is

@@ -39,6 +39,7 @@ mod wire;
 
 pub use bootstrap::load;
 pub use error::{Error, Errors};
+pub use json::trim;
 pub use read::{read_bootstrap, read_response, to_json};
 pub use source::Source;
 pub use support::markdown as supported_as_markdown;

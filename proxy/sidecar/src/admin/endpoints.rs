@@ -11,7 +11,8 @@ use tandem_core::stats::Registry;
 use tandem_upstream::ClusterManager;
 use tandem_xds_translate::Source;
 
-use super::config_dump;
+use super::config_dump::{self, Ask};
+use super::query::{decode, has, parameter};
 use crate::drain::Drains;
 use crate::explain;
 use crate::layers::{NoAdminLayer, RuntimeLayers};
@@ -101,7 +102,8 @@ impl Answer {
 const HELP: &str = "admin commands are:
   /: this list
   /clusters: upstream cluster status
-  /config_dump: the configuration in force (JSON)
+  /config_dump: the configuration in force (JSON); ?include_eds, ?resource=LIST, ?mask=FIELDS,
+    ?name_regex=REGEX
   /drain_listeners (POST): stop accepting; ?graceful lets clients leave first, ?inboundonly
   /explain: where a request would go, for `tandem explain --admin` (JSON)
   /help: this list
@@ -137,7 +139,7 @@ impl Admin {
             "/runtime" => Answer::json(&self.layers.to_json()),
             "/runtime_modify" => self.runtime_modify(query),
             "/server_info" => self.server_info(),
-            "/config_dump" => self.config_dump(parameter(query, "resource")).await,
+            "/config_dump" => self.config_dump(query).await,
             "/explain" => self.explain(query),
             "/logging" => self.logging(query),
             "/drain_listeners" => {
@@ -208,14 +210,21 @@ impl Admin {
         }))
     }
 
-    async fn config_dump(&self, resource: Option<&str>) -> Answer {
+    async fn config_dump(&self, query: &str) -> Answer {
+        let ask = match Ask::of(query) {
+            Ok(ask) => ask,
+            Err(wrong) => return Answer::text(wrong.to_string()).with(wrong.status()),
+        };
         let bootstrap = tandem_xds_translate::to_json(&self.sources).map_err(|e| e.to_string());
         match bootstrap
             .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
         {
             Ok(bootstrap) => {
                 let dynamic = self.mesh.dump().await;
-                Answer::json(&config_dump::dump(&bootstrap, dynamic, resource))
+                match config_dump::dump(&bootstrap, dynamic, &ask) {
+                    Ok(dump) => Answer::json(&dump),
+                    Err(wrong) => Answer::text(wrong.to_string()).with(wrong.status()),
+                }
             }
             Err(error) => Answer::text(format!("cannot show the configuration: {error}\n"))
                 .with(StatusCode::INTERNAL_SERVER_ERROR),
@@ -280,47 +289,4 @@ impl Admin {
         }
         Answer::text(format!("active loggers:\n  {}\n", self.levels.current()))
     }
-}
-
-fn has(query: &str, name: &str) -> bool {
-    query
-        .split('&')
-        .any(|pair| pair.split('=').next() == Some(name))
-}
-
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|pair| pair.0 == name)
-        .map(|pair| pair.1)
-}
-
-/// Undoes percent-encoding; what is not valid stays as it is.
-fn decode(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = tail
-            .get(..2)
-            .and_then(|pair| std::str::from_utf8(pair).ok());
-        match (
-            first,
-            hex.and_then(|pair| u8::from_str_radix(pair, 16).ok()),
-        ) {
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                rest = &tail[2..];
-            }
-            (b'+', _) => {
-                out.push(b' ');
-                rest = tail;
-            }
-            _ => {
-                out.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }

@@ -3,6 +3,7 @@
 mod config_dump;
 mod endpoints;
 mod http;
+mod query;
 
 pub(crate) use endpoints::{Admin, State};
 pub(crate) use http::serve;

@@ -1,5 +1,7 @@
 //! `/config_dump` of the real binary beside Envoy's.
 
+mod named;
+mod parameters;
 mod secrets;
 
 use serde_json::{Value, json};
@@ -67,6 +69,11 @@ async fn start(kind: Kind, folder: &Folder, statics: &Value) -> Proxy {
     });
     let started = Proxy::start(kind, &bootstrap.to_string(), admin).await;
     started.unwrap()
+}
+
+async fn dump(proxy: &Proxy, query: &str) -> Value {
+    let text = proxy.admin(&format!("/config_dump{query}")).await;
+    serde_json::from_str(&text).unwrap()
 }
 
 /// One list of one section.

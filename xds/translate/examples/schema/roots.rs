@@ -13,6 +13,15 @@ pub(crate) const ROOTS: &[&str] = &[
     "envoy.config.endpoint.v3.ClusterLoadAssignment",
     "envoy.extensions.transport_sockets.tls.v3.Secret",
     "envoy.config.core.v3.TypedExtensionConfig",
+    // what `/config_dump` is made of: masks are held against it
+    "envoy.admin.v3.BootstrapConfigDump",
+    "envoy.admin.v3.ClustersConfigDump",
+    "envoy.admin.v3.EcdsConfigDump",
+    "envoy.admin.v3.EndpointsConfigDump",
+    "envoy.admin.v3.ListenersConfigDump",
+    "envoy.admin.v3.RoutesConfigDump",
+    "envoy.admin.v3.ScopedRoutesConfigDump",
+    "envoy.admin.v3.SecretsConfigDump",
     // how they come from files and over REST
     "envoy.service.discovery.v3.DiscoveryResponse",
     "envoy.service.discovery.v3.Resource",

@@ -77,6 +77,10 @@ impl Clusters {
         self.all.contains_key(name)
     }
 
+    pub(super) fn is_from_bootstrap(&self, name: &str) -> bool {
+        (self.all.get(name)).is_some_and(|entry| entry.from_bootstrap)
+    }
+
     pub(super) fn warms(&self) -> bool {
         !self.warming.is_empty()
     }

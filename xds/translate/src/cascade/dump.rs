@@ -1,5 +1,7 @@
 //! What control planes sent, in the shape of Envoy's `/config_dump`.
 
+mod named;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -27,6 +29,14 @@ pub struct Dump {
     pub scopes: Vec<Value>,
     /// `ecds_filters`.
     pub extensions: Vec<Value>,
+    /// `static_endpoint_configs` of the bootstrap's clusters whose endpoints are discovered.
+    pub static_endpoints: Vec<Value>,
+    /// `dynamic_endpoint_configs`.
+    pub endpoints: Vec<Value>,
+    /// `dynamic_active_secrets`.
+    pub active_secrets: Vec<Value>,
+    /// `dynamic_warming_secrets`.
+    pub warming_secrets: Vec<Value>,
 }
 
 impl Cascade {
@@ -59,6 +69,8 @@ impl Cascade {
         }
         dump.scopes = self.scopes_dump();
         dump.extensions = self.extensions_dump();
+        self.dump_endpoints(&mut dump);
+        self.dump_secrets(&mut dump);
         dump
     }
 

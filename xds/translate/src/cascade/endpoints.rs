@@ -8,7 +8,7 @@ use tandem_model::cluster::LoadAssignment;
 use tandem_model::config_source::{ResourceKey, Subscribed};
 use tandem_xds_client::Resource;
 
-use super::{Action, Cascade, Kind, bytes};
+use super::{Action, Cascade, Kind, Received, Refused, bytes};
 use crate::error::Errors;
 use crate::resource;
 
@@ -26,6 +26,8 @@ struct Entry {
     /// The clusters that have these endpoints.
     users: Vec<Arc<str>>,
     latest: Option<Arc<LoadAssignment>>,
+    received: Option<Received>,
+    refused: Option<Refused>,
     given_up: bool,
 }
 
@@ -69,6 +71,17 @@ impl AllEndpoints {
         unused
     }
 
+    /// Each cluster that has them, what came and what of it was refused last.
+    pub(super) fn dump(
+        &self,
+    ) -> impl Iterator<Item = (&Arc<str>, &ResourceKey, Option<&Received>, Option<&Refused>)> {
+        self.all.iter().flat_map(|(key, entry)| {
+            let state = (entry.received.as_ref(), entry.refused.as_ref());
+            let users = entry.users.iter();
+            users.map(move |user| (user, key, state.0, state.1))
+        })
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.waiting.values().min().copied()
     }
@@ -93,7 +106,13 @@ impl Cascade {
             // Asked for by nobody any more.
             return Ok(());
         };
-        let assignment = resource::endpoints(bytes(resource)?)?;
+        let assignment = bytes(resource)
+            .and_then(resource::endpoints)
+            .inspect_err(|errors| {
+                entry.refused = Some(Refused::new(resource, errors));
+            })?;
+        entry.refused = None;
+        entry.received = Some(Received::from(resource));
         if entry.latest.as_deref() == Some(&assignment) {
             return Ok(());
         }

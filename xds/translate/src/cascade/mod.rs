@@ -123,6 +123,15 @@ fn named(update: &Update) -> HashSet<&str> {
     added.chain(refreshed).collect()
 }
 
+impl Refused {
+    fn new(resource: &Resource, errors: &Errors) -> Self {
+        Self {
+            received: Received::from(resource),
+            reason: errors.to_string(),
+        }
+    }
+}
+
 impl From<&Resource> for Received {
     fn from(resource: &Resource) -> Self {
         Self {

@@ -9,7 +9,7 @@ use tandem_model::tls::{CommonTls, SdsSecret, SecretRef, SecretSource, Validatio
 use tandem_model::{Cluster, Listener};
 use tandem_xds_client::Resource;
 
-use super::{Action, Cascade, Kind, bytes};
+use super::{Action, Cascade, Kind, Received, Refused, bytes};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
@@ -26,6 +26,8 @@ struct Entry {
     /// Until when it is waited for.
     deadline: Option<Instant>,
     given_up: bool,
+    received: Option<Received>,
+    refused: Option<Refused>,
 }
 
 /// Who needs a secret.
@@ -86,6 +88,15 @@ impl AllSecrets {
                 .is_some_and(|entry| entry.arrived || entry.given_up)
         };
         wanted.iter().all(|(key, _)| there(key))
+    }
+
+    /// What came, and what of it was refused last.
+    pub(super) fn dump(
+        &self,
+    ) -> impl Iterator<Item = (&ResourceKey, Option<&Received>, Option<&Refused>)> {
+        self.0
+            .iter()
+            .map(|(key, entry)| (key, entry.received.as_ref(), entry.refused.as_ref()))
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -157,11 +168,19 @@ impl Cascade {
             // Asked for by nobody any more.
             return Ok(());
         };
-        let secret = resource::secret(bytes(resource)?)?;
-        for source in &entry.sources {
-            let used = self.judge.secret(source, &secret);
-            used.map_err(|reason| Error::new(&Trail::ROOT, reason))?;
-        }
+        let judge = &self.judge;
+        let used = bytes(resource)
+            .and_then(resource::secret)
+            .and_then(|secret| {
+                for source in &entry.sources {
+                    let used = judge.secret(source, &secret);
+                    used.map_err(|reason| Error::new(&Trail::ROOT, reason))?;
+                }
+                Ok(())
+            });
+        used.inspect_err(|errors| entry.refused = Some(Refused::new(resource, errors)))?;
+        entry.refused = None;
+        entry.received = Some(Received::from(resource));
         entry.arrived = true;
         entry.deadline = None;
         Ok(())
