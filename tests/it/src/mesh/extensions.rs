@@ -135,7 +135,7 @@ async fn optional_filters_may_be_unknown() {
     let (port, text) = with(false);
     mesh.plane.say(&text);
     mesh.plane
-        .refused("second: filter_chains[0].filters[0].typed_config.http_filters[0].typed_config: filter type")
+        .refused("second: filter_chains[0].filters[0].typed_config.http_filters[0].typed_config: filter 'guard' of type")
         .await;
     assert!(h1::get(port, "/").await.is_err());
     let (port, text) = with(true);
