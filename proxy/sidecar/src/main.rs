@@ -24,6 +24,7 @@ mod shutdown;
 mod tls;
 mod worker;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use cli::Command;
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::demo(options),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("tandem: {error}");
+        let _ = writeln!(std::io::stderr(), "tandem: {error}");
         ExitCode::FAILURE
     })
 }

@@ -127,6 +127,19 @@ async fn malformed_http2_requests_reach_no_upstream() {
         ("a colon in a name", with(&[("x:a", b"1")])),
         ("an empty name", with(&[("", b"1")])),
         ("CRLF in a name", with(&[("x\r\na", b"1")])),
+        ("two hosts", with(&[("host", b"a"), ("host", b"b")])),
+        (
+            "two hosts and no authority",
+            [
+                &good[..3],
+                &[("host", b"a" as &[u8]), ("host", b"b" as &[u8])],
+            ]
+            .concat(),
+        ),
+        (
+            "user information in the authority",
+            vec![good[0], good[1], good[2], (":authority", b"me@any.test")],
+        ),
         ("connection", with(&[("connection", b"close")])),
         ("keep-alive", with(&[("keep-alive", b"1")])),
         ("proxy-connection", with(&[("proxy-connection", b"close")])),

@@ -18,7 +18,7 @@ pub(crate) fn ask(pairs: &[(String, String)]) -> Result<Ask, String> {
     let url = one("url").unwrap_or_default();
     let expected = || format!("url: expected http://HOST[:PORT][/PATH], got '{url}'");
     let (scheme, rest) = url.split_once("://").ok_or_else(expected)?;
-    let (mut tls, is_http, default_port) = match scheme {
+    let (mut tls, is_http, default_port) = match &*scheme.to_ascii_lowercase() {
         "http" => (false, true, 80),
         "https" => (true, true, 443),
         "tcp" => (false, false, 0),
@@ -36,7 +36,13 @@ pub(crate) fn ask(pairs: &[(String, String)]) -> Result<Ask, String> {
         .host()
         .filter(|host| !host.is_empty())
         .ok_or_else(expected)?;
-    let port = uri.port_u16().unwrap_or(default_port);
+    let written = authority.rsplit_once(':');
+    let port = match written.filter(|(host, _)| !host.contains(':') || host.ends_with(']')) {
+        None => default_port,
+        Some((_, port)) => port
+            .parse()
+            .map_err(|_| wrong("url", "a port from 0 to 65535", port))?,
+    };
     let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
     let to = match one("to") {
         Some(to) => Some(to.parse().map_err(|_| wrong("to", "an IP address", to))?),

@@ -9,6 +9,7 @@ mod remote;
 mod tests;
 mod text;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,18 +34,19 @@ const UNASKED: u8 = 2;
 pub(crate) fn explain(options: &ExplainOptions) -> ExitCode {
     match find(options) {
         Ok(answer) => {
-            let json = || serde_json::to_string_pretty(&answer).unwrap_or_default();
-            match options.json {
-                true => println!("{}", json()),
-                false => print!("{}", text::render(&answer, options.all)),
-            }
+            let text = match options.json {
+                true => serde_json::to_string_pretty(&answer).unwrap_or_default() + "\n",
+                false => text::render(&answer, options.all),
+            };
+            // Whoever does not read it to the end still gets the exit code.
+            let _ = std::io::stdout().write_all(text.as_bytes());
             match answer.found {
                 true => ExitCode::SUCCESS,
                 false => ExitCode::FAILURE,
             }
         }
         Err(error) => {
-            eprintln!("tandem: {error}");
+            let _ = writeln!(std::io::stderr(), "tandem: {error}");
             ExitCode::from(UNASKED)
         }
     }
@@ -72,7 +74,13 @@ fn of_file(path: &Path, ask: &Ask) -> Result<Explanation, String> {
     let clusters = ClusterManager::new(&bootstrap.clusters, &stats, runtime.handle());
     let routes = RouteTables::default();
     let live = (&routes, &Extensions::default());
-    Ok(answer(ask, &bootstrap.listeners, live, &clusters, false))
+    let mut answer = answer(ask, &bootstrap.listeners, live, &clusters, false);
+    if answer.listener.is_none() && bootstrap.dynamic.listeners.is_some() {
+        let unknown = "; further listeners come from a control plane, which is not asked: ask a \
+                       running process with --admin";
+        answer.answer.push_str(unknown);
+    }
+    Ok(answer)
 }
 
 /// Answers a question by what there is.

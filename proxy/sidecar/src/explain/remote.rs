@@ -8,6 +8,8 @@ use tandem_stack::explain::Explanation;
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Most bytes of an answer: whoever else listens there may send for ever.
+const MOST: u64 = 64 << 20;
 
 /// Asks the process with that admin server.
 pub(super) fn ask(admin: &str, pairs: &[(String, String)]) -> Result<Explanation, String> {
@@ -53,7 +55,10 @@ fn get(admin: &str, target: &str) -> std::io::Result<(u16, String)> {
     let request = format!("GET {target} HTTP/1.1\r\nhost: {admin}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
+    stream.take(MOST).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 >= MOST {
+        return Err(invalid("the answer is too long to be one of a Tandem"));
+    }
     let text = String::from_utf8_lossy(&bytes);
     let (head, body) = text
         .split_once("\r\n\r\n")

@@ -145,3 +145,25 @@ fn long_lists_of_what_was_not_chosen_are_cut_unless_all_are_asked_for() {
         40
     );
 }
+
+#[test]
+fn a_port_that_is_none_is_refused_and_not_replaced() {
+    for url in [
+        "http://127.0.0.1:99999/",
+        "http://a:-1/",
+        "http://a:/",
+        "http://[::1]:x/",
+    ] {
+        let error = ask(&[("url".to_owned(), url.to_owned())]).expect_err(url);
+        assert!(error.starts_with("url: expected a port"), "{error}");
+    }
+    for (url, port) in [
+        ("http://a/", 80),
+        ("HTTPS://a", 443),
+        ("http://[::1]", 80),
+        ("http://[::1]:8/", 8),
+    ] {
+        let asked = ask(&[("url".to_owned(), url.to_owned())]).expect(url);
+        assert_eq!(asked.destination.port(), port, "{url}");
+    }
+}

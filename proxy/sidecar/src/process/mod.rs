@@ -3,6 +3,7 @@
 mod error;
 mod serve;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -20,14 +21,19 @@ pub(crate) fn validate(options: &ValidateOptions) -> Result<ExitCode, Error> {
         options.config_path.as_deref(),
         options.config_yaml.as_deref(),
     )?;
-    println!("configuration OK");
+    say("configuration OK");
     Ok(ExitCode::SUCCESS)
+}
+
+/// One line for whoever reads standard output; if nobody does, the exit code still counts.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// `tandem proxy`.
 pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
     if options.hot_restart_version {
-        println!("disabled");
+        say("disabled");
         return Ok(ExitCode::SUCCESS);
     }
     if options.restart_epoch != 0 {
@@ -38,7 +44,7 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
         options.config_yaml.as_deref(),
     )?;
     if options.mode != Mode::Serve {
-        println!("configuration OK");
+        say("configuration OK");
         return Ok(ExitCode::SUCCESS);
     }
     let levels = logging::init(

@@ -10,6 +10,8 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{CONNECTION, EXPECT, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode};
 use http_body::Body as _;
 use tandem_core::error::LocalReply;
@@ -46,6 +48,10 @@ pub(super) async fn serve(
     active: Active,
 ) {
     let (mut parts, receive) = request.into_parts();
+    if is_ambiguous(&parts) {
+        respond.send_reset(Reason::PROTOCOL_ERROR);
+        return;
+    }
     let is_head = parts.method == Method::HEAD;
     if parts.uri.authority().is_some() {
         // `:authority` is what counts; another `host` would be a second opinion.
@@ -182,6 +188,14 @@ fn poll_capacity(stream: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<b
         }
     }
     Poll::Ready(true)
+}
+
+/// Whether one reader could take it to be for another host than the next: of two `host` fields one
+/// reads the first and another the last, and not all know where user information ends. Envoy
+/// refuses both too.
+fn is_ambiguous(parts: &Parts) -> bool {
+    let authority = parts.uri.authority().map_or("", Authority::as_str);
+    authority.contains('@') || parts.headers.get_all(HOST).iter().nth(1).is_some()
 }
 
 fn expects_continue(headers: &HeaderMap) -> bool {
