@@ -4,7 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, json};
 use tandem_core::stats::{Counter, Gauge, Registry};
-use tandem_model::runtime::{Layers, Value, publish};
+use tandem_model::config_source::ResourceKey;
+use tandem_model::runtime::{Layers, Value, Values, publish};
 
 /// The layers, and what holds of them in the process.
 #[derive(Debug)]
@@ -51,6 +52,15 @@ impl RuntimeLayers {
         Ok(())
     }
 
+    /// What a control plane says of a layer from now on.
+    pub(crate) fn set(&self, key: &ResourceKey, values: &Values) {
+        let mut layers = self.lock();
+        for layer in layers.discovered(key) {
+            layer.values.clone_from(values);
+        }
+        self.publish(&layers);
+    }
+
     /// The layers' names, and each value in each layer, in Envoy's form.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         let layers = self.lock();
@@ -87,7 +97,7 @@ impl RuntimeLayers {
 
 #[cfg(test)]
 mod tests {
-    use tandem_model::runtime::{Layer, Source, Values};
+    use tandem_model::runtime::{Layer, Source};
 
     use super::*;
 

@@ -8,6 +8,7 @@ use envoy_types::pb::envoy::extensions::transport_sockets::tls;
 use tandem_model::cluster::LoadAssignment;
 use tandem_model::filter::discovery::Extension;
 use tandem_model::route::{RouteConfiguration, Vhds, VirtualHost};
+use tandem_model::runtime::Values;
 use tandem_model::tls::Secret;
 use tandem_model::{Cluster, Listener};
 
@@ -36,11 +37,14 @@ pub enum Kind {
     Secret,
     /// ECDS.
     Extension,
+    /// RTDS.
+    Runtime,
 }
 
 impl Kind {
     /// All of them, in the order in which they are asked for.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::Runtime,
         Self::Cluster,
         Self::Endpoints,
         Self::Listener,
@@ -62,6 +66,7 @@ impl Kind {
             Self::VirtualHosts => "envoy.config.route.v3.VirtualHost",
             Self::Secret => "envoy.extensions.transport_sockets.tls.v3.Secret",
             Self::Extension => "envoy.config.core.v3.TypedExtensionConfig",
+            Self::Runtime => "envoy.service.runtime.v3.Runtime",
         }
     }
 
@@ -137,6 +142,14 @@ pub fn virtual_host(
 pub fn secret(bytes: &[u8]) -> Result<Arc<Secret>, Errors> {
     read(Kind::Secret, bytes, |cx, proto: &tls::v3::Secret| {
         crate::tls::secret(cx, proto).map(Arc::new)
+    })
+}
+
+/// Translates the values of a runtime layer.
+pub fn runtime(bytes: &[u8]) -> Result<Values, Errors> {
+    type Proto = envoy_types::pb::envoy::service::runtime::v3::Runtime;
+    read(Kind::Runtime, bytes, |cx, proto: &Proto| {
+        Some(crate::runtime::values(cx, proto))
     })
 }
 

@@ -3,10 +3,13 @@
 use std::collections::HashSet;
 
 use envoy_types::pb::envoy::config::bootstrap::v3 as proto;
+use envoy_types::pb::envoy::service::runtime::v3::Runtime;
 use envoy_types::pb::google::protobuf::{Struct, Value as Json, value::Kind};
 use tandem_model::FractionalPercent;
+use tandem_model::config_source::{ResourceKey, Subscribed};
 use tandem_model::runtime::{Layer, Layers, Source, Value, Values};
 
+use crate::config_source;
 use crate::cx::Cx;
 
 /// What Envoy obeys of the layers, and Tandem does not: a value there would be without effect.
@@ -48,8 +51,9 @@ fn layer(cx: &Cx<'_>, proto: &proto::RuntimeLayer) -> Option<Layer> {
             Source::Static
         }
         Some(LayerSpecifier::AdminLayer(_)) => Source::Admin,
+        Some(LayerSpecifier::RtdsLayer(rtds)) => discovered(&cx.field("rtds_layer"), rtds)?,
         _ => {
-            cx.error("expected one of static_layer, admin_layer");
+            cx.error("expected one of static_layer, admin_layer, rtds_layer");
             return None;
         }
     };
@@ -58,6 +62,30 @@ fn layer(cx: &Cx<'_>, proto: &proto::RuntimeLayer) -> Option<Layer> {
         source,
         values,
     })
+}
+
+fn discovered(cx: &Cx<'_>, proto: &proto::runtime_layer::RtdsLayer) -> Option<Source> {
+    let source = config_source::source(&cx.field("rtds_config"), proto.rtds_config.as_ref())?;
+    if proto.name.is_empty() {
+        cx.field("name").error("expected the resource's name");
+        return None;
+    }
+    Some(Source::Discovered(Subscribed {
+        key: ResourceKey {
+            origin: source.origin,
+            name: proto.name.as_str().into(),
+        },
+        initial_fetch_timeout: source.initial_fetch_timeout,
+    }))
+}
+
+/// The values of a layer that came by itself.
+pub(crate) fn values(cx: &Cx<'_>, proto: &Runtime) -> Values {
+    let mut values = Values::new();
+    if let Some(layer) = &proto.layer {
+        flatten(&cx.field("layer"), "", layer, &mut values);
+    }
+    values
 }
 
 /// `a: {b: 1}` is `a.b: 1`, unless it is a share.

@@ -30,6 +30,7 @@ fn judge(resource: &Value, clusters: &HashSet<&str>) -> Result<(), Errors> {
         Kind::Scopes | Kind::VirtualHosts => panic!("istiod pushes none"),
         Kind::Secret => resource::secret(bytes).map(drop),
         Kind::Extension => resource::extension(bytes).map(drop),
+        Kind::Runtime => resource::runtime(bytes).map(drop),
     }
 }
 

@@ -15,6 +15,8 @@ pub use value::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config_source::{ResourceKey, Subscribed};
+
 /// Values by their full names, such as `fault.http.abort.abort_percent`.
 pub type Values = BTreeMap<Arc<str>, Value>;
 
@@ -36,8 +38,8 @@ pub enum Source {
     Static,
     /// `/runtime_modify` of the admin interface.
     Admin,
-    /// A control plane, under this name (RTDS).
-    Discovered(Arc<str>),
+    /// A control plane (RTDS).
+    Discovered(Subscribed),
 }
 
 /// Some layers, the strongest last.
@@ -61,9 +63,11 @@ impl Layers {
         layers.find(|layer| layer.source == Source::Admin)
     }
 
-    /// The layer that a control plane has under this name.
-    pub fn discovered(&mut self, name: &str) -> Option<&mut Layer> {
-        let mut layers = self.0.iter_mut();
-        layers.find(|layer| matches!(&layer.source, Source::Discovered(own) if &**own == name))
+    /// The layers that a control plane fills with this resource.
+    pub fn discovered(&mut self, key: &ResourceKey) -> impl Iterator<Item = &mut Layer> {
+        let layers = self.0.iter_mut();
+        layers.filter(
+            move |layer| matches!(&layer.source, Source::Discovered(from) if from.key == *key),
+        )
     }
 }

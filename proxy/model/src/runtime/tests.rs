@@ -14,9 +14,16 @@ fn layer(name: &str, source: Source, values: &[(&str, &str)]) -> Layer {
 
 #[test]
 fn the_strongest_layer_that_has_a_value_wins() {
+    let rtds = Subscribed {
+        key: ResourceKey {
+            origin: crate::config_source::Origin::Ads,
+            name: "rtds".into(),
+        },
+        initial_fetch_timeout: None,
+    };
     let mut layers = Layers(vec![
         layer("a", Source::Static, &[("x", "1"), ("y", "1")]),
-        layer("b", Source::Discovered("rtds".into()), &[("y", "2")]),
+        layer("b", Source::Discovered(rtds.clone()), &[("y", "2")]),
         layer("c", Source::Admin, &[]),
     ]);
     let text = |layers: &Layers, name: &str| {
@@ -28,8 +35,10 @@ fn the_strongest_layer_that_has_a_value_wins() {
     let admin = layers.admin().expect("an admin layer");
     admin.values.insert("y".into(), Value::new("3"));
     assert_eq!(text(&layers, "y").as_deref(), Some("3"));
-    assert!(layers.discovered("rtds").is_some());
-    assert!(layers.discovered("other").is_none());
+    assert_eq!(layers.discovered(&rtds.key).count(), 1);
+    let mut other = rtds.key;
+    other.name = "other".into();
+    assert_eq!(layers.discovered(&other).count(), 0);
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(crate) struct Admin {
     /// that no tree is kept in memory.
     pub(crate) sources: Vec<Source>,
     pub(crate) levels: LevelHandle,
-    pub(crate) layers: RuntimeLayers,
+    pub(crate) layers: Arc<RuntimeLayers>,
     pub(crate) quit: Quit,
     pub(crate) drains: Arc<Drains>,
     pub(crate) state: State,

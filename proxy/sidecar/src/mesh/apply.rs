@@ -10,6 +10,7 @@ use tandem_upstream::{ClusterManager, Warming};
 use tandem_xds_translate::cascade::Action;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::layers::RuntimeLayers;
 use crate::listeners::Listening;
 
 /// Changes what is served.
@@ -18,6 +19,7 @@ pub(crate) struct Applier {
     clusters: Arc<ClusterManager>,
     routes: RouteTables,
     extensions: Extensions,
+    layers: Arc<RuntimeLayers>,
     listening: Listening,
     /// Clusters whose names are being looked up.
     warming: HashMap<Arc<str>, (Arc<Cluster>, Warming)>,
@@ -34,6 +36,7 @@ impl Applier {
         clusters: &Arc<ClusterManager>,
         routes: &RouteTables,
         extensions: &Extensions,
+        layers: &Arc<RuntimeLayers>,
         listening: Listening,
     ) -> Self {
         let (resolving, resolved) = unbounded_channel();
@@ -41,6 +44,7 @@ impl Applier {
             clusters: Arc::clone(clusters),
             routes: routes.clone(),
             extensions: extensions.clone(),
+            layers: Arc::clone(layers),
             listening,
             warming: HashMap::new(),
             resolving,
@@ -89,6 +93,7 @@ impl Applier {
                     self.extensions.publish(&key, extension);
                 }
                 Action::RemoveExtension(key) => self.extensions.remove(&key),
+                Action::SetLayer(key, values) => self.layers.set(&key, &values),
                 Action::SetListener(listener) => commands.push(Change::Set(listener)),
                 Action::RemoveListener(name) => commands.push(Change::Remove(name)),
                 // Subscriptions are the sources' business.

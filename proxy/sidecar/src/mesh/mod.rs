@@ -127,7 +127,10 @@ impl Mesh {
                     self.cascade.resolved(&cluster, Instant::now());
                 }
                 Some(told) = self.told.recv() => self.hear_in_order(told),
-                () = until(deadline) => self.cascade.tick(Instant::now()),
+                () = until(deadline) => {
+                    self.cascade.tick(Instant::now());
+                    self.hear_held();
+                }
             }
         }
     }
@@ -154,16 +157,35 @@ impl Mesh {
         }
     }
 
-    /// Listeners wait for the first clusters: routes within them may have to name one.
+    /// Everything waits for the first runtime layers, as in Envoy, and listeners for the first
+    /// clusters: routes within them may have to name one.
     fn hear_in_order(&mut self, told: Told) {
-        if told.kind == Kind::Listener && self.cascade.awaits(Kind::Cluster) {
+        if self.is_early(told.kind) {
             self.held.push(told);
             return;
         }
         self.hear(told);
-        if !self.cascade.awaits(Kind::Cluster) {
+        self.hear_held();
+    }
+
+    /// Whether it is not this kind's turn yet.
+    fn is_early(&self, kind: Kind) -> bool {
+        let layers = kind != Kind::Runtime && self.cascade.awaits(Kind::Runtime);
+        layers || kind == Kind::Listener && self.cascade.awaits(Kind::Cluster)
+    }
+
+    /// Hears what has waited and need not any longer; each may be what another waited for.
+    fn hear_held(&mut self) {
+        loop {
+            let waiting = self.held.len();
             for told in std::mem::take(&mut self.held) {
-                self.hear(told);
+                match self.is_early(told.kind) {
+                    true => self.held.push(told),
+                    false => self.hear(told),
+                }
+            }
+            if self.held.len() == waiting || self.held.is_empty() {
+                return;
             }
         }
     }

@@ -129,7 +129,8 @@ impl Sources {
                 | Kind::Scopes
                 | Kind::VirtualHosts
                 | Kind::Secret
-                | Kind::Extension => None,
+                | Kind::Extension
+                | Kind::Runtime => None,
             };
             let whole = whole.filter(|source| source.origin == Origin::Ads);
             let timeout = whole.and_then(|source| source.initial_fetch_timeout);

@@ -17,6 +17,7 @@ pub(super) async fn follow(kind: Kind, registry: Registry, mut stats: watch::Rec
         Kind::VirtualHosts => "http.vhds",
         Kind::Secret => "sds",
         Kind::Extension => "extension_config_discovery",
+        Kind::Runtime => "runtime.rtds",
     };
     let scope = registry.plain(prefix);
     let counters = [

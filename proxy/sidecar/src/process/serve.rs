@@ -98,7 +98,7 @@ impl Started {
         let (state, quit, drains) = (State::default(), Quit::default(), Arc::new(Drains::new()));
         let stats = stats::Registry::default();
         // Before anything is built that asks for a value.
-        let layers = RuntimeLayers::new(bootstrap.runtime.clone(), &stats);
+        let layers = Arc::new(RuntimeLayers::new(bootstrap.runtime.clone(), &stats));
         let clusters = ClusterManager::new(&bootstrap.clusters, &stats, &control);
         tls::start(&bootstrap, clusters.tls());
         let logs = tandem_stack::access_log::Sinks::new(
@@ -134,7 +134,7 @@ impl Started {
         let addresses = listening.addresses();
         let node = config::node(&bootstrap, &sources)?;
         let admin = bootstrap.admin.take();
-        let applier = Applier::new(&clusters, &routes, &extensions, listening);
+        let applier = Applier::new(&clusters, &routes, &extensions, &layers, listening);
         let fitness = Fitness::new(clusters.tls().secrets(), &runtimes);
         let (streams, counters) = (clusters.worker(), stats.clone());
         let (handle, landing) = Landing::start(move || {

@@ -1,7 +1,7 @@
 //! The ways in which the program's control plane can be asked.
 
 /// Whether the bootstraps ask for the program's runtime layer (RTDS), as its own do.
-const RUNTIME: bool = false;
+const RUNTIME: bool = true;
 
 /// What the program calls `--xds`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

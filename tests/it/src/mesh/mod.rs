@@ -7,6 +7,7 @@ mod fetched;
 mod hosts;
 mod invoke;
 mod istiod;
+mod layers;
 mod many;
 mod plane;
 mod resources;

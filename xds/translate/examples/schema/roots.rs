@@ -22,6 +22,7 @@ pub(crate) const ROOTS: &[&str] = &[
     "envoy.admin.v3.RoutesConfigDump",
     "envoy.admin.v3.ScopedRoutesConfigDump",
     "envoy.admin.v3.SecretsConfigDump",
+    "envoy.service.runtime.v3.Runtime",
     // how they come from files and over REST
     "envoy.service.discovery.v3.DiscoveryResponse",
     "envoy.service.discovery.v3.Resource",

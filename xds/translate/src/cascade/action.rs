@@ -6,6 +6,7 @@ use tandem_model::cluster::LoadAssignment;
 use tandem_model::config_source::ResourceKey;
 use tandem_model::filter::discovery::Extension;
 use tandem_model::route::RouteConfiguration;
+use tandem_model::runtime::Values;
 use tandem_model::scope::{Scope, ScopesKey};
 use tandem_model::{Cluster, Listener};
 
@@ -41,6 +42,8 @@ pub enum Action {
     SetExtension(ResourceKey, Option<Arc<Extension>>),
     /// No filter has these settings any more.
     RemoveExtension(ResourceKey),
+    /// Give a runtime layer these values.
+    SetLayer(ResourceKey, Values),
     /// Serve a listener, in place of one of this name if there is one.
     SetListener(Arc<Listener>),
     /// Stop serving a listener; its connections finish.

@@ -19,6 +19,7 @@ mod dump;
 mod endpoints;
 mod extensions;
 mod hosts;
+mod layers;
 mod listeners;
 mod references;
 mod routes;
@@ -43,6 +44,7 @@ pub use dump::Dump;
 use endpoints::AllEndpoints;
 use extensions::AllExtensions;
 use hosts::AllHosts;
+use layers::AllLayers;
 pub use listeners::ListenerCounts;
 use listeners::Listeners;
 use routes::AllRoutes;
@@ -69,6 +71,7 @@ pub struct Cascade {
     hosts: AllHosts,
     scopes: AllScopes,
     extensions: AllExtensions,
+    layers: AllLayers,
     listeners: Listeners,
     /// Whether the aggregated stream is a delta one.
     delta: bool,
@@ -164,11 +167,13 @@ impl Cascade {
                 .is_some_and(|ads| ads.api == ApiType::DeltaGrpc),
             scopes: AllScopes::default(),
             extensions: AllExtensions::default(),
+            layers: AllLayers::default(),
             listeners: Listeners::default(),
             awaited: awaited.iter().copied().collect(),
             actions: Vec::new(),
             judge: Box::new(judge),
         };
+        cascade.watch_layers(&bootstrap.runtime, now);
         for cluster in &bootstrap.clusters {
             cascade.clusters.set_static(cluster);
             cascade.watch_endpoints(&cluster.name, now);
@@ -213,6 +218,12 @@ impl Cascade {
             Kind::Secret => each_named(origin, update, &mut faults, |key, resource| {
                 self.update_secret(key, resource)
             }),
+            Kind::Runtime => {
+                self.empty_layers(Some(origin), &update.removed);
+                each_named(origin, update, &mut faults, |key, resource| {
+                    self.update_layer(key, resource)
+                });
+            }
             Kind::Extension => {
                 self.remove_extensions(Some(origin), &update.removed);
                 each_named(origin, update, &mut faults, |key, resource| {
@@ -239,6 +250,7 @@ impl Cascade {
                 .iter()
                 .for_each(|name| self.remove_listener(name, now)),
             Kind::Extension => self.remove_extensions(None, names),
+            Kind::Runtime => self.empty_layers(None, names),
             Kind::Endpoints | Kind::Routes | Kind::Scopes | Kind::VirtualHosts | Kind::Secret => {}
         }
         self.settle(now);
@@ -253,6 +265,7 @@ impl Cascade {
             self.routes.deadline(),
             self.scopes.deadline(),
             self.extensions.deadline(),
+            self.layers.deadline(),
         ];
         all.into_iter().flatten().min()
     }
@@ -264,6 +277,7 @@ impl Cascade {
         self.routes.expire(now);
         self.scopes.expire(now);
         self.extensions.expire(now);
+        self.layers.expire(now);
         self.settle(now);
     }
 
@@ -279,12 +293,15 @@ impl Cascade {
 
     /// Whether the first resources of a kind are still waited for.
     pub fn awaits(&self, kind: Kind) -> bool {
-        self.awaited.contains(&kind)
+        self.awaited.contains(&kind) || kind == Kind::Runtime && self.layers.warm()
     }
 
     /// Whether everything that was asked for at start has come or was given up.
     pub fn initialized(&self) -> bool {
-        self.awaited.is_empty() && !self.clusters.warms() && !self.listeners.warm()
+        self.awaited.is_empty()
+            && !self.layers.warm()
+            && !self.clusters.warms()
+            && !self.listeners.warm()
     }
 
     /// Serves what has become ready; each step may make the next one ready.

@@ -25,8 +25,10 @@ pub(super) const AREA: Area = Area {
             max_active_downstream_connections,
         }
         "envoy.config.bootstrap.v3.LayeredRuntime" { layers }
-        "envoy.config.bootstrap.v3.RuntimeLayer" { name, static_layer, admin_layer }
+        "envoy.config.bootstrap.v3.RuntimeLayer" { name, static_layer, admin_layer, rtds_layer }
         "envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer" {}
+        "envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer" { name, rtds_config }
+        "envoy.service.runtime.v3.Runtime" { name, layer }
         "envoy.config.core.v3.Node" {
             id, cluster, locality, metadata, user_agent_name, user_agent_version,
             user_agent_build_version, extensions, client_features,
