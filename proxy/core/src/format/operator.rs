@@ -1,7 +1,7 @@
 //! One operator's value.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -245,8 +245,12 @@ pub(super) fn some(value: &str) -> Option<&str> {
 }
 
 fn number(out: Out<'_>, value: u64) -> Option<Kind> {
-    let _ = write!(out, "{value}");
+    decimal(out, value);
     Some(Kind::Number)
+}
+
+fn decimal(out: Out<'_>, value: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 fn millis(out: Out<'_>, value: Duration) -> Option<Kind> {
@@ -258,15 +262,39 @@ fn address(out: Out<'_>, address: Option<SocketAddr>, pipe: Option<&str>) -> Opt
     let Some(address) = address else {
         return text(out, pipe?);
     };
-    let _ = write!(out, "{address}");
+    match address {
+        SocketAddr::V4(address) => {
+            dotted(out, *address.ip());
+            out.push(b':');
+            decimal(out, address.port());
+        }
+        SocketAddr::V6(address) => {
+            let _ = write!(out, "{address}");
+        }
+    }
     Some(Kind::Text)
+}
+
+/// What `Display` writes, without its way through a formatter: each line has several.
+fn dotted(out: Out<'_>, ip: Ipv4Addr) {
+    for (index, octet) in ip.octets().into_iter().enumerate() {
+        if index > 0 {
+            out.push(b'.');
+        }
+        decimal(out, octet);
+    }
 }
 
 fn ip(out: Out<'_>, address: Option<SocketAddr>, pipe: Option<&str>) -> Option<Kind> {
     let Some(address) = address else {
         return text(out, pipe?);
     };
-    let _ = write!(out, "{}", address.ip());
+    match address.ip() {
+        IpAddr::V4(ip) => dotted(out, ip),
+        IpAddr::V6(ip) => {
+            let _ = write!(out, "{ip}");
+        }
+    }
     Some(Kind::Text)
 }
 

@@ -1,6 +1,7 @@
 //! What matching looks at of a request, and the conditions on it.
 
-use http::{HeaderMap, Method};
+use http::header::{GetAll, HeaderName};
+use http::{HeaderMap, HeaderValue, Method};
 
 use crate::headers::{HeaderMatcher, HeaderValueMatch, MatchedHeader, QueryParameterMatcher};
 use crate::scheme;
@@ -48,13 +49,37 @@ impl<'a> RequestView<'a> {
     }
 }
 
+/// The header that was last asked for. Routes in a row tend to ask for the same one, and finding
+/// it anew for each costs more than all else that a condition does.
+#[derive(Debug, Default)]
+pub(super) struct LastHeader<'a>(Option<(&'a HeaderName, GetAll<'a, HeaderValue>)>);
+
+impl<'a> LastHeader<'a> {
+    fn values(&mut self, headers: &'a HeaderMap, name: &'a HeaderName) -> &GetAll<'a, HeaderValue> {
+        let last = self.0.take().filter(|(last, _)| *last == name);
+        let (_, values) = self
+            .0
+            .insert(last.unwrap_or_else(|| (name, headers.get_all(name))));
+        values
+    }
+}
+
 impl HeaderMatcher {
     /// Whether the request meets the condition.
     pub fn matches(&self, request: &RequestView<'_>) -> bool {
+        self.holds(request, &mut LastHeader::default())
+    }
+
+    /// The same, one of several conditions in a row.
+    pub(super) fn holds<'a>(
+        &'a self,
+        request: &RequestView<'a>,
+        last: &mut LastHeader<'a>,
+    ) -> bool {
         match &self.name {
             MatchedHeader::Name(name) => {
-                let values = request.headers.get_all(name);
-                let mut values = values.iter().map(http::HeaderValue::as_bytes);
+                let values = last.values(request.headers, name);
+                let mut values = values.iter().map(HeaderValue::as_bytes);
                 // Of several fields with the name one has to do, or none when inverted, as Envoy
                 // has it.
                 match values.next() {
@@ -77,9 +102,7 @@ impl HeaderMatcher {
     /// The same for response headers, which have no pseudo-headers to look at.
     pub fn matches_headers(&self, headers: &HeaderMap) -> bool {
         match &self.name {
-            MatchedHeader::Name(name) => {
-                self.decide(headers.get(name).map(http::HeaderValue::as_bytes))
-            }
+            MatchedHeader::Name(name) => self.decide(headers.get(name).map(HeaderValue::as_bytes)),
             MatchedHeader::Method
             | MatchedHeader::Path
             | MatchedHeader::Authority

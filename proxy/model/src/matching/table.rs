@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
+use super::request::LastHeader;
 use super::{RequestView, Unmet};
 use crate::route::{PathMatch, Route, RouteConfiguration, RouteMatch, VirtualHost};
 
@@ -145,16 +146,19 @@ impl RouteTable {
     }
 
     /// The first condition of a route that says no to a request.
-    pub fn unmet<'a>(&self, route: &'a Route, request: &RequestView<'_>) -> Option<Unmet<'a>> {
-        route.matches.unmet(request, self.path(request))
+    pub fn unmet<'a>(&self, route: &'a Route, request: &RequestView<'a>) -> Option<Unmet<'a>> {
+        let mut last = LastHeader::default();
+        route.matches.unmet(request, self.path(request), &mut last)
     }
 
     /// The route of a virtual host for a request.
     pub fn route(&self, host: usize, request: &RequestView<'_>) -> Option<usize> {
         let path = self.path(request);
         let routes = &self.config.virtual_hosts[host].routes;
+        let mut last = LastHeader::default();
         self.hosts[host].find(path, |number| {
-            routes[number].matches.unmet(request, path).is_none()
+            let matches = &routes[number].matches;
+            matches.unmet(request, path, &mut last).is_none()
         })
     }
 }
@@ -199,7 +203,7 @@ impl HostIndex {
     }
 
     /// The smallest route number whose path could match and for which `holds` says yes.
-    fn find(&self, path: &str, holds: impl Fn(usize) -> bool) -> Option<usize> {
+    fn find(&self, path: &str, mut holds: impl FnMut(usize) -> bool) -> Option<usize> {
         let mut best: Option<u32> = None;
         let mut consider = |numbers: &[u32]| {
             for &number in numbers {

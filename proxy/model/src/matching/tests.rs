@@ -152,6 +152,40 @@ fn a_route_whose_other_conditions_fail_lets_the_next_one_try() {
     assert_eq!(table.route(0, &view("/", &headers)), Some(0));
 }
 
+/// What one route found out about a header is of use to the next, of another header it is not.
+#[test]
+fn routes_in_a_row_ask_for_the_same_header_and_for_others() {
+    let asks = |name: &str, value: &str| {
+        let mut asking = route(PathMatch::Prefix("/".into()));
+        asking.matches.headers.push(HeaderMatcher {
+            name: MatchedHeader::Name(name.parse().expect("valid")),
+            value: HeaderValueMatch::String(StringMatcher {
+                matches: StringMatch::Exact(value.into()),
+                ignore_case: false,
+            }),
+            invert: false,
+            treat_missing_as_empty: false,
+        });
+        asking
+    };
+    let conditions = [("a", "1"), ("a", "2"), ("b", "1"), ("a", "3"), ("b", "2")];
+    let routes = conditions.map(|(name, value)| asks(name, value));
+    let table = table(vec![(&["*"], routes.into())], false);
+    for (fields, expected) in [
+        (&[("a", "2")][..], Some(1)),
+        (&[("b", "1")], Some(2)),
+        (&[("a", "0"), ("b", "2")], Some(4)),
+        (&[("a", "0"), ("a", "3")], Some(3)),
+        (&[("c", "1")], None),
+    ] {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        assert_eq!(table.route(0, &view("/", &headers)), expected, "{fields:?}");
+    }
+}
+
 #[test]
 fn header_conditions_follow_envoy() {
     let string = |matches, invert, empty| HeaderMatcher {

@@ -6,6 +6,7 @@ use std::fmt;
 
 use http::HeaderMap;
 
+use super::request::LastHeader;
 use super::{RequestView, StringMatch, StringMatcher};
 use crate::FractionalPercent;
 use crate::headers::{HeaderMatcher, HeaderValueMatch, MatchedHeader, QueryParameterMatcher};
@@ -28,7 +29,12 @@ pub enum Unmet<'a> {
 
 impl RouteMatch {
     /// The first condition that does not hold; `path` is what of the request's path counts.
-    pub(super) fn unmet(&self, request: &RequestView<'_>, path: &str) -> Option<Unmet<'_>> {
+    pub(super) fn unmet<'a>(
+        &'a self,
+        request: &RequestView<'a>,
+        path: &str,
+        last: &mut LastHeader<'a>,
+    ) -> Option<Unmet<'a>> {
         if !self.path_holds(path) {
             return Some(Unmet::Path(self));
         }
@@ -41,7 +47,7 @@ impl RouteMatch {
             return Some(Unmet::Fraction(fraction.now()));
         }
         let mut headers = self.headers.iter();
-        if let Some(header) = headers.find(|header| !header.matches(request)) {
+        if let Some(header) = headers.find(|header| !header.holds(request, last)) {
             return Some(Unmet::Header(header));
         }
         if self.query_parameters.is_empty() {

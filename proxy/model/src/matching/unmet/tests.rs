@@ -38,7 +38,7 @@ fn why(matches: &RouteMatch) -> Option<String> {
         random: 70,
     };
     matches
-        .unmet(&view, view.path())
+        .unmet(&view, view.path(), &mut LastHeader::default())
         .map(|unmet| unmet.why(&view))
 }
 

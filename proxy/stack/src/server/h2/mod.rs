@@ -164,13 +164,16 @@ impl Life {
                     Some(Ok((request, respond))) => {
                         self.accepted = self.accepted.saturating_add(1);
                         let active = stream::Active::new(&self.shared);
-                        tokio::spawn(stream::serve(
+                        let serving = stream::serve(
                             Arc::clone(&self.server),
                             Arc::clone(info),
                             request,
                             respond,
                             active,
-                        ));
+                        );
+                        // A task is moved several times before it runs and once more when it
+                        // ends: a pointer is cheaper than the whole of it.
+                        tokio::spawn(Box::pin(serving));
                     }
                     Some(Err(error)) => return Poll::Ready(self.failed(&error)),
                     None if self.ending => return Poll::Ready(End::Local),
