@@ -15,6 +15,7 @@ pub mod backoff;
 pub mod component;
 pub mod declaration;
 pub mod error;
+pub mod file;
 pub mod hello;
 pub mod key;
 pub mod lock;

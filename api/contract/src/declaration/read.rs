@@ -26,7 +26,7 @@ pub fn read(paths: &[PathBuf], context: &Context) -> Result<Vec<Declaration>, Fa
             Ok(files) => {
                 for file in files {
                     let name = file.to_string_lossy();
-                    match fs::read_to_string(&file) {
+                    match crate::file::read(&file) {
                         Err(error) => faults.push(Place::new(&*name, 0).fault(error.to_string())),
                         Ok(text) => match parse(&name, &text, context) {
                             Ok(read) => declarations.extend(read),
