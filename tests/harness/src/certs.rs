@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
+    DnType, IsCa, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SanType, SerialNumber,
+    date_time_ymd,
 };
 use tempfile::TempDir;
 
@@ -33,10 +35,13 @@ impl Default for Authority {
 impl Authority {
     /// An authority with a name of its own.
     pub fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name());
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self::with(|_| {})
+    }
+
+    /// The same, changed before it signs itself.
+    pub fn with(change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let (key, mut params) = authority();
+        change(&mut params);
         let pem = params.self_signed(&key).unwrap().pem();
         Self {
             issuer: Issuer::new(params, key),
@@ -47,6 +52,13 @@ impl Authority {
     /// Its key, PEM.
     pub fn key(&self) -> String {
         self.issuer.key().serialize_pem()
+    }
+
+    /// Another certificate of its own, PEM: of the same key, with what is put in here.
+    pub fn again(&self, change: impl FnOnce(&mut CertificateParams)) -> String {
+        let mut params = CertificateParams::default();
+        change(&mut params);
+        params.self_signed(self.issuer.key()).unwrap().pem()
     }
 
     /// A certificate for host names and URIs (which have a `://`); the first is its subject.
@@ -81,10 +93,13 @@ impl Authority {
 
     /// An authority below it, and its certificate.
     pub fn intermediate(&self) -> (Self, String) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name());
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        self.intermediate_with(|_| {})
+    }
+
+    /// The same, changed before it is signed.
+    pub fn intermediate_with(&self, change: impl FnOnce(&mut CertificateParams)) -> (Self, String) {
+        let (key, mut params) = authority();
+        change(&mut params);
         let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
         let below = Self {
             issuer: Issuer::new(params, key),
@@ -92,6 +107,49 @@ impl Authority {
         };
         (below, pem)
     }
+
+    /// A list of revoked certificates by their numbers, PEM.
+    pub fn revoke(&self, serials: &[u64]) -> String {
+        self.revoke_with(serials, |_| {})
+    }
+
+    /// The same, changed before it is signed.
+    pub fn revoke_with(
+        &self,
+        serials: &[u64],
+        change: impl FnOnce(&mut CertificateRevocationListParams),
+    ) -> String {
+        let revoked = serials.iter().map(|serial| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: date_time_ymd(2024, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let mut params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2024, 1, 1),
+            next_update: date_time_ymd(2090, 1, 1),
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        change(&mut params);
+        params.signed_by(&self.issuer).unwrap().pem().unwrap()
+    }
+
+    /// What identifies its key to those who look for who signed something.
+    pub fn key_id(&self) -> KeyIdMethod {
+        let id = CertificateParams::default().key_identifier(self.issuer.key());
+        KeyIdMethod::PreSpecified(id)
+    }
+}
+
+/// A key, and what an authority's certificate says.
+fn authority() -> (KeyPair, CertificateParams) {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name());
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    (KeyPair::generate().unwrap(), params)
 }
 
 /// No two authorities have one name.

@@ -99,6 +99,20 @@ pub(super) fn validity(der: &[u8]) -> Option<(i64, i64)> {
     ))
 }
 
+/// Whether a certificate names itself as its issuer.
+pub(super) fn is_self_issued(der: &[u8]) -> bool {
+    X509Certificate::from_der(der)
+        .is_ok_and(|(_, parsed)| parsed.subject().as_raw() == parsed.issuer().as_raw())
+}
+
+/// Whether a certificate's key may sign revocation lists: unless its uses are named without it.
+pub(super) fn may_sign_lists(der: &[u8]) -> bool {
+    X509Certificate::from_der(der).is_ok_and(|(_, parsed)| {
+        let usage = parsed.key_usage();
+        usage.is_ok_and(|usage| usage.is_none_or(|usage| usage.value.crl_sign()))
+    })
+}
+
 fn hash<const N: usize>(algorithm: &'static digest::Algorithm, bytes: &[u8]) -> [u8; N] {
     let digest = digest::digest(algorithm, bytes);
     digest.as_ref().try_into().unwrap_or([0; N])

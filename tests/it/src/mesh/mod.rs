@@ -11,6 +11,7 @@ mod layers;
 mod many;
 mod plane;
 mod resources;
+mod revoked;
 mod scopes;
 mod trouble;
 

@@ -44,6 +44,17 @@ pub(super) struct Shown<'a> {
     pub(super) now: UnixTime,
 }
 
+impl<'a> Shown<'a> {
+    /// The chain with all that may be between it and a root.
+    pub(super) fn chain<'b>(&self, trust: &'b Trust) -> Vec<&'b CertificateDer<'b>>
+    where
+        'a: 'b,
+    {
+        let first = std::iter::once(self.leaf).chain(self.intermediates);
+        first.chain(&trust.between).collect()
+    }
+}
+
 /// Judges; whether anything was checked at all, and passed.
 pub(super) fn judge(
     trust: &Trust,
@@ -65,7 +76,7 @@ fn judged(
 ) -> Result<bool, Refusal> {
     let rules = &trust.rules;
     let mut checked = false;
-    if !trust.anchors.is_empty() {
+    if !trust.anchors.is_empty() || !trust.between.is_empty() {
         chain(trust, usage, algorithms, shown)?;
         checked = true;
     }
@@ -134,8 +145,10 @@ fn chain(
         words: words::of_chain(&error, shown, trust),
         error: words::to_rustls(&error),
     };
-    // A certificate that is itself a root needs no path to one.
-    let own = trust.roots.iter().find(|(root, _)| root == shown.leaf);
+    // A certificate that is itself a root needs no path to one, unless somebody has to be asked
+    // whether it is revoked.
+    let roots = trust.roots.iter().filter(|_| trust.lists.is_empty());
+    let own = roots.into_iter().find(|(root, _)| root == shown.leaf);
     if let Some((_, validity)) = own {
         return in_time(trust, *validity, shown.now).map_err(refused);
     }
@@ -162,14 +175,21 @@ fn path(
     leaf: &EndEntityCert<'_>,
     now: UnixTime,
 ) -> Result<(), webpki::Error> {
-    let lists: Vec<_> = trust.crls.iter().collect();
+    // Lists are of today, whatever day certificates are looked at as of. Envoy takes lists that
+    // are late or early as well where certificates may have expired; but that a certificate is
+    // old says nothing for a list that knows nothing of the last revocations.
+    let lists = match trust.lists.is_empty() {
+        true => Vec::new(),
+        false => trust.lists.of(&shown.chain(trust), shown.now),
+    };
     let verify_path = |path: &webpki::VerifiedPath<'_>| {
         let place = trust
             .anchors
             .iter()
             .position(|a| std::ptr::eq(a, path.anchor()));
-        if let Some((_, validity)) = place.and_then(|place| trust.roots.get(place)) {
+        if let Some((root, validity)) = place.and_then(|place| trust.roots.get(place)) {
             in_time(trust, *validity, now)?;
+            by_lists(trust, root, shown, path)?;
         }
         let between = path.intermediate_certificates().count();
         match trust.rules.max_verify_depth {
@@ -177,16 +197,28 @@ fn path(
             _ => Ok(()),
         }
     };
+    let joined;
+    let intermediates = match trust.between.is_empty() {
+        true => shown.intermediates,
+        false => {
+            joined = [shown.intermediates, &trust.between].concat();
+            &joined
+        }
+    };
     leaf.verify_for_usage(
         algorithms.all,
         &trust.anchors,
-        shown.intermediates,
+        intermediates,
         now,
         usage,
         revocation(trust, &lists),
         Some(&verify_path),
-    )
-    .map(|_| ())
+    )?;
+    // Without lists that count, the path builder was asked for none.
+    if lists.is_empty() && !trust.lists.is_empty() {
+        return Err(webpki::Error::UnknownRevocationStatus);
+    }
+    Ok(())
 }
 
 /// Roots are taken without a look at the clock by the path builder.
@@ -211,6 +243,28 @@ fn in_time(trust: &Trust, (from, to): (i64, i64), now: UnixTime) -> Result<(), w
     Ok(())
 }
 
+/// What the path builder does not look at, since it trusts roots without a question: that a root
+/// is in its own list, and that it may not sign lists.
+fn by_lists(
+    trust: &Trust,
+    root: &CertificateDer<'_>,
+    shown: &Shown<'_>,
+    path: &webpki::VerifiedPath<'_>,
+) -> Result<(), webpki::Error> {
+    if trust.lists.is_empty() {
+        return Ok(());
+    }
+    let whole = !trust.rules.only_verify_leaf_crl;
+    if whole && trust.lists.revokes(root, shown.now) {
+        return Err(webpki::Error::CertRevoked);
+    }
+    let signs = whole || path.intermediate_certificates().next().is_none();
+    match signs && !certificate::may_sign_lists(root) {
+        true => Err(webpki::Error::IssuerNotCrlSigner),
+        false => Ok(()),
+    }
+}
+
 fn revocation<'a>(
     trust: &Trust,
     lists: &'a [&'a webpki::CertRevocationList<'a>],
@@ -225,7 +279,8 @@ fn revocation<'a>(
         options
             .with_depth(depth)
             .with_status_policy(UnknownStatusPolicy::Deny)
-            .with_expiration_policy(ExpirationPolicy::Enforce)
+            // Those out of time are not among them.
+            .with_expiration_policy(ExpirationPolicy::Ignore)
             .build(),
     )
 }

@@ -3,6 +3,7 @@
 
 mod judge;
 mod noted;
+mod revocation;
 mod san;
 mod trust;
 mod words;

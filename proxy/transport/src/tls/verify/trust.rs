@@ -6,8 +6,9 @@ use rustls::DistinguishedName;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor};
 use tandem_model::tls::Validation;
-use webpki::{CertRevocationList, OwnedCertRevocationList, anchor_from_trusted_cert};
+use webpki::anchor_from_trusted_cert;
 
+use super::revocation::Lists;
 use crate::tls::Error;
 use crate::tls::{certificate, load};
 
@@ -18,7 +19,9 @@ pub(in crate::tls) struct Trust {
     pub(super) anchors: Vec<TrustAnchor<'static>>,
     /// The roots themselves, and between which times they are valid.
     pub(super) roots: Vec<(CertificateDer<'static>, (i64, i64))>,
-    pub(super) crls: Vec<CertRevocationList<'static>>,
+    /// Trusted authorities that others vouch for, where those are asked too: see [`Self::demote`].
+    pub(super) between: Vec<CertificateDer<'static>>,
+    pub(super) lists: Lists,
     pub(super) subjects: Vec<DistinguishedName>,
 }
 
@@ -28,7 +31,8 @@ impl Trust {
         let mut trust = Self {
             anchors: Vec::new(),
             roots: Vec::new(),
-            crls: Vec::new(),
+            between: Vec::new(),
+            lists: Lists::default(),
             subjects: Vec::new(),
             rules: Arc::clone(&rules),
         };
@@ -39,12 +43,46 @@ impl Trust {
             for root in roots {
                 trust.add_root(root)?;
             }
+            // As Envoy does: lists may stand among the roots.
+            trust.add_lists(&pem)?;
         }
         if let Some(source) = &rules.crl {
             let pem = load::read("crl", source)?;
-            trust.crls = revocation_lists(&pem)?;
+            if trust.add_lists(&pem)? == 0 {
+                return Err(Error::new("crl: expected revocation lists in PEM"));
+            }
+        }
+        if !trust.lists.is_empty() && !rules.only_verify_leaf_crl {
+            trust.demote();
         }
         Ok(trust)
+    }
+
+    /// With revocation lists, each certificate up to a root that vouches for itself must be in
+    /// nobody's list (BoringSSL's `X509_V_FLAG_CRL_CHECK_ALL`). A path ends at what is trusted,
+    /// and what it ends at is not looked up; so trusted authorities below a root become steps
+    /// between, and if their root is not trusted, nobody can say whether they are revoked.
+    fn demote(&mut self) {
+        let anchors = std::mem::take(&mut self.anchors);
+        for (anchor, root) in anchors.into_iter().zip(std::mem::take(&mut self.roots)) {
+            if certificate::is_self_issued(&root.0) {
+                self.anchors.push(anchor);
+                self.roots.push(root);
+            } else {
+                self.between.push(root.0);
+            }
+        }
+    }
+
+    /// Adds all lists of a PEM text; how many there were.
+    fn add_lists(&mut self, pem: &[u8]) -> Result<usize, Error> {
+        let mut count = 0;
+        for list in CertificateRevocationListDer::pem_slice_iter(pem) {
+            let list = list.map_err(|_| Error::new("crl: expected revocation lists in PEM"))?;
+            self.lists.add(&list)?;
+            count += 1;
+        }
+        Ok(count)
     }
 
     fn add_root(&mut self, root: CertificateDer<'static>) -> Result<(), Error> {
@@ -58,19 +96,4 @@ impl Trust {
         self.roots.push((root, validity));
         Ok(())
     }
-}
-
-fn revocation_lists(pem: &[u8]) -> Result<Vec<CertRevocationList<'static>>, Error> {
-    let unreadable = || Error::new("crl: expected revocation lists in PEM");
-    let mut lists = Vec::new();
-    for list in CertificateRevocationListDer::pem_slice_iter(pem) {
-        let list = list.map_err(|_| unreadable())?;
-        let list = OwnedCertRevocationList::from_der(&list)
-            .map_err(|error| Error::new(format!("crl: {error}")))?;
-        lists.push(list.into());
-    }
-    if lists.is_empty() {
-        return Err(unreadable());
-    }
-    Ok(lists)
 }

@@ -7,27 +7,45 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::Trust;
 use super::judge::Shown;
+use super::revocation::Missing;
 use crate::tls::certificate;
 
 /// The words, with the place in the chain that they are about.
 pub(super) fn of_chain(error: &Error, shown: &Shown<'_>, trust: &Trust) -> String {
     let chain = || std::iter::once(shown.leaf).chain(shown.intermediates);
     let seconds = i64::try_from(shown.now.as_secs()).unwrap_or(i64::MAX);
+    let root_depth = || shown.intermediates.len() + 1;
     let out_of_time = |early: bool| {
         let is_out = |one: &CertificateDer<'_>| {
             certificate::validity(one)
                 .is_some_and(|(from, to)| if early { seconds < from } else { seconds > to })
         };
-        chain()
-            .position(is_out)
-            .unwrap_or(shown.intermediates.len() + 1)
+        chain().position(is_out).unwrap_or_else(root_depth)
     };
     let (depth, words) = match error {
         Error::CertExpired { .. } => (out_of_time(false), "certificate has expired"),
         Error::CertNotValidYet { .. } => (out_of_time(true), "certificate is not yet valid"),
-        Error::CertRevoked => (0, "certificate revoked"),
-        Error::CrlExpired { .. } => (0, "CRL has expired"),
-        Error::UnknownRevocationStatus => (0, "unable to get certificate CRL"),
+        Error::CertRevoked => {
+            let depth = trust.lists.revoked(&shown.chain(trust), shown.now);
+            return by_lists(depth.unwrap_or_else(root_depth), "certificate revoked");
+        }
+        // Envoy looks for all lists before it looks at any.
+        Error::UnknownRevocationStatus
+        | Error::InvalidCrlSignatureForPublicKey
+        | Error::IssuerNotCrlSigner => match trust.lists.missing(&shown.chain(trust), shown.now) {
+            Some((depth, why)) => {
+                let words = match why {
+                    Missing::Late => "CRL has expired",
+                    Missing::Early => "CRL is not yet valid",
+                    Missing::None => "unable to get certificate CRL",
+                };
+                return by_lists(depth, words);
+            }
+            None if *error == Error::IssuerNotCrlSigner => {
+                (0, "key usage does not include CRL signing")
+            }
+            None => (0, "CRL signature failure"),
+        },
         Error::InvalidSignatureForPublicKey => (0, "certificate signature failure"),
         Error::RequiredEkuNotFoundContext(_) => (0, "unsupported certificate purpose"),
         Error::MaximumPathDepthExceeded => {
@@ -38,6 +56,13 @@ pub(super) fn of_chain(error: &Error, shown: &Shown<'_>, trust: &Trust) -> Strin
         _ => (0, "certificate rejected"),
     };
     format!("X509_verify_cert: certificate verification error at depth {depth}: {words}")
+}
+
+fn by_lists(depth: usize, words: &str) -> String {
+    format!(
+        "X509_verify_cert: certificate verification error at depth {depth}: certificate revocation \
+         check against provided CRLs failed: {words}"
+    )
 }
 
 /// Follows the names up to where no issuer is known.
@@ -88,9 +113,9 @@ pub(super) fn to_rustls(error: &Error) -> CertificateError {
         Error::CertExpired { .. } => CertificateError::Expired,
         Error::CertNotValidYet { .. } => CertificateError::NotValidYet,
         Error::CertRevoked => CertificateError::Revoked,
-        Error::CrlExpired { .. } | Error::UnknownRevocationStatus => {
-            CertificateError::UnknownRevocationStatus
-        }
+        Error::UnknownRevocationStatus
+        | Error::InvalidCrlSignatureForPublicKey
+        | Error::IssuerNotCrlSigner => CertificateError::UnknownRevocationStatus,
         Error::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose,
         Error::UnknownIssuer | Error::CaUsedAsEndEntity => CertificateError::UnknownIssuer,
         Error::InvalidSignatureForPublicKey => CertificateError::BadSignature,

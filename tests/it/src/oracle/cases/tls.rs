@@ -5,6 +5,7 @@
 //! one logs of its failure and by what the second one tells the upstream of the client.
 
 mod pair;
+mod revoked;
 
 use pair::{Pairs, Server};
 use rcgen::date_time_ymd;
