@@ -2,8 +2,9 @@
 //!
 //! A write costs more than all else that a small request needs: the kernel takes it through the
 //! whole of TCP and wakes the peer. Whoever is fast writes often, since little arrives while it
-//! works. So before anything is sent the sockets are asked once more, which costs next to
-//! nothing, and what they have brought goes out with it.
+//! works. So before anything is sent the sockets are asked once more, which costs little beside a
+//! write, and what they have brought goes out with it. Where they never bring anything, because
+//! little is under way, they are asked only now and then.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -15,6 +16,10 @@ use tokio::runtime::{Handle, Id};
 
 /// How often the sockets are asked for more, at most: nobody waits for the others for ever.
 const ROUNDS: usize = 2;
+
+/// After so many questions in vain only one in as many is asked: at a fifth that are not in vain,
+/// which is what a busy connection has, this happens to one in forty.
+const PATIENCE: u32 = 16;
 
 /// A connection that holds something back.
 pub(super) trait Held: Send + Sync {
@@ -79,8 +84,25 @@ impl Gather {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asks the sockets, and again while they bring something; whether they brought anything.
+    async fn ask(&self) -> bool {
+        let at_first = self.reads.load(Relaxed);
+        let mut last = at_first;
+        for _ in 0..ROUNDS {
+            // Comes back after all that is ready now, and after the sockets were asked.
+            tokio::task::yield_now().await;
+            let now = self.reads.load(Relaxed);
+            if now == last {
+                break;
+            }
+            last = now;
+        }
+        last != at_first
+    }
+
     async fn run(self: Arc<Self>) {
         let mut sending = Vec::new();
+        let mut hope = Hope::default();
         loop {
             poll_fn(|cx| {
                 let mut state = self.state();
@@ -91,18 +113,66 @@ impl Gather {
                 Poll::Ready(())
             })
             .await;
-            for _ in 0..ROUNDS {
-                let before = self.reads.load(Relaxed);
-                // Comes back after all that is ready now, and after the sockets were asked.
-                tokio::task::yield_now().await;
-                if self.reads.load(Relaxed) == before {
-                    break;
-                }
+            if hope.asks() {
+                hope.learn(self.ask().await);
             }
             std::mem::swap(&mut self.state().held, &mut sending);
             for held in sending.drain(..) {
                 held.send();
             }
         }
+    }
+}
+
+/// Whether it is worth asking the sockets, by what came of it so far.
+#[derive(Debug, Default)]
+struct Hope {
+    in_vain: u32,
+    skipped: u32,
+}
+
+impl Hope {
+    fn asks(&mut self) -> bool {
+        if self.in_vain < PATIENCE {
+            return true;
+        }
+        self.skipped += 1;
+        if self.skipped < PATIENCE {
+            return false;
+        }
+        self.skipped = 0;
+        true
+    }
+
+    fn learn(&mut self, brought: bool) {
+        self.in_vain = match brought {
+            true => 0,
+            false => self.in_vain.saturating_add(1),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_that_never_bring_anything_are_asked_now_and_then() {
+        let mut hope = Hope::default();
+        let asked = |hope: &mut Hope, times: u32| -> u32 {
+            (0..times)
+                .map(|_| {
+                    let asks = hope.asks();
+                    if asks {
+                        hope.learn(false);
+                    }
+                    u32::from(asks)
+                })
+                .sum()
+        };
+        assert_eq!(asked(&mut hope, PATIENCE), PATIENCE);
+        assert_eq!(asked(&mut hope, 4 * PATIENCE), 4);
+        hope.learn(true);
+        assert_eq!(asked(&mut hope, PATIENCE), PATIENCE);
     }
 }
