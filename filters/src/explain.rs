@@ -6,11 +6,12 @@ use tandem_core::filter::Verdict;
 use tandem_model::filter::FilterConfig;
 use tandem_model::listener::ConnectionFilter;
 
-use crate::{fault, rbac};
+use crate::{compressor, fault, rbac};
 
 /// What an HTTP filter would do to a request.
 pub fn explain(config: &FilterConfig, request: &Request) -> Verdict {
     match config {
+        FilterConfig::Compressor(config) => compressor::explain(config, request),
         FilterConfig::Fault(config) => fault::explain(config, request),
         FilterConfig::Rbac(config) => rbac::explain(config, request),
         FilterConfig::Runtime(_) => Verdict {

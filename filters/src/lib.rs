@@ -3,6 +3,7 @@
 //! A filter is a `tower::Layer`; it sees requests on their way in and responses on their way
 //! out. Its settings are plain data in the model; nothing here reads protobuf.
 
+pub mod compressor;
 mod explain;
 pub mod fault;
 pub mod rbac;

@@ -11,6 +11,7 @@ use tandem_model::filter::runtime::Runtime;
 use tandem_model::listener::ConnectionFilter;
 use tower::Layer as _;
 
+use crate::compressor::CompressorLayer;
 use crate::fault::FaultLayer;
 use crate::rbac::{RbacGate, RbacLayer};
 
@@ -38,6 +39,10 @@ impl Registry {
         inner: HttpService,
     ) -> HttpService {
         match config {
+            FilterConfig::Compressor(compressor) => {
+                let layer = CompressorLayer::new(Arc::clone(compressor), &context.scope);
+                HttpService::new(layer.layer(inner))
+            }
             FilterConfig::Fault(fault) => {
                 HttpService::new(FaultLayer::new(Arc::clone(fault), &context.scope).layer(inner))
             }

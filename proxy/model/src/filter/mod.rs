@@ -1,5 +1,6 @@
 //! The settings of every HTTP filter that a user can configure, one file each.
 
+pub mod compressor;
 pub mod discovery;
 pub mod fault;
 pub mod rbac;
@@ -42,6 +43,8 @@ impl FilterSource {
 /// exhaustively.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FilterConfig {
+    /// `envoy.filters.http.compressor`.
+    Compressor(Arc<compressor::Compressor>),
     /// `envoy.filters.http.fault`.
     Fault(Arc<fault::Fault>),
     /// `envoy.filters.http.rbac`.
@@ -57,8 +60,12 @@ impl FilterConfig {
     pub fn overridden(&self, by: &Self) -> Self {
         match (self, by) {
             (Self::Rbac(listed), Self::Rbac(own)) => Self::Rbac(Arc::new(own.counted_as(listed))),
-            (Self::Fault(_), Self::Fault(_)) | (Self::Runtime(_), Self::Runtime(_)) => by.clone(),
-            (Self::Rbac(_) | Self::Fault(_) | Self::Runtime(_), _) => self.clone(),
+            (Self::Compressor(_), Self::Compressor(_))
+            | (Self::Fault(_), Self::Fault(_))
+            | (Self::Runtime(_), Self::Runtime(_)) => by.clone(),
+            (Self::Compressor(_) | Self::Rbac(_) | Self::Fault(_) | Self::Runtime(_), _) => {
+                self.clone()
+            }
         }
     }
 }

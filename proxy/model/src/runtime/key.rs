@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use super::{Value, Values};
@@ -20,10 +20,13 @@ struct Slot {
     name: Arc<str>,
     integer: AtomicU64,
     share: AtomicU64,
+    flag: AtomicU8,
 }
 
 /// No layer says anything.
 const UNSET: u64 = u64::MAX;
+/// So for a flag, which else is 0 or 1.
+const NO_FLAG: u8 = u8::MAX;
 
 #[derive(Default)]
 struct Keys {
@@ -54,6 +57,8 @@ impl Slot {
         let packed =
             share.map(|share| u64::from(share.numerator) << 32 | u64::from(share.denominator));
         self.share.store(packed.unwrap_or(UNSET), Relaxed);
+        let flag = value.and_then(Value::as_flag).map(u8::from);
+        self.flag.store(flag.unwrap_or(NO_FLAG), Relaxed);
     }
 }
 
@@ -68,6 +73,7 @@ impl RuntimeKey {
             name: name.into(),
             integer: AtomicU64::new(UNSET),
             share: AtomicU64::new(UNSET),
+            flag: AtomicU8::new(NO_FLAG),
         });
         slot.set(keys.values.get(name));
         keys.slots
@@ -84,6 +90,12 @@ impl RuntimeKey {
     pub fn integer(&self) -> Option<u64> {
         let integer = self.0.integer.load(Relaxed);
         (integer != UNSET).then_some(integer)
+    }
+
+    /// What the layers say, as a yes or no.
+    pub fn flag(&self) -> Option<bool> {
+        let flag = self.0.flag.load(Relaxed);
+        (flag != NO_FLAG).then_some(flag != 0)
     }
 
     /// What the layers say, as a share.
@@ -130,6 +142,23 @@ impl RuntimeFraction {
     /// The share as it is now.
     pub fn now(&self) -> FractionalPercent {
         let said = self.key.as_ref().and_then(RuntimeKey::share);
+        said.unwrap_or(self.default)
+    }
+}
+
+/// A yes or no that a runtime key may change (`config.core.v3.RuntimeFeatureFlag`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RuntimeFlag {
+    /// What configuration says.
+    pub default: bool,
+    /// What may say otherwise.
+    pub key: Option<RuntimeKey>,
+}
+
+impl RuntimeFlag {
+    /// As it is now.
+    pub fn now(&self) -> bool {
+        let said = self.key.as_ref().and_then(RuntimeKey::flag);
         said.unwrap_or(self.default)
     }
 }

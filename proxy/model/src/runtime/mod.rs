@@ -9,7 +9,7 @@ mod key;
 mod tests;
 mod value;
 
-pub use key::{RuntimeFraction, RuntimeKey, publish};
+pub use key::{RuntimeFlag, RuntimeFraction, RuntimeKey, publish};
 pub use value::Value;
 
 use std::collections::BTreeMap;

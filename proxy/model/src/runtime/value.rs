@@ -62,6 +62,20 @@ impl Value {
     }
 }
 
+impl Value {
+    /// As a yes or no: `true` and `false` in any case, and whole numbers, of which 0 is no.
+    pub fn as_flag(&self) -> Option<bool> {
+        let text = self.text.trim();
+        if text.eq_ignore_ascii_case("true") {
+            return Some(true);
+        }
+        if text.eq_ignore_ascii_case("false") {
+            return Some(false);
+        }
+        self.integer.map(|number| number != 0)
+    }
+}
+
 /// `5`, and `5.0` too, as Envoy reads numbers.
 fn integer(text: &str) -> Option<u64> {
     let text = text.trim();

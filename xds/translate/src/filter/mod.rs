@@ -1,5 +1,6 @@
 //! HTTP filters: the list of a connection manager, and what routes say of them.
 
+mod compressor;
 mod discovery;
 mod fault;
 mod rbac;
@@ -25,6 +26,8 @@ use crate::cx::Cx;
 use crate::{support, value};
 
 const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
+const COMPRESSOR: &str = "envoy.extensions.filters.http.compressor.v3.Compressor";
+const COMPRESSOR_PER_ROUTE: &str = "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute";
 const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
 const RBAC: &str = "envoy.extensions.filters.http.rbac.v3.RBAC";
 const RBAC_PER_ROUTE: &str = "envoy.extensions.filters.http.rbac.v3.RBACPerRoute";
@@ -138,6 +141,8 @@ fn typed_config<'p>(cx: &Cx<'_>, proto: &'p Proto) -> Option<&'p Any> {
 
 fn config(cx: &Cx<'_>, any: &Any) -> Option<FilterConfig> {
     match value::type_name(any) {
+        COMPRESSOR => compressor::compressor(cx, any)
+            .map(|compressor| FilterConfig::Compressor(Arc::new(compressor))),
         FAULT => fault::fault(cx, any).map(|fault| FilterConfig::Fault(Arc::new(fault))),
         RBAC => rbac::rbac(cx, any).map(|rbac| FilterConfig::Rbac(Arc::new(rbac))),
         RUNTIME => {
@@ -173,6 +178,7 @@ fn per_route_config(cx: &Cx<'_>, name: &str, any: &Any) -> Option<PerRouteConfig
                 None => PerRouteConfig::Disabled,
             });
         }
+        COMPRESSOR_PER_ROUTE => return compressor::per_route(cx, any),
         FAULT => return config(cx, any).map(PerRouteConfig::Override),
         other => {
             cx.error(format!("type '{other}' is not supported"));

@@ -25,6 +25,9 @@ pub(super) const AREA: Area = Area {
             typed_config =
                 "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
                 | "envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
+                | "envoy.extensions.compression.gzip.compressor.v3.Gzip"
+                | "envoy.extensions.compression.brotli.compressor.v3.Brotli"
+                | "envoy.extensions.compression.zstd.compressor.v3.Zstd"
                 | "udpa.type.v1.TypedStruct"
                 | "xds.type.v3.TypedStruct",
         }

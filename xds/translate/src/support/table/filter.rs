@@ -9,6 +9,7 @@ pub(super) const AREA: Area = Area {
             name,
             typed_config =
                 "envoy.extensions.filters.http.router.v3.Router"
+                | "envoy.extensions.filters.http.compressor.v3.Compressor"
                 | "envoy.extensions.filters.http.fault.v3.HTTPFault"
                 | "envoy.extensions.filters.http.rbac.v3.RBAC"
                 | "envoy.extensions.filters.http.cors.v3.Cors"
@@ -19,7 +20,8 @@ pub(super) const AREA: Area = Area {
         "envoy.config.core.v3.ExtensionConfigSource" {
             config_source,
             default_config =
-                "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                "envoy.extensions.filters.http.compressor.v3.Compressor"
+                | "envoy.extensions.filters.http.fault.v3.HTTPFault"
                 | "envoy.extensions.filters.http.rbac.v3.RBAC"
                 | "envoy.extensions.filters.http.cors.v3.Cors"
                 | "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig",
@@ -38,6 +40,33 @@ pub(super) const AREA: Area = Area {
             suppress_envoy_headers, strict_check_headers, respect_expected_rq_timeout;
             dynamic_stats: "it only thins out metrics",
             start_child_span: "there are no traces",
+        }
+        "envoy.extensions.filters.http.compressor.v3.Compressor" {
+            compressor_library, request_direction_config, response_direction_config,
+            choose_first, content_length, content_type, disable_on_etag_header,
+            remove_accept_encoding_header, runtime_enabled,
+        }
+        "envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig" {
+            enabled, min_content_length, content_type, content_type_matcher,
+        }
+        "envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig" {
+            common_config,
+        }
+        "envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig" {
+            common_config, disable_on_etag_header, weaken_etag_on_compress,
+            remove_accept_encoding_header, uncompressible_response_codes,
+        }
+        "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute" { disabled }
+        "envoy.config.core.v3.RuntimeFeatureFlag" { default_value, runtime_key }
+        "envoy.extensions.compression.gzip.compressor.v3.Gzip" {
+            memory_level, compression_level, compression_strategy, window_bits, chunk_size,
+        }
+        "envoy.extensions.compression.brotli.compressor.v3.Brotli" {
+            quality, encoder_mode, window_bits, input_block_bits, chunk_size,
+            disable_literal_context_modeling,
+        }
+        "envoy.extensions.compression.zstd.compressor.v3.Zstd" {
+            compression_level, enable_checksum, strategy, chunk_size,
         }
         "envoy.extensions.filters.http.fault.v3.HTTPFault" {
             delay, abort, upstream_cluster, headers, downstream_nodes, max_active_faults,

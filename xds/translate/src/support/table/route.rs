@@ -14,6 +14,7 @@ pub(super) const AREA: Area = Area {
             typed_per_filter_config =
                 "envoy.config.route.v3.FilterConfig"
                 | "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                | "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute"
                 | "envoy.extensions.filters.http.rbac.v3.RBACPerRoute";
             metadata: "nothing that is supported reads it",
         }
@@ -25,6 +26,7 @@ pub(super) const AREA: Area = Area {
             typed_per_filter_config =
                 "envoy.config.route.v3.FilterConfig"
                 | "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                | "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute"
                 | "envoy.extensions.filters.http.rbac.v3.RBACPerRoute";
             metadata: "nothing that is supported reads it",
         }
@@ -35,6 +37,7 @@ pub(super) const AREA: Area = Area {
             typed_per_filter_config =
                 "envoy.config.route.v3.FilterConfig"
                 | "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                | "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute"
                 | "envoy.extensions.filters.http.rbac.v3.RBACPerRoute";
             metadata: "nothing that is supported reads it",
             decorator: "there are no traces",
@@ -43,6 +46,7 @@ pub(super) const AREA: Area = Area {
         "envoy.config.route.v3.FilterConfig" {
             config =
                 "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                | "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute"
                 | "envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
             disabled, is_optional,
         }
@@ -72,6 +76,7 @@ pub(super) const AREA: Area = Area {
             typed_per_filter_config =
                 "envoy.config.route.v3.FilterConfig"
                 | "envoy.extensions.filters.http.fault.v3.HTTPFault"
+                | "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute"
                 | "envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
         }
         "envoy.config.route.v3.RedirectAction" {
