@@ -5,7 +5,7 @@ use super::*;
 const TYPES: &str = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault";
 
 /// A listener with a filter whose settings are discovered.
-fn discovering(port: u16, source: &str, more: &str) -> String {
+pub fn discovering(port: u16, source: &str, more: &str) -> String {
     let filter = format!(
         "http_filters:\n        - name: x\n          config_discovery: {{ config_source: {source}, \
          type_urls: [{TYPES}]{more} }}"
@@ -14,7 +14,7 @@ fn discovering(port: u16, source: &str, more: &str) -> String {
 }
 
 /// Settings that answer every request so.
-fn fault(status: u16) -> String {
+pub fn fault(status: u16) -> String {
     format!(
         r#"
 - "@type": type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig
@@ -23,7 +23,7 @@ fn fault(status: u16) -> String {
     )
 }
 
-const ADS: &str = "{ ads: {}, resource_api_version: V3, initial_fetch_timeout: 0s }";
+pub const ADS: &str = "{ ads: {}, resource_api_version: V3, initial_fetch_timeout: 0s }";
 
 async fn status(kept: &mut Connection) -> u16 {
     kept.send(b"GET / HTTP/1.1\r\nhost: a.test\r\n\r\n")

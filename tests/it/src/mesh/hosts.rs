@@ -4,7 +4,7 @@ use tandem_harness::client::h1::Connection;
 
 use super::*;
 
-fn open_routes(name: &str) -> String {
+pub fn open_routes(name: &str) -> String {
     format!(
         r#"
 - "@type": type.googleapis.com/envoy.config.route.v3.RouteConfiguration
@@ -13,7 +13,7 @@ fn open_routes(name: &str) -> String {
     )
 }
 
-fn host(name: &str, domain: &str, cluster: &str) -> String {
+pub fn host(name: &str, domain: &str, cluster: &str) -> String {
     format!(
         r#"
 - "@type": type.googleapis.com/envoy.config.route.v3.VirtualHost

@@ -11,7 +11,7 @@ fn shared_routes() -> String {
     )
 }
 
-fn layer(share: &str) -> String {
+pub fn layer(share: &str) -> String {
     format!(
         r#"
 - "@type": type.googleapis.com/envoy.service.runtime.v3.Runtime

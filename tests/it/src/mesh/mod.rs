@@ -1,18 +1,20 @@
 //! The real binary under a control plane: configuration that changes while traffic runs.
 
+mod asked;
 pub mod backend;
 mod backup;
-mod extensions;
+pub mod extensions;
 mod fetched;
-mod hosts;
+pub mod hosts;
 mod invoke;
 mod istiod;
-mod layers;
+pub mod layers;
 mod many;
-mod plane;
-mod resources;
+pub mod plane;
+pub mod resources;
 mod revoked;
-mod scopes;
+pub mod scopes;
+pub mod told;
 mod trouble;
 
 use std::sync::Arc;

@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::asked::Asked;
+use super::told::Told;
 use envoy_types::pb::envoy::service::discovery::v3 as wire;
 use envoy_types::pb::google::protobuf::Any;
 use futures_util::Stream;
@@ -22,9 +24,22 @@ use wire::{
 
 /// Resources of one type by name, and the number of their version.
 #[derive(Clone, Debug, Default)]
-struct Said {
-    version: u64,
-    all: Arc<BTreeMap<String, Any>>,
+pub(super) struct Said {
+    pub(super) version: u64,
+    pub(super) all: Arc<BTreeMap<String, Any>>,
+    /// What is said to certain nodes in the place of all that.
+    to: BTreeMap<String, Arc<BTreeMap<String, Any>>>,
+}
+
+impl Said {
+    /// The same, as this node is to hear it.
+    fn heard_by(&self, node: &str) -> Self {
+        Self {
+            version: self.version,
+            all: Arc::clone(self.to.get(node).unwrap_or(&self.all)),
+            to: BTreeMap::new(),
+        }
+    }
 }
 
 /// A response that is no answer to anything.
@@ -50,6 +65,10 @@ struct State {
     refusals: Vec<(String, String)>,
     streams: usize,
     node: Option<String>,
+    /// What each node asked and answered.
+    nodes: BTreeMap<String, Told>,
+    /// How often something was said.
+    epoch: u64,
     /// Versions that delta streams began with, by type and name.
     begun_with: BTreeMap<(String, String), String>,
 }
@@ -135,6 +154,7 @@ impl Plane {
             assert!(of_type.insert(name(&any.value), any).is_none());
         }
         let mut state = self.service.state.lock().unwrap();
+        state.epoch += 1;
         let known: BTreeSet<String> = state.said.keys().chain(said.keys()).cloned().collect();
         for url in known {
             let all = said.remove(&url).unwrap_or_default();
@@ -146,6 +166,47 @@ impl Plane {
         }
         drop(state);
         self.service.changed.send_replace(());
+    }
+
+    /// Says to each node what is its own; YAML, as in [`Plane::say`]. A type gets a new version for
+    /// all of them when it changes for one.
+    pub fn say_each(&self, texts: &[(&str, String)]) {
+        let mut each: BTreeMap<String, BTreeMap<String, BTreeMap<String, Any>>> = BTreeMap::new();
+        for (node, text) in texts {
+            for any in read(text) {
+                let of_type = each.entry(any.type_url.clone()).or_default();
+                let of_node = of_type.entry((*node).to_owned()).or_default();
+                assert!(of_node.insert(name(&any.value), any).is_none());
+            }
+        }
+        let mut state = self.service.state.lock().unwrap();
+        state.epoch += 1;
+        let known: BTreeSet<String> = state.said.keys().chain(each.keys()).cloned().collect();
+        for url in known {
+            let mut all = each.remove(&url).unwrap_or_default();
+            let before = state.said.entry(url).or_default();
+            let mut changed = false;
+            for (node, _) in texts {
+                let now = Arc::new(all.remove(*node).unwrap_or_default());
+                changed |= before.to.insert((*node).to_owned(), Arc::clone(&now)) != Some(now);
+            }
+            before.version += u64::from(changed);
+        }
+        drop(state);
+        self.service.changed.send_replace(());
+    }
+
+    /// What a node asked and answered.
+    pub fn told(&self, node: &str) -> Told {
+        let state = self.service.state.lock().unwrap();
+        state.nodes.get(node).cloned().unwrap_or_default()
+    }
+
+    /// Whether a node was sent all that it asks for, and has answered it.
+    pub fn settled(&self, node: &str) -> bool {
+        let state = self.service.state.lock().unwrap();
+        let told = state.nodes.get(node);
+        told.is_some_and(|told| told.open.is_empty() && told.epoch == state.epoch)
     }
 
     /// Sends a response out of turn, on all streams.
@@ -239,7 +300,7 @@ fn name(value: &[u8]) -> String {
 }
 
 /// Says what is accepted with it: a version, and how many resources the process then has.
-fn nonce(version: u64, held: usize) -> String {
+pub(super) fn nonce(version: u64, held: usize) -> String {
     format!("{version}:{held}")
 }
 
@@ -277,9 +338,53 @@ impl server::AggregatedDiscoveryService for Service {
 }
 
 impl Service {
+    /// What is to be said of a type to a node.
+    fn said(&self, url: &str, node: &str) -> Said {
+        let state = self.state.lock().unwrap();
+        let said = state.said.get(url);
+        said.map_or_else(Said::default, |said| said.heard_by(node))
+    }
+
     fn opened(&self) -> watch::Receiver<()> {
         self.state.lock().unwrap().streams += 1;
         self.changed.subscribe()
+    }
+
+    /// Changes what is known of a node.
+    fn of(&self, node: &str, change: impl FnOnce(&mut Told)) {
+        change(
+            self.state
+                .lock()
+                .unwrap()
+                .nodes
+                .entry(node.to_owned())
+                .or_default(),
+        );
+    }
+
+    /// A stream began.
+    fn began(&self, node: &str) {
+        self.of(node, |told| {
+            *told = Told {
+                answers: std::mem::take(&mut told.answers),
+                ..Told::default()
+            };
+        });
+    }
+
+    /// A request came: what it asks for from now on, and what it answers.
+    fn asked(&self, node: &str, url: &str, nonce: &str, refusal: Option<&str>) {
+        self.of(node, |told| {
+            if !told.order.iter().any(|known| known == url) {
+                told.order.push(url.to_owned());
+            }
+            told.open.remove(&(url.to_owned(), nonce.to_owned()));
+            if let Some((version, _)) = nonce.split_once(':') {
+                let version = version.parse().unwrap();
+                let answer = (url.to_owned(), version, refusal.map(str::to_owned));
+                told.answers.push(answer);
+            }
+        });
     }
 
     fn answered(&self, url: &str, nonce: &str, refusal: Option<String>) {
@@ -306,23 +411,33 @@ impl Service {
         let mut strays = self.strays.subscribe();
         // What each type asks for, and the version that was sent last.
         let mut asked: BTreeMap<String, (BTreeSet<String>, Option<u64>)> = BTreeMap::new();
+        let mut node = String::new();
         loop {
             tokio::select! {
                 request = requests.message() => {
                     let Ok(Some(request)) = request else { return };
-                    if let Some(node) = request.node {
-                        self.state.lock().unwrap().node = Some(node.id);
+                    if let Some(found) = request.node
+                        && node != found.id
+                    {
+                        node = found.id;
+                        self.state.lock().unwrap().node = Some(node.clone());
+                        self.began(&node);
                     }
+                    let refusal = request.error_detail.as_ref().map(|status| &*status.message);
+                    self.asked(&node, &request.type_url, &request.response_nonce, refusal);
                     if !request.response_nonce.is_empty() {
                         let refusal = request.error_detail.map(|status| status.message);
                         self.answered(&request.type_url, &request.response_nonce, refusal);
                     }
+                    let url = request.type_url.clone();
                     let (names, sent) = asked.entry(request.type_url).or_default();
                     let asked_now: BTreeSet<String> = request.resource_names.into_iter().collect();
                     if *names != asked_now {
                         *names = asked_now;
                         *sent = None;
                     }
+                    let names = names.clone();
+                    self.of(&node, |told| drop(told.names.insert(url, names)));
                 }
                 Ok(stray) = strays.recv() => {
                     let response = DiscoveryResponse {
@@ -336,15 +451,9 @@ impl Service {
                 }
                 _ = changed.changed() => {}
             }
+            let epoch = self.state.lock().unwrap().epoch;
             for (url, (names, sent)) in &mut asked {
-                let said = self
-                    .state
-                    .lock()
-                    .unwrap()
-                    .said
-                    .get(url)
-                    .cloned()
-                    .unwrap_or_default();
+                let said = self.said(url, &node);
                 if said.version == 0 || *sent == Some(said.version) {
                     continue;
                 }
@@ -359,8 +468,11 @@ impl Service {
                     resources,
                     ..Default::default()
                 };
+                let open = (url.clone(), response.nonce.clone());
+                self.of(&node, |told| _ = told.open.insert(open));
                 let _ = send.send(Ok(response));
             }
+            self.of(&node, |told| told.epoch = epoch);
         }
     }
 
@@ -372,23 +484,34 @@ impl Service {
         let mut changed = self.opened();
         let mut strays = self.strays.subscribe();
         let mut asked: BTreeMap<String, Asked> = BTreeMap::new();
+        let mut node = String::new();
         loop {
             tokio::select! {
                 request = requests.message() => {
                     let Ok(Some(request)) = request else { return };
-                    if let Some(node) = &request.node {
-                        self.state.lock().unwrap().node = Some(node.id.clone());
+                    if let Some(found) = &request.node
+                        && node != found.id
+                    {
+                        node.clone_from(&found.id);
+                        self.state.lock().unwrap().node = Some(node.clone());
+                        self.began(&node);
                     }
+                    let refusal = request.error_detail.as_ref().map(|status| &*status.message);
+                    self.asked(&node, &request.type_url, &request.response_nonce, refusal);
                     if !request.response_nonce.is_empty() {
                         let refusal = request.error_detail.clone().map(|status| status.message);
                         self.answered(&request.type_url, &request.response_nonce, refusal);
                     }
                     for (name, version) in &request.initial_resource_versions {
                         let of = (request.type_url.clone(), name.clone());
-                        let versions = &mut self.state.lock().unwrap().begun_with;
-                        versions.insert(of, version.clone());
+                        (self.state.lock().unwrap().begun_with).insert(of.clone(), version.clone());
+                        self.of(&node, |told| drop(told.begun_with.insert(of, version.clone())));
                     }
-                    asked.entry(request.type_url.clone()).or_default().take(request);
+                    let url = request.type_url.clone();
+                    let of_type = asked.entry(url.clone()).or_default();
+                    of_type.take(request);
+                    let names = of_type.names.clone();
+                    self.of(&node, |told| drop(told.names.insert(url, names)));
                 }
                 Ok(stray) = strays.recv() => {
                     let resources = stray.resources.into_iter().map(|any| Resource {
@@ -408,76 +531,16 @@ impl Service {
                 }
                 _ = changed.changed() => {}
             }
+            let epoch = self.state.lock().unwrap().epoch;
             for (url, asked) in &mut asked {
-                let said = self
-                    .state
-                    .lock()
-                    .unwrap()
-                    .said
-                    .get(url)
-                    .cloned()
-                    .unwrap_or_default();
+                let said = self.said(url, &node);
                 if let Some(response) = asked.response(url, &said) {
+                    let open = (url.clone(), response.nonce.clone());
+                    self.of(&node, |told| _ = told.open.insert(open));
                     let _ = send.send(Ok(response));
                 }
             }
+            self.of(&node, |told| told.epoch = epoch);
         }
-    }
-}
-
-/// One type on one delta stream.
-#[derive(Debug, Default)]
-struct Asked {
-    begun: bool,
-    names: BTreeSet<String>,
-    held: BTreeMap<String, Any>,
-}
-
-impl Asked {
-    fn take(&mut self, request: DeltaDiscoveryRequest) {
-        let first = !self.begun;
-        self.begun = true;
-        if first && request.resource_names_subscribe.is_empty() {
-            self.names.insert("*".to_owned());
-        }
-        for name in request.resource_names_unsubscribe {
-            self.names.remove(&name);
-            self.held.remove(&name);
-        }
-        self.names.extend(request.resource_names_subscribe);
-    }
-
-    fn response(&mut self, url: &str, said: &Said) -> Option<DeltaDiscoveryResponse> {
-        let wanted = |name: &String| self.names.contains("*") || self.names.contains(name);
-        let mut resources = Vec::new();
-        for (name, any) in said.all.iter().filter(|(name, _)| wanted(name)) {
-            if self.held.get(name) != Some(any) {
-                self.held.insert(name.clone(), any.clone());
-                resources.push(Resource {
-                    name: name.clone(),
-                    version: said.version.to_string(),
-                    resource: Some(any.clone()),
-                    ..Default::default()
-                });
-            }
-        }
-        let gone: Vec<String> = (self.held.keys())
-            .filter(|name| !said.all.contains_key(*name))
-            .cloned()
-            .collect();
-        for name in &gone {
-            self.held.remove(name);
-        }
-        if resources.is_empty() && gone.is_empty() {
-            return None;
-        }
-        Some(DeltaDiscoveryResponse {
-            system_version_info: said.version.to_string(),
-            nonce: nonce(said.version, self.held.len()),
-            type_url: url.to_owned(),
-            resources,
-            removed_resources: gone,
-            ..Default::default()
-        })
     }
 }

@@ -5,7 +5,7 @@ use tandem_harness::client::h1::Connection;
 use super::*;
 
 /// A listener whose scopes a control plane sends; header `x-scope` says which one is taken.
-fn scoped_listener(port: u16) -> String {
+pub fn scoped_listener(port: u16) -> String {
     let rds = "rds: { route_config_name: r, config_source: { ads: {}, resource_api_version: V3 } }";
     let source = "{ ads: {}, resource_api_version: V3 }";
     let scoped = format!(
@@ -16,7 +16,7 @@ fn scoped_listener(port: u16) -> String {
     listener("main", port, "r", "main").replace(rds, &scoped)
 }
 
-fn scope(name: &str, key: &str, routes: &str) -> String {
+pub fn scope(name: &str, key: &str, routes: &str) -> String {
     format!(
         r#"
 - "@type": type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration

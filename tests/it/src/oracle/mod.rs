@@ -14,6 +14,7 @@ mod cases;
 mod compare;
 mod exchange;
 mod fields;
+mod planes;
 mod run;
 
 pub use bootstrap::{Bootstrap, bootstrap, listener};
