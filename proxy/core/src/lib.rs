@@ -12,6 +12,7 @@ pub mod discovered;
 pub mod drain;
 pub mod error;
 pub mod ext;
+pub mod file;
 pub mod filter;
 pub mod flags;
 pub mod format;

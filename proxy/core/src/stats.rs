@@ -3,12 +3,13 @@
 //! A metric is found (or made) once, when what it measures is built; on the request path only
 //! atomics move. Every metric has two names: the dotted one of `/stats` and the labelled one
 //! of Prometheus. What there may be thousands of is a [`Source`]: it holds its own numbers,
-//! takes no room here, and what it measured goes when it goes.
+//! takes no room here, and what it measured goes when it goes. So do the metrics of listeners,
+//! connection managers and TCP proxies, when the last one of their name is gone.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 mod render;
@@ -145,15 +146,34 @@ pub struct Registry(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    entries: Mutex<BTreeMap<String, Entry>>,
+    entries: Mutex<Entries>,
     sources: Mutex<Vec<Weak<dyn Source>>>,
 }
 
-#[derive(Debug)]
+/// Metrics by their dotted names.
+#[derive(Debug, Default)]
+struct Entries {
+    all: BTreeMap<String, Entry>,
+    /// Look for what is gone when there are so many.
+    sweep_at: usize,
+}
+
+#[derive(Clone, Debug)]
 struct Entry {
     family: String,
     labels: String,
     metric: Metric,
+    /// Whether it goes when nobody can move it any more.
+    goes: bool,
+}
+
+impl Entries {
+    /// Forgets what measured something that is gone.
+    fn sweep(&mut self) {
+        self.all
+            .retain(|_, entry| !entry.goes || entry.metric.is_held());
+        self.sweep_at = (self.all.len() * 2).max(1024);
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -163,6 +183,17 @@ enum Metric {
     Histogram(Histogram),
 }
 
+impl Metric {
+    /// Whether anybody holds it beside the registry.
+    fn is_held(&self) -> bool {
+        1 < match self {
+            Self::Counter(counter) => Arc::strong_count(&counter.0),
+            Self::Gauge(gauge) => Arc::strong_count(&gauge.0),
+            Self::Histogram(histogram) => Arc::strong_count(&histogram.0),
+        }
+    }
+}
+
 /// A family of metrics about one thing: a cluster, a listener, a connection manager.
 #[derive(Clone, Debug)]
 pub struct Scope {
@@ -170,6 +201,7 @@ pub struct Scope {
     dotted: String,
     family: String,
     labels: String,
+    goes: bool,
 }
 
 impl Registry {
@@ -200,6 +232,7 @@ impl Registry {
             dotted: name.to_owned(),
             family: format!("envoy_{}", sanitize(name)),
             labels: String::new(),
+            goes: false,
         }
     }
 
@@ -210,24 +243,30 @@ impl Registry {
             dotted: format!("{family}.{}", value.replace(':', "_")),
             family: format!("envoy_{family}"),
             labels: format!("{label}=\"{}\"", escape(value)),
+            goes: true,
         }
     }
 
-    fn entry(&self, dotted: String, family: String, labels: String, new: Metric) -> Metric {
-        let mut entries = self
-            .0
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        entries
-            .entry(dotted)
-            .or_insert(Entry {
-                family,
-                labels,
-                metric: new,
-            })
-            .metric
-            .clone()
+    fn entry(&self, dotted: String, new: Entry) -> Metric {
+        let mut entries = self.lock();
+        if entries.all.len() >= entries.sweep_at {
+            entries.sweep();
+        }
+        entries.all.entry(dotted).or_insert(new).metric.clone()
+    }
+
+    /// The metrics that there are now, so that nobody who needs one waits for whoever reads them.
+    fn entries(&self) -> Vec<(String, Entry)> {
+        let mut entries = self.lock();
+        entries.sweep();
+        let all = entries.all.iter();
+        all.map(|(name, entry)| (name.clone(), entry.clone()))
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        let entries = self.0.entries.lock();
+        entries.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -302,9 +341,12 @@ impl Scope {
         }
         self.registry.entry(
             format!("{}.{dotted}", self.dotted),
-            format!("{}_{}", self.family, sanitize(family)),
-            labels,
-            metric,
+            Entry {
+                family: format!("{}_{}", self.family, sanitize(family)),
+                labels,
+                metric,
+                goes: self.goes,
+            },
         )
     }
 }

@@ -1,9 +1,11 @@
 //! Reading the bootstrap: from files, from the command line, from the embedded defaults.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
+use tandem_core::file as read;
 use tandem_model::Bootstrap;
 use tandem_model::bootstrap::Dynamic;
 use tandem_model::filter::FilterConfig;
@@ -166,7 +168,9 @@ pub(crate) fn node(bootstrap: &Bootstrap, sources: &[Source]) -> Result<Node, Er
 
 fn file(path: &Path) -> Result<Source, Error> {
     let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
+    let read = read::read(path, read::CONFIGURATION_MIB);
+    let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
+    match text {
         Ok(text) => Ok(Source::file(name, text)),
         Err(source) => Err(Error::Read { path: name, source }),
     }

@@ -11,6 +11,12 @@ use tandem_stack::access_log::Sinks;
 use tandem_stack::listeners::{Command, Listeners};
 use tokio::sync::{mpsc, oneshot};
 
+/// How long a worker that has drained waits for its access-log services …
+const LAST_ENTRIES: Duration = Duration::from_secs(2);
+/// … and one whose drain time is over: the process waits a second for both this and the lines
+/// that are written to files.
+const LAST_ENTRIES_CLOSING: Duration = Duration::from_millis(500);
+
 /// A worker, as the control thread sees it.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -64,7 +70,7 @@ async fn serve(
     deps: impl FnOnce(Directory) -> Deps,
 ) -> Sinks {
     let deps = deps(Directory::default());
-    let logs = deps.logs.clone();
+    let (logs, entries) = (deps.logs.clone(), deps.entries.clone());
     let mut listeners = Listeners::new(deps, drain.time);
     let [mut one, mut other] = drain.sides;
     let work = async {
@@ -77,6 +83,15 @@ async fn serve(
         tokio::select! {
             () = listeners.idle() => {}
             () = other.reached(Phase::Closing) => {}
+        }
+        let given_up = async {
+            let closing = other.reached(Phase::Closing);
+            let _ = tokio::time::timeout(LAST_ENTRIES, closing).await;
+            tokio::time::sleep(LAST_ENTRIES_CLOSING).await;
+        };
+        tokio::select! {
+            () = entries.end() => {}
+            () = given_up => {}
         }
     };
     tokio::select! {

@@ -87,3 +87,32 @@ fn a_file_that_is_not_there_is_named() {
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains("no-such-bootstrap.yaml"), "{said}");
 }
+
+/// A folder, a pipe that nobody writes to, and what never ends are refused by name.
+#[test]
+fn what_is_no_file_is_refused() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let what = [
+        (Path::new("/dev/zero"), "expected at most 256 MiB"),
+        (&pipe, "expected a file, it is a pipe"),
+        (folder.path(), "Is a directory"),
+    ];
+    for (path, reason) in what {
+        for command in [&["validate"][..], &["explain", "http://a/"]] {
+            let mut tandem = Command::new(Kind::Tandem.binary());
+            let output = tandem.args(command).arg("-c").arg(path).output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(!output.status.success());
+            let expected = format!("tandem: cannot read '{}': {reason}", path.display());
+            assert!(said.starts_with(&expected), "{said}");
+        }
+    }
+}

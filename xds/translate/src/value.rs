@@ -129,14 +129,16 @@ pub(crate) fn data(cx: &Cx<'_>, source: &core::DataSource) -> Option<bytes::Byte
     match source.specifier.as_ref()? {
         Specifier::InlineString(text) => Some(text.clone().into_bytes().into()),
         Specifier::InlineBytes(bytes) => Some(bytes.clone().into()),
-        Specifier::Filename(path) => match std::fs::read(path) {
-            Ok(bytes) => Some(bytes.into()),
-            Err(error) => {
-                let reason = format!("expected a file that can be read: {path}: {error}");
-                cx.field("filename").error(reason);
-                None
+        Specifier::Filename(path) => {
+            match tandem_xds_client::poll::read(std::path::Path::new(path)) {
+                Ok(bytes) => Some(bytes.into()),
+                Err(error) => {
+                    let reason = format!("expected a file that can be read: {path}: {error}");
+                    cx.field("filename").error(reason);
+                    None
+                }
             }
-        },
+        }
         Specifier::EnvironmentVariable(name) => match std::env::var(name) {
             Ok(text) => Some(text.into_bytes().into()),
             Err(_) => {

@@ -2,10 +2,10 @@
 //! `nestedSeparator` (default `:`); with `multiValued`, each entry of the top level is one secret
 //! whose parts are flattened.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
-use tandem_api_contract::{Error, options::Options, secret::SecretStore};
+use tandem_api_contract::{Error, file, options::Options, secret::SecretStore};
 
 pub(super) struct LocalFile {
     secrets: BTreeMap<String, BTreeMap<String, String>>,
@@ -51,11 +51,11 @@ impl SecretStore for LocalFile {
     }
 }
 
-fn read(file: &str) -> Result<serde_json::Map<String, Value>, String> {
-    let text = fs::read_to_string(file).map_err(|error| format!("'{file}': {error}"))?;
-    match serde_json::from_str(&text).map_err(|error| format!("'{file}': {error}"))? {
+fn read(path: &str) -> Result<serde_json::Map<String, Value>, String> {
+    let text = file::read(Path::new(path)).map_err(|error| format!("'{path}': {error}"))?;
+    match serde_json::from_str(&text).map_err(|error| format!("'{path}': {error}"))? {
         Value::Object(entries) => Ok(entries),
-        _ => Err(format!("'{file}': expected a JSON object")),
+        _ => Err(format!("'{path}': expected a JSON object")),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -13,11 +12,7 @@ impl Registry {
     /// what is about one thing names are sorted.
     pub fn text(&self, filter: impl Fn(&str) -> bool, used_only: bool) -> String {
         let sources = self.sources();
-        let entries = self
-            .0
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let entries = self.entries();
         let mut entries = entries.iter().peekable();
         let (mut numbers, mut histograms) = (String::new(), String::new());
         let mut write = |name: &str, value: Value<'_>| {
@@ -27,7 +22,7 @@ impl Registry {
         };
         let mut samples = Vec::new();
         for (scope, source) in &sources {
-            while let Some((name, entry)) = entries.next_if(|(name, _)| **name < scope.dotted) {
+            while let Some((name, entry)) = entries.next_if(|(name, _)| *name < scope.dotted) {
                 write(name, entry.metric.value());
             }
             let whole = |name: &str| format!("{}.{name}", scope.dotted);
@@ -74,12 +69,7 @@ impl Registry {
                 write(&name, &labels, sample.value);
             });
         }
-        let entries = self
-            .0
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for entry in entries.values() {
+        for (_, entry) in self.entries() {
             write(&entry.family, &entry.labels, entry.metric.value());
         }
         families.into_values().collect()

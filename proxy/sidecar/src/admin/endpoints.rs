@@ -42,6 +42,8 @@ pub(crate) struct Admin {
     pub(crate) state: State,
     pub(crate) started: Instant,
     pub(crate) concurrency: usize,
+    /// Held by whoever makes a large answer.
+    pub(crate) turn: tokio::sync::Mutex<()>,
 }
 
 /// Where the process is in its life; shared by reference.
@@ -120,7 +122,12 @@ const HELP: &str = "admin commands are:
 
 impl Admin {
     /// Answers one request.
-    pub(crate) async fn answer(&self, method: &Method, path: &str, query: &str) -> Answer {
+    pub(crate) async fn answer(
+        self: &Arc<Self>,
+        method: &Method,
+        path: &str,
+        query: &str,
+    ) -> Answer {
         let changes = matches!(
             path,
             "/drain_listeners" | "/logging" | "/quitquitquit" | "/runtime_modify"
@@ -132,15 +139,18 @@ impl Admin {
         match path {
             "/" | "/help" => Answer::text(HELP),
             "/ready" => self.ready(),
-            "/stats" => self.stats(query),
-            "/stats/prometheus" => self.prometheus(),
-            "/clusters" => Answer::text(self.clusters.admin_text()),
+            "/stats" => self.apart(query, Self::stats).await,
+            "/stats/prometheus" => self.apart(query, |admin, _| admin.prometheus()).await,
+            "/clusters" => {
+                let text = |admin: &Self, _: &str| Answer::text(admin.clusters.admin_text());
+                self.apart(query, text).await
+            }
             "/listeners" => Answer::text(self.listener_lines()),
             "/runtime" => Answer::json(&self.layers.to_json()),
             "/runtime_modify" => self.runtime_modify(query),
             "/server_info" => self.server_info(),
             "/config_dump" => self.config_dump(query).await,
-            "/explain" => self.explain(query),
+            "/explain" => self.apart(query, Self::explain).await,
             "/logging" => self.logging(query),
             "/drain_listeners" => {
                 self.drains.listeners(has(query, "inboundonly"));
@@ -152,6 +162,21 @@ impl Admin {
             }
             _ => Answer::text(format!("invalid path. {HELP}")).with(StatusCode::NOT_FOUND),
         }
+    }
+
+    /// Answers off the control thread: of a hundred thousand endpoints it takes a while, and
+    /// probes and health checks do not wait for it. One at a time, since such answers are large.
+    async fn apart(
+        self: &Arc<Self>,
+        query: &str,
+        answer: impl FnOnce(&Self, &str) -> Answer + Send + 'static,
+    ) -> Answer {
+        let _turn = self.turn.lock().await;
+        let (admin, query) = (Arc::clone(self), query.to_owned());
+        let answered = tokio::task::spawn_blocking(move || answer(&admin, &query)).await;
+        answered.unwrap_or_else(|error| {
+            Answer::text(format!("{error}\n")).with(StatusCode::INTERNAL_SERVER_ERROR)
+        })
     }
 
     fn ready(&self) -> Answer {

@@ -42,7 +42,7 @@ pub(crate) async fn serve(listener: TcpListener, admin: Arc<Admin>) {
     }
 }
 
-async fn respond(admin: &Admin, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(admin: &Arc<Admin>, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let Answer {
         status,
         content_type,

@@ -1,6 +1,6 @@
 //! One log on one worker: entries are made and collected here, never waited for.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use envoy_types::pb::envoy::data::accesslog::v3::{HttpAccessLogEntry, TcpAccessLogEntry};
@@ -43,11 +43,12 @@ pub(super) struct Logger {
     counters: Counters,
     /// One worker's alone, so that nobody ever waits for it.
     waiting: Mutex<Waiting>,
-    batches: mpsc::Sender<LogEntries>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Waiting {
+    /// To the stream; `None`: it is asked to end.
+    batches: Option<mpsc::Sender<LogEntries>>,
     http: Vec<HttpAccessLogEntry>,
     tcp: Vec<TcpAccessLogEntry>,
     bytes: usize,
@@ -68,14 +69,37 @@ impl Logger {
         Self {
             config,
             counters,
-            waiting: Mutex::default(),
-            batches,
+            waiting: Mutex::new(Waiting {
+                batches: Some(batches),
+                http: Vec::new(),
+                tcp: Vec::new(),
+                bytes: 0,
+            }),
         }
     }
 
     /// Sends what waits, if it can be sent.
     pub(super) fn flush(&self) {
-        self.send(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        self.send(&mut self.waiting());
+    }
+
+    /// Sends what waits as soon as it can be sent, and nothing more: the stream ends then.
+    pub(super) async fn end(&self) {
+        let (batches, batch) = {
+            let mut waiting = self.waiting();
+            let Some(batches) = waiting.batches.take() else {
+                return;
+            };
+            let batch = (waiting.len() > 0).then(|| self.take(&mut waiting));
+            (batches, batch)
+        };
+        if let Some(batch) = batch {
+            let _ = batches.send(batch).await;
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_full(&self, waiting: &Waiting) -> bool {
@@ -87,24 +111,42 @@ impl Logger {
             return;
         }
         // No place: the service is away or slow. What waits goes on waiting.
-        let Ok(place) = self.batches.try_reserve() else {
+        let Some(batches) = waiting.batches.clone() else {
             return;
         };
-        let Waiting { http, tcp, .. } = std::mem::take(waiting);
-        self.counters.flushed.add((http.len() + tcp.len()) as u64);
-        place.send(match &self.config.entries {
-            Entries::Http(_) => LogEntries::HttpLogs(HttpAccessLogEntries { log_entry: http }),
-            Entries::Tcp => LogEntries::TcpLogs(TcpAccessLogEntries { log_entry: tcp }),
-        });
+        if let Ok(place) = batches.try_reserve() {
+            place.send(self.take(waiting));
+        }
+    }
+
+    /// What waits, as it is sent.
+    fn take(&self, waiting: &mut Waiting) -> LogEntries {
+        self.counters.flushed.add(waiting.len() as u64);
+        waiting.bytes = 0;
+        match &self.config.entries {
+            Entries::Http(_) => LogEntries::HttpLogs(HttpAccessLogEntries {
+                log_entry: std::mem::take(&mut waiting.http),
+            }),
+            Entries::Tcp => LogEntries::TcpLogs(TcpAccessLogEntries {
+                log_entry: std::mem::take(&mut waiting.tcp),
+            }),
+        }
+    }
+}
+
+impl Drop for Logger {
+    /// Its listener is gone: what it said last is sent all the same.
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
 impl EntrySink for Logger {
     fn log(&self, request: &Context<'_>) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_full(&waiting) {
+        let mut waiting = self.waiting();
+        if self.is_full(&waiting) || waiting.batches.is_none() {
             self.send(&mut waiting);
-            if self.is_full(&waiting) {
+            if self.is_full(&waiting) || waiting.batches.is_none() {
                 self.counters.dropped.inc();
                 return;
             }

@@ -9,14 +9,16 @@ mod stream;
 mod tests;
 mod tls;
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tandem_core::stats::Registry;
 use tandem_model::access_log::GrpcLog;
 use tandem_model::bootstrap::Node;
-use tandem_stack::access_log::{EntrySink, EntrySinks};
+use tandem_stack::access_log::{EntrySink, EntrySinks, Worker};
 use tandem_upstream::Clusters;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::mesh::Transport;
 use logger::{Counters, Logger};
@@ -26,31 +28,68 @@ const BATCHES: usize = 16;
 
 /// The logs of one worker; called on it. Equal ones share a stream.
 pub(crate) fn sinks(clusters: Clusters, stats: &Registry, node: Node) -> EntrySinks {
-    let counters = Counters::new(stats);
-    let known = Mutex::new(Vec::<(Arc<GrpcLog>, Weak<Logger>)>::new());
-    EntrySinks::new(move |log| {
-        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|(_, logger)| logger.strong_count() > 0);
-        let found = known.iter().find(|(other, _)| other == log);
-        if let Some(logger) = found.and_then(|(_, logger)| logger.upgrade()) {
-            return logger;
-        }
-        let logger = open(log, &clusters, &counters, &node);
-        known.push((Arc::clone(log), Arc::downgrade(&logger)));
-        logger as Arc<dyn EntrySink>
+    EntrySinks::new(Logs {
+        clusters,
+        counters: Counters::new(stats),
+        node,
+        known: Mutex::default(),
     })
 }
 
-fn open(log: &Arc<GrpcLog>, clusters: &Clusters, counters: &Counters, node: &Node) -> Arc<Logger> {
-    let (sender, receiver) = mpsc::channel(BATCHES);
-    let identifier = stream::identifier(node, &log.name);
-    let transport = Transport::new(&log.service, clusters);
-    let to = Arc::clone(log);
-    tokio::spawn(async move { stream::run(&to, transport, identifier, receiver).await });
-    let logger = Arc::new(Logger::new(Arc::clone(log), counters.clone(), sender));
-    tokio::spawn(logger::keep_flushing(
-        Arc::downgrade(&logger),
-        log.flush_interval,
-    ));
-    logger
+struct Logs {
+    clusters: Clusters,
+    counters: Counters,
+    node: Node,
+    known: Mutex<Vec<Known>>,
+}
+
+/// A log that somebody writes to, or whose last entries are on their way.
+struct Known {
+    config: Arc<GrpcLog>,
+    logger: Weak<Logger>,
+    stream: JoinHandle<()>,
+}
+
+impl Worker for Logs {
+    fn open(&self, log: &Arc<GrpcLog>) -> Arc<dyn EntrySink> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|known| !known.stream.is_finished());
+        let mut same = known.iter().filter(|known| known.config == *log);
+        if let Some(logger) = same.find_map(|known| known.logger.upgrade()) {
+            return logger;
+        }
+        let (sender, receiver) = mpsc::channel(BATCHES);
+        let identifier = stream::identifier(&self.node, &log.name);
+        let transport = Transport::new(&log.service, &self.clusters);
+        let to = Arc::clone(log);
+        let stream =
+            tokio::spawn(async move { stream::run(&to, transport, identifier, receiver).await });
+        let logger = Logger::new(Arc::clone(log), self.counters.clone(), sender);
+        let logger = Arc::new(logger);
+        tokio::spawn(logger::keep_flushing(
+            Arc::downgrade(&logger),
+            log.flush_interval,
+        ));
+        known.push(Known {
+            config: Arc::clone(log),
+            logger: Arc::downgrade(&logger),
+            stream,
+        });
+        logger
+    }
+
+    fn end(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let known = std::mem::take(&mut *self.known.lock().unwrap_or_else(PoisonError::into_inner));
+        let each = known.into_iter().map(|known| async move {
+            if let Some(logger) = known.logger.upgrade() {
+                logger.end().await;
+            }
+            // The service has answered then: it has everything.
+            let _ = known.stream.await;
+        });
+        let all = futures_util::future::join_all(each);
+        Box::pin(async move {
+            all.await;
+        })
+    }
 }

@@ -98,6 +98,36 @@ async fn entries_are_sent_after_the_interval() {
     flushing.await.unwrap();
 }
 
+/// Who ends, and whose listener is gone, sends what waits; a full way to the service is waited
+/// for.
+#[tokio::test]
+async fn what_waits_at_the_end_is_sent() {
+    let (sender, mut batches) = mpsc::channel(1);
+    let counters = Counters::new(&Registry::default());
+    let config = log(Entries::Tcp, 1 << 14);
+    let logger = Logger::new(Arc::clone(&config), counters.clone(), sender);
+    let info = info();
+    logger.log(&over(&info));
+    logger.flush();
+    logger.log(&over(&info));
+    let (_, taken) = tokio::join!(logger.end(), async {
+        (
+            requests(batches.recv().await),
+            requests(batches.recv().await),
+        )
+    });
+    assert_eq!(taken, (1, 1));
+    logger.log(&over(&info));
+    assert!(batches.recv().await.is_none());
+
+    let (sender, mut batches) = mpsc::channel(1);
+    let logger = Logger::new(config, counters, sender);
+    logger.log(&over(&info));
+    drop(logger);
+    assert_eq!(requests(batches.recv().await), 1);
+    assert!(batches.recv().await.is_none());
+}
+
 /// What there is nothing to say of is left out, and headers have all their values.
 #[test]
 fn a_request_that_failed_is_told_with_what_is_known() {

@@ -54,6 +54,16 @@ pub(crate) struct ValidateOptions {
     pub(crate) config_yaml: Option<String>,
 }
 
+/// The number of `--concurrency`: threads beyond any machine's cores only cost memory, and a
+/// number mistyped by some digits would take the machine with it.
+fn workers(text: &str) -> Result<usize, String> {
+    const MOST: usize = 1024;
+    match text.parse::<usize>() {
+        Ok(count) if count <= MOST => Ok(count.max(1)),
+        _ => Err(format!("expected a number from 0 to {MOST}")),
+    }
+}
+
 /// Reads the command line. Called by the name `envoy`, the process takes Envoy's options
 /// directly, so that whatever starts Envoy starts Tandem.
 ///

@@ -16,8 +16,9 @@ pub(crate) struct ProxyOptions {
     /// What to do: serve, or check the configuration and exit.
     #[arg(long, value_enum, default_value = "serve")]
     pub(crate) mode: Mode,
-    /// Worker threads; default: the cores the process may use.
-    #[arg(long, value_name = "N")]
+    /// Worker threads, at most 1024; 0 means 1, as in Envoy. Default: the cores the process may
+    /// use.
+    #[arg(long, value_parser = super::workers, value_name = "N")]
     pub(crate) concurrency: Option<usize>,
     /// Default the number of workers to the cores the process may use (always so here).
     #[arg(long)]

@@ -46,8 +46,9 @@ pub(crate) struct RunOptions {
     /// 15000.
     #[arg(long, value_name = "PORT")]
     pub(crate) admin_port: Option<u16>,
-    /// Worker threads; default: the cores the process may use.
-    #[arg(long, value_name = "N")]
+    /// Worker threads, at most 1024; 0 means 1, as in Envoy. Default: the cores the process may
+    /// use.
+    #[arg(long, value_parser = super::workers, value_name = "N")]
     pub(crate) concurrency: Option<usize>,
     /// trace (as debug in release builds), debug, info, warn, error or off.
     #[arg(short = 'l', long, value_name = "LEVEL", default_value = "info")]

@@ -43,6 +43,27 @@ fn an_unknown_option_is_refused() {
     assert!(result.is_err());
 }
 
+/// Envoy makes one worker of none; threads without end would take the machine down.
+#[test]
+fn the_number_of_workers_is_bounded() {
+    for command in ["proxy -c x", "run --app-id a"] {
+        let parse = |n: &str| {
+            let line = format!("tandem {command} --concurrency {n}");
+            let parsed = Tandem::try_parse_from(args(&line)).map(|tandem| tandem.command);
+            parsed.map(|command| match command {
+                Command::Proxy(options) => options.concurrency,
+                Command::Run(options) => options.concurrency,
+                _ => panic!("expected proxy or run"),
+            })
+        };
+        assert_eq!(parse("0").unwrap(), Some(1));
+        assert_eq!(parse("1024").unwrap(), Some(1024));
+        let refused = parse("99999999").unwrap_err().to_string();
+        assert!(refused.contains("--concurrency"), "{refused}");
+        assert!(refused.contains("expected a number from 0 to 1024"));
+    }
+}
+
 #[test]
 fn a_command_after_the_dashes_is_the_application() {
     let Command::Run(options) = parse(args(

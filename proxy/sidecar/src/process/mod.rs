@@ -94,7 +94,6 @@ pub(crate) fn run(options: RunOptions) -> Result<ExitCode, Error> {
 /// The number of workers: as asked, else the cores this process may use.
 fn workers(asked: Option<usize>) -> usize {
     asked
-        .filter(|count| *count > 0)
         .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
         .unwrap_or(1)
 }

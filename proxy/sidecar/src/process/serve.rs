@@ -159,6 +159,7 @@ impl Started {
                 state: state.clone(),
                 started: begun,
                 concurrency: settings.concurrency,
+                turn: tokio::sync::Mutex::default(),
             };
             tokio::spawn(admin::serve(socket, Arc::new(endpoints)));
         }

@@ -2,6 +2,7 @@
 //! here is only what is known of a request.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tandem_core::format::Context;
@@ -15,18 +16,30 @@ pub trait EntrySink: fmt::Debug + Send + Sync {
 
 /// Opens the sinks of one worker. Clones share them.
 #[derive(Clone)]
-pub struct EntrySinks(Arc<Open>);
+pub struct EntrySinks(Arc<dyn Worker>);
 
-type Open = dyn Fn(&Arc<GrpcLog>) -> Arc<dyn EntrySink> + Send + Sync;
+/// One worker's sinks.
+pub trait Worker: Send + Sync {
+    /// The sink of a log; called where the worker's own tasks can be started.
+    fn open(&self, log: &Arc<GrpcLog>) -> Arc<dyn EntrySink>;
+
+    /// Sends what is kept, and resolves when that is done. Nothing is kept afterwards.
+    fn end(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
 
 impl EntrySinks {
-    /// Sinks opened by `open`, which is called where the worker's own tasks can be started.
-    pub fn new(open: impl Fn(&Arc<GrpcLog>) -> Arc<dyn EntrySink> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(open))
+    /// Those of a worker.
+    pub fn new(worker: impl Worker + 'static) -> Self {
+        Self(Arc::new(worker))
     }
 
     pub(super) fn open(&self, log: &Arc<GrpcLog>) -> Arc<dyn EntrySink> {
-        (self.0)(log)
+        self.0.open(log)
+    }
+
+    /// Sends what is kept, and returns when that is done, however long it takes.
+    pub async fn end(&self) {
+        self.0.end().await;
     }
 }
 
@@ -38,7 +51,16 @@ impl Default for EntrySinks {
         impl EntrySink for Nothing {
             fn log(&self, _: &Context<'_>) {}
         }
-        Self::new(|_| Arc::new(Nothing))
+        impl Worker for Nothing {
+            fn open(&self, _: &Arc<GrpcLog>) -> Arc<dyn EntrySink> {
+                Arc::new(Self)
+            }
+
+            fn end(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+                Box::pin(std::future::ready(()))
+            }
+        }
+        Self::new(Nothing)
     }
 }
 

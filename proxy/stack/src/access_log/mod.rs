@@ -8,7 +8,7 @@ mod sinks;
 #[cfg(test)]
 mod tests;
 
-pub use entries::{EntrySink, EntrySinks};
+pub use entries::{EntrySink, EntrySinks, Worker};
 pub use layer::{AccessLog, AccessLogLayer};
 pub use sinks::Sinks;
 

@@ -1,6 +1,6 @@
 //! From configured secrets to what a handshake needs: files read, PEM decoded, keys checked.
 
-use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use tandem_core::ext::Certificate;
+use tandem_core::file;
 use tandem_model::tls::{DataSource, TlsCertificate, Validation};
 
 use super::Error;
@@ -61,7 +62,7 @@ pub(super) fn with_contents(rules: &Validation) -> Result<Validation, Error> {
 pub(super) fn read(field: &str, source: &DataSource) -> Result<Bytes, Error> {
     let bytes = match source {
         DataSource::Inline(bytes) => bytes.clone(),
-        DataSource::File(path) => fs::read(&**path)
+        DataSource::File(path) => file::read(Path::new(&**path), file::SECRET_MIB)
             .map_err(|error| Error::new(format!("{field}: cannot read {path}: {error}")))?
             .into(),
     };

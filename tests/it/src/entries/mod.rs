@@ -23,12 +23,18 @@ struct Rig {
 impl Rig {
     /// A proxy whose entries go to a port where nobody is yet.
     async fn start(kind: Kind, buffer: &str) -> Self {
+        Self::flushing(kind, buffer, "0.02s").await
+    }
+
+    /// The same, with entries that are sent that often.
+    async fn flushing(kind: Kind, buffer: &str, interval: &str) -> Self {
         let upstream = Upstream::start(&["up"]).await;
         let mut ports = BTreeMap::from([("up", upstream.port())]);
         for name in ["admin", "main", "tcp", "dead", "logs"] {
             ports.insert(name, ports::free());
         }
         let text = BOOTSTRAP.replace("{buffer}", buffer);
+        let text = text.replace("0.02s", interval);
         let text = ports.iter().fold(text, |text, (name, port)| {
             text.replace(&format!("{{{name}}}"), &port.to_string())
         });
@@ -182,4 +188,22 @@ async fn entries_wait_for_a_service_that_is_away() {
     rig.send("main", "GET /said HTTP/1.1\r\nhost: any.test\r\n\r\n")
         .await;
     assert!(wait::until(wait::PATIENCE, || came() == written + 1).await);
+}
+
+/// What still waits for its turn when the proxy is told to end is sent before it ends.
+#[tokio::test]
+async fn entries_that_wait_at_the_end_are_sent() {
+    let mut rig = Rig::flushing(Kind::Tandem, "", "600s").await;
+    let service = Service::start(rig.ports["logs"]);
+    for _ in 0..3 {
+        rig.send("main", "GET /said HTTP/1.1\r\nhost: any.test\r\n\r\n")
+            .await;
+    }
+    let written = async || rig.counter("logs_written").await == 3;
+    assert!(wait::until_async(wait::PATIENCE, written).await);
+    assert!(entries(&service).0.is_empty());
+    rig.proxy.process.signal("TERM");
+    let ended = wait::until(wait::PATIENCE, || rig.proxy.process.exited().is_some()).await;
+    assert!(ended);
+    assert_eq!(entries(&service).0.len(), 3);
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Decode;
+use super::read::read;
 use super::subscription::{Did, Subscription};
 use super::watch::Watch;
 use crate::{Connection, Consumer};
@@ -71,7 +72,9 @@ impl Files {
             if due && self.subscription.request().is_some() {
                 due = false;
                 watch.reads();
-                let bytes = tokio::fs::read(&self.file.path).await;
+                let path = self.file.path.clone();
+                let read = tokio::task::spawn_blocking(move || read(&path)).await;
+                let bytes = read.unwrap_or_else(|ended| Err(io::Error::other(ended)));
                 if !self.take(bytes) {
                     watch.is_bad();
                 }

@@ -5,6 +5,7 @@
 //! [`Decode`] function.
 
 mod files;
+mod read;
 mod rest;
 mod subscription;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 mod watch;
 
 pub use files::{File, Files};
+pub use read::read;
 pub use rest::{Rest, Timing};
 
 use std::collections::BTreeMap;

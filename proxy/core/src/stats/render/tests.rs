@@ -88,3 +88,20 @@ fn families_stand_together() {
     assert!(text.contains("envoy_cluster_h_bucket{envoy_cluster_name=\"a\",le=\"0.5\"} 0\n"));
     drop(held);
 }
+
+/// A listener that was removed is not shown any more; what is the process's stays.
+#[test]
+fn metrics_of_listeners_go_with_the_last_one_who_moves_them() {
+    let registry = Registry::default();
+    let scope = registry.listener("127.0.0.1:1");
+    let (first, second) = (scope.counter("n"), scope.counter("n"));
+    first.inc();
+    registry.plain("server").counter("live").inc();
+    drop(first);
+    let text = || registry.text(|_| true, false);
+    assert_eq!(text(), "listener.127.0.0.1_1.n: 1\nserver.live: 1\n");
+    drop(second);
+    assert_eq!(text(), "server.live: 1\n");
+    assert!(!registry.prometheus().contains("envoy_listener"));
+    assert_eq!(scope.counter("n").get(), 0);
+}
