@@ -10,7 +10,8 @@ use arc_swap::ArcSwap;
 use tandem_core::stats::Registry;
 use tandem_model::Cluster;
 use tandem_model::cluster::LoadAssignment;
-use tandem_transport::tls::Contexts;
+use tandem_model::tls::UpstreamTransport;
+use tandem_transport::tls::{Contexts, InUse};
 use tokio::runtime::Handle;
 
 use crate::cluster::{Origin, SharedCluster};
@@ -178,6 +179,18 @@ impl ClusterManager {
     /// The clusters now.
     pub(crate) fn snapshot(&self) -> arc_swap::Guard<Arc<Snapshot>> {
         self.snapshot.load()
+    }
+
+    /// What the clusters' TLS contexts hold, but for those whose secrets have not come.
+    pub fn certificates(&self) -> Vec<InUse> {
+        let mut clusters: Vec<_> = self.snapshot.load().by_name.values().cloned().collect();
+        clusters.sort_by_key(|cluster| cluster.place);
+        let transports = clusters.iter().flat_map(|one| one.config.transports());
+        let contexts = transports.filter_map(|transport| match transport {
+            UpstreamTransport::Raw => None,
+            UpstreamTransport::Tls(config) => self.tls.client(config).ok(),
+        });
+        contexts.filter_map(|context| context.in_use()).collect()
     }
 
     /// The text of `/clusters`, in Envoy's format.

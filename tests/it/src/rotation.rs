@@ -3,6 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use tandem_harness::certs::{Authority, Folder, Issued};
 use tandem_harness::client::{Request, h1};
@@ -170,6 +171,73 @@ async fn delivered_secrets_are_exchanged_without_a_failed_request() {
     exchange(BY_NAME, deliver).await;
 }
 
+/// A process with these secrets, and the port of its front.
+async fn start(kind: Kind, secrets: &str, folder: &Folder, upstream: &Upstream) -> (Proxy, u16) {
+    let (front, back, admin) = (ports::free(), ports::free(), ports::free());
+    let secrets = format!("{}\n", secrets.trim_start_matches('\n'));
+    let bootstrap = BOOTSTRAP
+        .replace("SECRETS\n", &secrets)
+        .replace("FOLDER", &folder.root().display().to_string())
+        .replace("ADMIN", &admin.to_string())
+        .replace("FRONT", &front.to_string())
+        .replace("BACK", &back.to_string())
+        .replace("UPSTREAM", &upstream.ports()[0].to_string());
+    (Proxy::start(kind, &bootstrap, admin).await.unwrap(), front)
+}
+
+/// `/certs`, in an order of its own: Envoy has none.
+async fn certificates(proxy: &Proxy) -> Vec<String> {
+    let page = proxy.admin("/certs").await;
+    let page: serde_json::Value = serde_json::from_str(&page).unwrap_or_default();
+    let all = page["certificates"].as_array().cloned().unwrap_or_default();
+    let mut all: Vec<_> = all.iter().map(ToString::to_string).collect();
+    all.sort();
+    all
+}
+
+/// What is in use is shown as Envoy shows it: certificates of files and delivered ones, of a
+/// listener and a cluster, and the new ones after an exchange.
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_in_use_are_shown() {
+    for (secrets, put) in [(IN_FILES, turn as Put), (BY_NAME, deliver)] {
+        let folder = Folder::new();
+        let (one, two) = (Authority::new(), Authority::new());
+        let both = format!("{}{}", one.pem, two.pem);
+        let names = ["leaf", "b.test", "spiffe://td/leaf"];
+        put(&folder, "1", &one.issue(&names), &both);
+        let upstream = Upstream::start(&["up"]).await;
+        let (envoy, _) = start(Kind::Envoy, secrets, &folder, &upstream).await;
+        let (tandem, _) = start(Kind::Tandem, secrets, &folder, &upstream).await;
+        let before = certificates(&tandem).await;
+        assert_eq!(before.len(), 2);
+        assert_eq!(before, certificates(&envoy).await);
+
+        if secrets == IN_FILES {
+            // Envoy reads such files once.
+            continue;
+        }
+        let soon = two.issue_with(&names, |params| {
+            let in_ten_days = std::time::SystemTime::now() + Duration::from_secs(10 * 86400 + 3600);
+            params.not_after = in_ten_days.into();
+        });
+        put(&folder, "2", &soon, &two.pem);
+        for proxy in [&tandem, &envoy] {
+            let exchanged = wait::until_async(wait::PATIENCE, || async {
+                let now = certificates(proxy).await;
+                let is_new = |one: &String| one.contains(r#""days_until_expiration":"10""#);
+                now.len() == 2
+                    && now.iter().all(is_new)
+                    && now.iter().all(|one| !before.contains(one))
+            });
+            assert!(exchanged.await, "{:?}", certificates(proxy).await);
+        }
+        let same = wait::until_async(wait::PATIENCE, || async {
+            certificates(&tandem).await == certificates(&envoy).await
+        });
+        assert!(same.await, "{:?}", certificates(&tandem).await);
+    }
+}
+
 async fn exchange(secrets: &str, put: Put) {
     let folder = Folder::new();
     let (old, new) = (Authority::new(), Authority::new());
@@ -181,18 +249,7 @@ async fn exchange(secrets: &str, put: Put) {
     };
     put(&folder, "1", &leaf("1", &old), &old.pem);
     let upstream = Upstream::start(&["up"]).await;
-    let (front, back, admin) = (ports::free(), ports::free(), ports::free());
-    let bootstrap = BOOTSTRAP
-        .replace(
-            "SECRETS\n",
-            &format!("{}\n", secrets.trim_start_matches('\n')),
-        )
-        .replace("FOLDER", &folder.root().display().to_string())
-        .replace("ADMIN", &admin.to_string())
-        .replace("FRONT", &front.to_string())
-        .replace("BACK", &back.to_string())
-        .replace("UPSTREAM", &upstream.ports()[0].to_string());
-    let proxy = Proxy::start(Kind::Tandem, &bootstrap, admin).await.unwrap();
+    let (proxy, front) = start(Kind::Tandem, secrets, &folder, &upstream).await;
     let load = Arc::new(Load::default());
     let clients: Vec<_> = (0..4)
         .map(|_| tokio::spawn(client(front, Arc::clone(&load))))

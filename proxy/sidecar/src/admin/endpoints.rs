@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use ::http::{Method, StatusCode};
 use tandem_core::discovered::Extensions;
@@ -11,6 +11,7 @@ use tandem_core::stats::Registry;
 use tandem_upstream::ClusterManager;
 use tandem_xds_translate::Source;
 
+use super::certs;
 use super::config_dump::{self, Ask};
 use super::query::{decode, has, parameter};
 use crate::drain::Drains;
@@ -103,6 +104,7 @@ impl Answer {
 
 const HELP: &str = "admin commands are:
   /: this list
+  /certs: the certificates of all TLS contexts (JSON)
   /clusters: upstream cluster status
   /config_dump: the configuration in force (JSON); ?include_eds, ?resource=LIST, ?mask=FIELDS,
     ?name_regex=REGEX
@@ -145,6 +147,7 @@ impl Admin {
                 let text = |admin: &Self, _: &str| Answer::text(admin.clusters.admin_text());
                 self.apart(query, text).await
             }
+            "/certs" => self.apart(query, |admin, _| Answer::json(&admin.certificates())).await,
             "/listeners" => Answer::text(self.listener_lines()),
             "/runtime" => Answer::json(&self.layers.to_json()),
             "/runtime_modify" => self.runtime_modify(query),
@@ -276,6 +279,17 @@ impl Admin {
                 Answer::text(format!("{error}\n")).with(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
+    }
+
+    /// Of the listeners and clusters that are served, each context on its own.
+    fn certificates(&self) -> serde_json::Value {
+        let listeners = self.listeners.served();
+        let chains = listeners.iter().flat_map(|listener| listener.chains());
+        let configs = chains.filter_map(|chain| chain.transport_socket.as_ref());
+        let contexts = configs.filter_map(|config| self.clusters.tls().server(config).ok());
+        let mut all: Vec<_> = contexts.filter_map(|context| context.in_use()).collect();
+        all.extend(self.clusters.certificates());
+        certs::certificates(&all, SystemTime::now())
     }
 
     fn runtime_modify(&self, query: &str) -> Answer {

@@ -1,5 +1,6 @@
 //! The administration server: Envoy's endpoints, on the control thread.
 
+mod certs;
 mod config_dump;
 mod endpoints;
 mod http;

@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 pub use tokio_rustls::client::TlsStream;
 
 use super::failure::Failure;
+use super::in_use::InUse;
 use super::load::Identity;
 use super::secrets::Secrets;
 use super::sources::{Gathered, Sources};
@@ -99,6 +100,13 @@ impl ClientContext {
     /// What it was made from.
     pub fn config(&self) -> &Arc<UpstreamTls> {
         &self.config
+    }
+
+    /// What it holds; `None` while a secret is missing.
+    pub fn in_use(&self) -> Option<InUse> {
+        let built = self.current()?;
+        let context = &self.config.common;
+        Some(InUse::of(context, &self.secrets, &built.gathered))
     }
 
     /// Shakes hands with an endpoint.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tandem_model::tls::{CommonTls, TlsCertificate, TrustVerification, Validation, ValidationRef};
+use tandem_model::tls::{
+    CommonTls, DataSource, TlsCertificate, TrustVerification, Validation, ValidationRef,
+};
 
 use super::Error;
 use super::load::Identity;
@@ -65,12 +67,21 @@ impl Gathered {
 
     /// What peers are judged by; `None` if there are no rules.
     pub(super) fn trust(&self) -> Result<Option<Trust>, Error> {
+        self.merged().map(Trust::load).transpose()
+    }
+
+    /// The roots in force.
+    pub(super) fn trusted_ca(&self) -> Option<DataSource> {
+        self.merged()?.trusted_ca.clone()
+    }
+
+    fn merged(&self) -> Option<Arc<Validation>> {
         match self.rules.as_slice() {
-            [] => Ok(None),
-            [rules] => Trust::load(Arc::clone(rules)).map(Some),
+            [] => None,
+            [rules] => Some(Arc::clone(rules)),
             [first, rest @ ..] => {
                 let merged = rest.iter().fold((**first).clone(), |a, b| merge(a, b));
-                Trust::load(Arc::new(merged)).map(Some)
+                Some(Arc::new(merged))
             }
         }
     }

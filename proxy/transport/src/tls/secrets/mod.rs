@@ -115,6 +115,22 @@ impl Secrets {
             }
     }
 
+    /// Where the chain of a delivered certificate is.
+    pub(super) fn delivered_chain(&self, secret: &SdsSecret) -> Option<DataSource> {
+        match self.named().latest.get(secret)? {
+            SecretKind::Certificate(config) => Some(config.chain.clone()),
+            SecretKind::Validation(_) => None,
+        }
+    }
+
+    /// Where the roots of delivered rules are.
+    pub(super) fn delivered_roots(&self, secret: &SdsSecret) -> Option<DataSource> {
+        match self.named().latest.get(secret)? {
+            SecretKind::Validation(config) => config.trusted_ca.clone(),
+            SecretKind::Certificate(_) => None,
+        }
+    }
+
     /// Resolves when all that a context needs has come: at once, if it needs nothing.
     pub async fn ready(&self, context: &CommonTls) {
         let mut changed = self.changes();

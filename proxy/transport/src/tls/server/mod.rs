@@ -16,6 +16,7 @@ use tokio_rustls::LazyConfigAcceptor;
 pub use tokio_rustls::server::TlsStream;
 
 use super::failure::Failure;
+use super::in_use::InUse;
 use super::secrets::Secrets;
 use super::sources::{Gathered, Sources};
 use super::verify::{Noted, Verifier, noting};
@@ -70,6 +71,13 @@ impl ServerContext {
         };
         context.current()?;
         Ok(context)
+    }
+
+    /// What it holds; `None` while a secret is missing.
+    pub fn in_use(&self) -> Option<InUse> {
+        let built = self.current().ok()??;
+        let context = &self.config.common;
+        Some(InUse::of(context, &self.secrets, &built.gathered))
     }
 
     /// Shakes hands with a client.
