@@ -32,7 +32,7 @@ impl FaultLayer {
             delays_injected: scope.counter("fault.delays_injected"),
             aborts_injected: scope.counter("fault.aborts_injected"),
             faults_overflow: scope.counter("fault.faults_overflow"),
-            active_faults: scope.gauge("fault.active_faults"),
+            active_faults: scope.gauge_kept("fault.active_faults"),
         });
         Self { config, stats }
     }

@@ -4,22 +4,34 @@
 //! atomics move. Every metric has two names: the dotted one of `/stats` and the labelled one
 //! of Prometheus. What there may be thousands of is a [`Source`]: it holds its own numbers,
 //! takes no room here, and what it measured goes when it goes. So do the metrics of listeners,
-//! connection managers and TCP proxies, when the last one of their name is gone.
+//! connection managers and TCP proxies, when the last one of their name is gone. Which metrics
+//! there are, and which labels they carry, is configured: [`Registry::new`].
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use tandem_model::metrics::MetricsConfig;
+
 mod render;
 mod source;
+mod tags;
 
 pub use source::{Level, Sample, Source, Tally, Value};
+use tags::{Named, Tags};
 
-/// A number that only grows.
-#[derive(Clone, Debug, Default)]
-pub struct Counter(Arc<AtomicU64>);
+/// A number that only grows; one that was not selected stays zero and has no memory.
+#[derive(Clone, Debug)]
+pub struct Counter(Option<Arc<AtomicU64>>);
+
+impl Default for Counter {
+    /// One that is counted, but not shown.
+    fn default() -> Self {
+        Self(Some(Arc::default()))
+    }
+}
 
 impl Counter {
     /// Adds one.
@@ -29,18 +41,27 @@ impl Counter {
 
     /// Adds `n`.
     pub fn add(&self, n: u64) {
-        self.0.fetch_add(n, Relaxed);
+        if let Some(value) = &self.0 {
+            value.fetch_add(n, Relaxed);
+        }
     }
 
     /// The value.
     pub fn get(&self) -> u64 {
-        self.0.load(Relaxed)
+        self.0.as_ref().map_or(0, |value| value.load(Relaxed))
     }
 }
 
-/// A number that goes up and down.
-#[derive(Clone, Debug, Default)]
-pub struct Gauge(Arc<AtomicI64>);
+/// A number that goes up and down; one that was not selected stays zero and has no memory.
+#[derive(Clone, Debug)]
+pub struct Gauge(Option<Arc<AtomicI64>>);
+
+impl Default for Gauge {
+    /// One that moves, but is not shown.
+    fn default() -> Self {
+        Self(Some(Arc::default()))
+    }
+}
 
 impl Gauge {
     /// Adds one for as long as the guard lives.
@@ -51,17 +72,21 @@ impl Gauge {
 
     /// Adds `n`, which may be negative.
     pub fn add(&self, n: i64) {
-        self.0.fetch_add(n, Relaxed);
+        if let Some(value) = &self.0 {
+            value.fetch_add(n, Relaxed);
+        }
     }
 
     /// Sets it.
     pub fn set(&self, n: i64) {
-        self.0.store(n, Relaxed);
+        if let Some(value) = &self.0 {
+            value.store(n, Relaxed);
+        }
     }
 
     /// The value.
     pub fn get(&self) -> i64 {
-        self.0.load(Relaxed)
+        self.0.as_ref().map_or(0, |value| value.load(Relaxed))
     }
 }
 
@@ -98,9 +123,9 @@ pub const BUCKETS_MS: [f64; 19] = [
     3_600_000.0,
 ];
 
-/// A distribution of durations, in milliseconds.
+/// A distribution of durations, in milliseconds; one that was not selected stays empty.
 #[derive(Clone, Debug)]
-pub struct Histogram(Arc<Distribution>);
+pub struct Histogram(Option<Arc<Distribution>>);
 
 #[derive(Debug)]
 struct Distribution {
@@ -110,33 +135,35 @@ struct Distribution {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self(Arc::new(Distribution {
+        Self(Some(Arc::new(Distribution {
             buckets: std::array::from_fn(|_| AtomicU64::new(0)),
             sum_micros: AtomicU64::new(0),
-        }))
+        })))
     }
 }
 
 impl Histogram {
     /// Records one duration.
     pub fn record(&self, value: Duration) {
+        let Some(distribution) = &self.0 else { return };
         let ms = value.as_secs_f64() * 1000.0;
         let bucket = BUCKETS_MS
             .iter()
             .position(|bound| ms <= *bound)
             .unwrap_or(BUCKETS_MS.len());
-        self.0.buckets[bucket].fetch_add(1, Relaxed);
+        distribution.buckets[bucket].fetch_add(1, Relaxed);
         let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
-        self.0.sum_micros.fetch_add(micros, Relaxed);
+        distribution.sum_micros.fetch_add(micros, Relaxed);
     }
 
     /// How many were recorded.
     pub fn count(&self) -> u64 {
-        self.0
-            .buckets
-            .iter()
-            .map(|bucket| bucket.load(Relaxed))
-            .sum()
+        (0..=BUCKETS_MS.len()).map(|i| self.bucket(i)).sum()
+    }
+
+    /// How many were recorded in one bucket.
+    fn bucket(&self, bucket: usize) -> u64 {
+        (self.0.as_ref()).map_or(0, |one| one.buckets[bucket].load(Relaxed))
     }
 }
 
@@ -146,6 +173,7 @@ pub struct Registry(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
+    tags: Tags,
     entries: Mutex<Entries>,
     sources: Mutex<Vec<Weak<dyn Source>>>,
 }
@@ -160,9 +188,10 @@ struct Entries {
 
 #[derive(Clone, Debug)]
 struct Entry {
-    family: String,
-    labels: String,
+    named: Named,
     metric: Metric,
+    /// It was not selected, but something is decided by it.
+    hidden: bool,
     /// Whether it goes when nobody can move it any more.
     goes: bool,
 }
@@ -186,11 +215,12 @@ enum Metric {
 impl Metric {
     /// Whether anybody holds it beside the registry.
     fn is_held(&self) -> bool {
-        1 < match self {
-            Self::Counter(counter) => Arc::strong_count(&counter.0),
-            Self::Gauge(gauge) => Arc::strong_count(&gauge.0),
-            Self::Histogram(histogram) => Arc::strong_count(&histogram.0),
-        }
+        let holders = match self {
+            Self::Counter(counter) => counter.0.as_ref().map(Arc::strong_count),
+            Self::Gauge(gauge) => gauge.0.as_ref().map(Arc::strong_count),
+            Self::Histogram(histogram) => histogram.0.as_ref().map(Arc::strong_count),
+        };
+        holders > Some(1)
     }
 }
 
@@ -199,12 +229,20 @@ impl Metric {
 pub struct Scope {
     registry: Registry,
     dotted: String,
-    family: String,
-    labels: String,
-    goes: bool,
+    /// The label that it is, if it is one, and where in the dotted name its value stands.
+    label: Option<&'static str>,
+    value: Range<usize>,
 }
 
 impl Registry {
+    /// An empty one, whose metrics are selected and labelled as `config` says.
+    pub fn new(config: &MetricsConfig) -> Self {
+        Self(Arc::new(Inner {
+            tags: Tags::new(config),
+            ..Inner::default()
+        }))
+    }
+
     /// `cluster.<name>.` and `envoy_cluster_…{envoy_cluster_name="<name>"}`.
     pub fn cluster(&self, name: &str) -> Scope {
         self.labelled("cluster", "envoy_cluster_name", name)
@@ -230,37 +268,52 @@ impl Registry {
         Scope {
             registry: self.clone(),
             dotted: name.to_owned(),
-            family: format!("envoy_{}", sanitize(name)),
-            labels: String::new(),
-            goes: false,
+            label: None,
+            value: 0..0,
         }
     }
 
-    fn labelled(&self, family: &str, label: &str, value: &str) -> Scope {
+    fn labelled(&self, family: &str, label: &'static str, value: &str) -> Scope {
+        // Envoy replaces `:` in the names of listeners and clusters by `_`.
+        let dotted = format!("{family}.{}", value.replace(':', "_"));
         Scope {
             registry: self.clone(),
-            // Envoy replaces `:` in the dotted names of listeners and clusters by `_`.
-            dotted: format!("{family}.{}", value.replace(':', "_")),
-            family: format!("envoy_{family}"),
-            labels: format!("{label}=\"{}\"", escape(value)),
-            goes: true,
+            label: Some(label),
+            value: family.len() + 1..dotted.len(),
+            dotted,
         }
     }
 
-    fn entry(&self, dotted: String, new: Entry) -> Metric {
+    /// The metric of that name, `None` if it was not selected; `kept` ones there are always.
+    fn entry(
+        &self,
+        dotted: String,
+        new: impl FnOnce(&Tags) -> Entry,
+        kept: bool,
+    ) -> Option<Metric> {
+        let tags = &self.0.tags;
+        let selected = tags.selects(&dotted);
+        if !selected && !kept {
+            return None;
+        }
         let mut entries = self.lock();
         if entries.all.len() >= entries.sweep_at {
             entries.sweep();
         }
-        entries.all.entry(dotted).or_insert(new).metric.clone()
+        let entry = entries.all.entry(dotted).or_insert_with(|| Entry {
+            hidden: !selected,
+            ..new(tags)
+        });
+        Some(entry.metric.clone())
     }
 
     /// The metrics that there are now, so that nobody who needs one waits for whoever reads them.
     fn entries(&self) -> Vec<(String, Entry)> {
         let mut entries = self.lock();
         entries.sweep();
-        let all = entries.all.iter();
-        all.map(|(name, entry)| (name.clone(), entry.clone()))
+        let shown = entries.all.iter().filter(|(_, entry)| !entry.hidden);
+        shown
+            .map(|(name, entry)| (name.clone(), entry.clone()))
             .collect()
     }
 
@@ -284,12 +337,14 @@ impl Scope {
         family: &str,
         label: Option<(&str, &str)>,
     ) -> Counter {
-        let new = Metric::Counter(Counter::default());
-        match self.make(dotted, family, label, new) {
-            Metric::Counter(counter) => counter,
+        match self.make(dotted, family, label, false, || {
+            Metric::Counter(Counter::default())
+        }) {
+            Some(Metric::Counter(counter)) => counter,
             // One name is only ever used for one kind; a detached metric keeps that a bug, not
             // a crash.
-            Metric::Gauge(_) | Metric::Histogram(_) => Counter::default(),
+            Some(Metric::Gauge(_) | Metric::Histogram(_)) => Counter::default(),
+            None => Counter(None),
         }
     }
 
@@ -298,20 +353,39 @@ impl Scope {
         self.gauge_tagged(name, name, None)
     }
 
+    /// A gauge by which something is decided: it moves even where it was not selected.
+    pub fn gauge_kept(&self, name: &str) -> Gauge {
+        self.any_gauge(name, name, None, true)
+    }
+
     /// A gauge whose dotted name and Prometheus name differ, such as
     /// `circuit_breakers.default.rq_open`.
     pub fn gauge_tagged(&self, dotted: &str, family: &str, label: Option<(&str, &str)>) -> Gauge {
-        match self.make(dotted, family, label, Metric::Gauge(Gauge::default())) {
-            Metric::Gauge(gauge) => gauge,
-            Metric::Counter(_) | Metric::Histogram(_) => Gauge::default(),
+        self.any_gauge(dotted, family, label, false)
+    }
+
+    fn any_gauge(
+        &self,
+        dotted: &str,
+        family: &str,
+        label: Option<(&str, &str)>,
+        kept: bool,
+    ) -> Gauge {
+        let new = || Metric::Gauge(Gauge::default());
+        match self.make(dotted, family, label, kept, new) {
+            Some(Metric::Gauge(gauge)) => gauge,
+            Some(Metric::Counter(_) | Metric::Histogram(_)) => Gauge::default(),
+            None => Gauge(None),
         }
     }
 
     /// A histogram of this scope.
     pub fn histogram(&self, name: &str) -> Histogram {
-        match self.make(name, name, None, Metric::Histogram(Histogram::default())) {
-            Metric::Histogram(histogram) => histogram,
-            Metric::Counter(_) | Metric::Gauge(_) => Histogram::default(),
+        let new = || Metric::Histogram(Histogram::default());
+        match self.make(name, name, None, false, new) {
+            Some(Metric::Histogram(histogram)) => histogram,
+            Some(Metric::Counter(_) | Metric::Gauge(_)) => Histogram::default(),
+            None => Histogram(None),
         }
     }
 
@@ -327,27 +401,20 @@ impl Scope {
 
     fn make(
         &self,
-        dotted: &str,
+        name: &str,
         family: &str,
         label: Option<(&str, &str)>,
-        metric: Metric,
-    ) -> Metric {
-        let mut labels = self.labels.clone();
-        if let Some((name, value)) = label {
-            if !labels.is_empty() {
-                labels.push(',');
-            }
-            let _ = write!(labels, "{name}=\"{}\"", escape(value));
-        }
-        self.registry.entry(
-            format!("{}.{dotted}", self.dotted),
-            Entry {
-                family: format!("{}_{}", self.family, sanitize(family)),
-                labels,
-                metric,
-                goes: self.goes,
-            },
-        )
+        kept: bool,
+        new: impl FnOnce() -> Metric,
+    ) -> Option<Metric> {
+        let dotted = format!("{}.{name}", self.dotted);
+        let entry = |tags: &Tags| Entry {
+            named: tags.name(self, name, family, label),
+            metric: new(),
+            hidden: false,
+            goes: self.label.is_some(),
+        };
+        self.registry.entry(dotted, entry, kept)
     }
 }
 
@@ -408,9 +475,12 @@ impl CodeCounters {
 }
 
 fn sanitize(name: &str) -> String {
-    name.chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect()
+    name.chars().map(allowed).collect()
+}
+
+/// Prometheus has letters, digits and `_` in its names.
+fn allowed(c: char) -> char {
+    if c.is_ascii_alphanumeric() { c } else { '_' }
 }
 
 fn escape(value: &str) -> String {

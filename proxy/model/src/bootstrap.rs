@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::config_source::{ApiConfigSource, ConfigSource};
+use crate::log_pattern::LogFormat;
+use crate::metrics::MetricsConfig;
 use crate::runtime::Layers;
 use crate::tls::Secret;
 use crate::{Address, Cluster, Listener};
@@ -14,6 +16,10 @@ pub struct Bootstrap {
     pub node: Node,
     /// The administration server, if there is to be one.
     pub admin: Option<Admin>,
+    /// Which metrics there are, and their labels.
+    pub metrics: MetricsConfig,
+    /// What the process's own log lines look like (`application_log_config.log_format`).
+    pub log_format: Option<LogFormat>,
     /// The runtime layers.
     pub runtime: Layers,
     /// Static listeners, in file order.

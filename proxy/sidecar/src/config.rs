@@ -106,6 +106,12 @@ pub(crate) fn name_node(loaded: &mut Loaded, options: &ProxyOptions) {
     }
 }
 
+/// Applies `--stats-tag`.
+pub(crate) fn tag_metrics(loaded: &mut Loaded, options: &ProxyOptions) {
+    let tags = options.stats_tag.iter().cloned();
+    loaded.bootstrap.metrics.tags.extend(tags);
+}
+
 /// Who the proxy says it is to its control planes; they need an id and a cluster.
 pub(crate) fn node(bootstrap: &Bootstrap, sources: &[Source]) -> Result<Node, Error> {
     if bootstrap.dynamic == Dynamic::default() {

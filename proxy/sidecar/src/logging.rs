@@ -1,8 +1,12 @@
-//! The process's own log: where it goes, and changing its level while it runs.
+//! The process's own log: where it goes, how its lines look, and changing its level while it
+//! runs.
+
+mod line;
 
 use std::path::Path;
 use std::sync::Arc;
 
+use tandem_model::log_pattern::LogFormat;
 use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::prelude::*;
@@ -30,10 +34,12 @@ pub(crate) enum Error {
 ///
 /// `components` is Envoy's `--component-log-level`: `name:level,…`; a name is one of this
 /// project's crates without its prefix (`upstream`, `stack`, …).
+/// Without a `format` lines look as `tracing` writes them.
 pub(crate) fn init(
     level: &str,
     components: &str,
     path: Option<&Path>,
+    format: Option<LogFormat>,
 ) -> Result<LevelHandle, Error> {
     let (filter, handle) = reload::Layer::new(filter(level, components)?);
     let writer = match path {
@@ -50,6 +56,10 @@ pub(crate) fn init(
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(false);
+    let lines = match format {
+        None => lines.boxed(),
+        Some(format) => lines.event_format(line::Lines(format)).boxed(),
+    };
     tracing_subscriber::registry()
         .with(filter)
         .with(lines)

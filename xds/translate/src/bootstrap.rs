@@ -1,6 +1,8 @@
 //! The bootstrap: everything one process is told at start.
 
 mod extension;
+mod log_format;
+mod metrics;
 mod overload;
 
 use std::collections::HashSet;
@@ -59,6 +61,8 @@ fn bootstrap(cx: &Cx<'_>, proto: &proto::Bootstrap) -> Bootstrap {
             .admin
             .as_ref()
             .and_then(|proto| admin(&cx.field("admin"), proto)),
+        metrics: metrics::config(cx, proto.stats_config.as_ref()),
+        log_format: log_format::format(cx, proto.application_log_config.as_ref()),
         runtime: runtime::layers(cx, proto.layered_runtime.as_ref()),
         clusters: cx_statics.each("clusters", &statics.clusters, |cx, proto| {
             Some(Arc::new(cluster::cluster(cx, proto)))

@@ -15,6 +15,8 @@ use tandem_model::format::{Format, JsonFormat, Operator, Segment};
 
 use crate::ext::StreamInfo;
 
+pub use time::write as write_time;
+
 /// What operators can see.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {

@@ -45,7 +45,7 @@ struct Civil {
 }
 
 /// Appends a time; without a format as `2026-01-31T23:59:59.123Z`.
-pub(super) fn write(format: Option<&TimeFormat>, time: SystemTime, out: &mut Vec<u8>) {
+pub fn write(format: Option<&TimeFormat>, time: SystemTime, out: &mut Vec<u8>) {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (epoch, nanos) = (since.as_secs(), since.subsec_nanos());
     match format {

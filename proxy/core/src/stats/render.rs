@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::{BUCKETS_MS, Histogram, Metric, Registry, Value, escape, sanitize};
+use super::{BUCKETS_MS, Histogram, Metric, Named, Registry, Value};
 
 impl Registry {
     /// The text of `/stats`: numbers by name, then histograms; `filter` selects names. Within
@@ -29,9 +29,15 @@ impl Registry {
             source.visit(&mut |sample| match sample.value {
                 // Of thousands of clusters that nobody uses not even the names are written.
                 value if used_only && !value.is_used() => {}
-                Value::Histogram(_) => write(&whole(sample.name), sample.value),
-                Value::Counter(n) => samples.push((whole(sample.name), Number::Counter(n))),
-                Value::Gauge(n) => samples.push((whole(sample.name), Number::Gauge(n))),
+                value => {
+                    let name = whole(sample.name);
+                    match value {
+                        _ if !self.0.tags.selects(&name) => {}
+                        Value::Histogram(_) => write(&name, value),
+                        Value::Counter(n) => samples.push((name, Number::Counter(n))),
+                        Value::Gauge(n) => samples.push((name, Number::Gauge(n))),
+                    }
+                }
             });
             samples.sort_by(|(a, _), (b, _)| a.cmp(b));
             for (name, number) in samples.drain(..) {
@@ -57,20 +63,18 @@ impl Registry {
             }
         };
         for (scope, source) in self.sources() {
-            let mut labels = String::new();
             source.visit(&mut |sample| {
-                labels.clear();
-                labels.push_str(&scope.labels);
-                if let Some((label, value)) = sample.label {
-                    let comma = if labels.is_empty() { "" } else { "," };
-                    let _ = write!(labels, "{comma}{label}=\"{}\"", escape(value));
+                let tags = &self.0.tags;
+                if !tags.selects(&format!("{}.{}", scope.dotted, sample.name)) {
+                    return;
                 }
-                let name = format!("{}_{}", scope.family, sanitize(sample.family));
-                write(&name, &labels, sample.value);
+                let named = tags.name(&scope, sample.name, sample.family, sample.label);
+                write(&named.family, &named.labels, sample.value);
             });
         }
         for (_, entry) in self.entries() {
-            write(&entry.family, &entry.labels, entry.metric.value());
+            let Named { family, labels } = &entry.named;
+            write(family, labels, entry.metric.value());
         }
         families.into_values().collect()
     }
@@ -124,9 +128,7 @@ fn exposition(out: &mut String, family: &str, labels: &str, value: Value<'_>) {
         Value::Gauge(n) => writeln!(out, "{family}{{{labels}}} {n}"),
         Value::Histogram(histogram) => {
             let comma = if labels.is_empty() { "" } else { "," };
-            let count = |bucket: usize| {
-                histogram.map_or(0, |histogram| histogram.0.buckets[bucket].load(Relaxed))
-            };
+            let count = |bucket| histogram.map_or(0, |histogram| histogram.bucket(bucket));
             let mut total = 0;
             for bucket in 0..=BUCKETS_MS.len() {
                 total += count(bucket);
@@ -138,7 +140,9 @@ fn exposition(out: &mut String, family: &str, labels: &str, value: Value<'_>) {
                     "{family}_bucket{{{labels}{comma}le=\"{bound}\"}} {total}"
                 );
             }
-            let micros = histogram.map_or(0, |histogram| histogram.0.sum_micros.load(Relaxed));
+            let micros = histogram
+                .and_then(|histogram| histogram.0.as_ref())
+                .map_or(0, |one| one.sum_micros.load(Relaxed));
             let sum = Duration::from_micros(micros).as_secs_f64() * 1000.0;
             let _ = writeln!(out, "{family}_sum{{{labels}}} {sum}");
             writeln!(out, "{family}_count{{{labels}}} {total}")
@@ -150,8 +154,8 @@ fn summary(histogram: &Histogram) -> String {
     let total = histogram.count();
     let quantile = |q: f64| {
         let mut seen = 0;
-        for (bucket, count) in histogram.0.buckets.iter().enumerate() {
-            seen += count.load(Relaxed);
+        for bucket in 0..=BUCKETS_MS.len() {
+            seen += histogram.bucket(bucket);
             #[allow(clippy::cast_precision_loss, reason = "a summary for humans")]
             if seen as f64 >= q * total as f64 {
                 return BUCKETS_MS.get(bucket).copied().unwrap_or(f64::INFINITY);

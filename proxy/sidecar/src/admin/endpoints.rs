@@ -147,7 +147,10 @@ impl Admin {
                 let text = |admin: &Self, _: &str| Answer::text(admin.clusters.admin_text());
                 self.apart(query, text).await
             }
-            "/certs" => self.apart(query, |admin, _| Answer::json(&admin.certificates())).await,
+            "/certs" => {
+                self.apart(query, |admin, _| Answer::json(&admin.certificates()))
+                    .await
+            }
             "/listeners" => Answer::text(self.listener_lines()),
             "/runtime" => Answer::json(&self.layers.to_json()),
             "/runtime_modify" => self.runtime_modify(query),

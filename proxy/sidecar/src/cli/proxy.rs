@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use tandem_model::metrics::{Tag, TagValue};
 
 /// Options of `tandem proxy`: those of Envoy.
 #[derive(Debug, Args)]
@@ -32,6 +33,15 @@ pub(crate) struct ProxyOptions {
     /// Write the log to this file instead of standard error.
     #[arg(long, value_name = "FILE")]
     pub(crate) log_path: Option<PathBuf>,
+    /// What log lines look like, by Envoy's flags: `[%Y-%m-%d %T.%e][%l] %v`.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+    /// Write line breaks within messages as `\n`; has an effect where there is a log format.
+    #[arg(long)]
+    pub(crate) log_format_escaped: bool,
+    /// A label for every metric, beside those of the bootstrap's stats_config.
+    #[arg(long, value_parser = parse_tag, value_name = "TAG:VALUE")]
+    pub(crate) stats_tag: Vec<Tag>,
     /// Seconds that a drain may take after SIGTERM or `/drain_listeners?graceful`.
     #[arg(long, default_value_t = 600, value_name = "SECONDS")]
     pub(crate) drain_time_s: u64,
@@ -70,9 +80,6 @@ pub(crate) struct ProxyOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Accepted without effect")]
 pub(crate) struct WithoutEffect {
-    /// A tag for every metric.
-    #[arg(long, value_name = "TAG:VALUE")]
-    stats_tag: Vec<String>,
     /// Enable core dumps.
     #[arg(long)]
     enable_core_dump: bool,
@@ -100,12 +107,6 @@ pub(crate) struct WithoutEffect {
     /// Log levels by file.
     #[arg(long)]
     enable_fine_grain_logging: bool,
-    /// Escape the log.
-    #[arg(long)]
-    log_format_escaped: bool,
-    /// Format of log lines.
-    #[arg(long, value_name = "FORMAT")]
-    log_format: Option<String>,
     /// Local address family.
     #[arg(long, value_name = "v4|v6")]
     local_address_ip_version: Option<String>,
@@ -171,11 +172,20 @@ fn parse_level(text: &str) -> Result<String, String> {
     Ok(level.to_owned())
 }
 
+fn parse_tag(text: &str) -> Result<Tag, String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok(Tag {
+            name: name.into(),
+            value: TagValue::Fixed(value.into()),
+        }),
+        _ => Err("expected TAG:VALUE".to_owned()),
+    }
+}
+
 impl WithoutEffect {
     /// The options that were given.
     pub(crate) fn given(&self) -> Vec<&'static str> {
         [
-            ("--stats-tag", !self.stats_tag.is_empty()),
             ("--enable-core-dump", self.enable_core_dump),
             ("--socket-mode", self.socket_mode.is_some()),
             ("--socket-path", self.socket_path.is_some()),
@@ -191,8 +201,6 @@ impl WithoutEffect {
                 "--enable-fine-grain-logging",
                 self.enable_fine_grain_logging,
             ),
-            ("--log-format-escaped", self.log_format_escaped),
-            ("--log-format", self.log_format.is_some()),
             (
                 "--local-address-ip-version",
                 self.local_address_ip_version.is_some(),

@@ -26,7 +26,7 @@ fn every_option_of_envoys_help_is_accepted() {
                 --disable-hot-restart --mode serve --parent-shutdown-time-s 1 --drain-strategy \
                 gradual --drain-time-s 5 --file-flush-min-size-kb 1 --file-flush-interval-msec 5 \
                 --service-zone z --service-node n --service-cluster c --restart-epoch 0 \
-                --log-path /tmp/l --enable-fine-grain-logging --log-format-escaped --log-format f \
+                --log-path /tmp/l --enable-fine-grain-logging --log-format-escaped --log-format %v \
                 --component-log-level upstream:debug --local-address-ip-version v4 \
                 --admin-address-path /tmp/a --log-stacktrace-single-entry \
                 --skip-deprecated-logs --ignore-unknown-dynamic-fields \

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use tandem_model::log_pattern::UnknownFlag;
+
 use crate::{child, config, logging, runtime};
 
 /// Everything that can keep the process from serving, in words for whoever started it.
@@ -14,6 +16,15 @@ pub(crate) enum Error {
     /// The log.
     #[error(transparent)]
     Logging(#[from] logging::Error),
+    /// A log format has a flag that there is not.
+    #[error("--log-format: {0}")]
+    LogFormat(UnknownFlag),
+    /// Log lines cannot look two ways.
+    #[error(
+        "expected either --log-format or application_log_config.log_format in the bootstrap, \
+         got both"
+    )]
+    TwoLogFormats,
     /// The application.
     #[error(transparent)]
     App(#[from] child::StartError),

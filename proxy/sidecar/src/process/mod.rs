@@ -7,6 +7,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tandem_model::log_pattern::{LogFormat, LogPattern};
+
 pub(crate) use error::Error;
 use serve::{Settings, serve};
 
@@ -43,6 +45,7 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
         options.config_path.as_deref(),
         options.config_yaml.as_deref(),
     )?;
+    let format = log_format(loaded.bootstrap.log_format.take(), &options)?;
     if options.mode != Mode::Serve {
         say("configuration OK");
         return Ok(ExitCode::SUCCESS);
@@ -51,6 +54,7 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
         &options.log_level,
         &options.component_log_level,
         options.log_path.as_deref(),
+        format,
     )?;
     for option in options.without_effect.given() {
         tracing::warn!("{option} has no meaning here and is ignored");
@@ -59,6 +63,7 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
         std::fs::write(path, "0").map_err(|error| Error::write(path, error))?;
     }
     config::name_node(&mut loaded, &options);
+    config::tag_metrics(&mut loaded, &options);
     let settings = Settings {
         concurrency: workers(options.concurrency),
         drain_time: Duration::from_secs(options.drain_time_s),
@@ -73,8 +78,9 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
 
 /// `tandem run`.
 pub(crate) fn run(options: RunOptions) -> Result<ExitCode, Error> {
-    let loaded = config::for_run(&options)?;
-    let levels = logging::init(&options.log_level, "", None)?;
+    let mut loaded = config::for_run(&options)?;
+    let format = loaded.bootstrap.log_format.take();
+    let levels = logging::init(&options.log_level, "", None, format)?;
     let data_dir = options
         .data_dir
         .clone()
@@ -89,6 +95,24 @@ pub(crate) fn run(options: RunOptions) -> Result<ExitCode, Error> {
         app: (!options.command.is_empty()).then_some(options),
     };
     serve(loaded, settings, levels)
+}
+
+/// How log lines look: as the bootstrap says, or the command line, but not both.
+fn log_format(
+    bootstrap: Option<LogFormat>,
+    options: &ProxyOptions,
+) -> Result<Option<LogFormat>, Error> {
+    let given = (options.log_format.as_deref())
+        .map(|text| LogPattern::parse(text).map_err(Error::LogFormat))
+        .transpose()?;
+    let mut format = match (bootstrap, given) {
+        (Some(_), Some(_)) => return Err(Error::TwoLogFormats),
+        (bootstrap, given) => bootstrap.or(given.map(LogFormat::Text)),
+    };
+    if let (true, Some(LogFormat::Text(pattern))) = (options.log_format_escaped, &mut format) {
+        pattern.escape_lines();
+    }
+    Ok(format)
 }
 
 /// The number of workers: as asked, else the cores this process may use.

@@ -96,7 +96,7 @@ impl Started {
         } = loaded;
         let control = tokio::runtime::Handle::current();
         let (state, quit, drains) = (State::default(), Quit::default(), Arc::new(Drains::new()));
-        let stats = stats::Registry::default();
+        let stats = stats::Registry::new(&bootstrap.metrics);
         // Before anything is built that asks for a value.
         let layers = Arc::new(RuntimeLayers::new(bootstrap.runtime.clone(), &stats));
         let clusters = ClusterManager::new(&bootstrap.clusters, &stats, &control);

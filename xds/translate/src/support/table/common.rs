@@ -52,6 +52,7 @@ pub(super) const AREA: Area = Area {
         "envoy.type.matcher.v3.StringMatcher" {
             exact, prefix, suffix, safe_regex, contains, ignore_case,
         }
+        "envoy.type.matcher.v3.ListStringMatcher" { patterns }
         "envoy.type.matcher.v3.RegexMatcher" {
             regex;
             google_re2: "there is no other engine to choose",

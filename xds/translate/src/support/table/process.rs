@@ -7,7 +7,7 @@ pub(super) const AREA: Area = Area {
     types: types! {
         "envoy.config.bootstrap.v3.Bootstrap" {
             node, static_resources, dynamic_resources, admin, layered_runtime,
-            bootstrap_extensions, overload_manager;
+            bootstrap_extensions, overload_manager, stats_config, application_log_config;
             deferred_stat_options: "it says when memory is taken for a metric, not what it counts",
             stats_flush_interval: "metrics are read when they are asked for, never flushed",
             enable_dispatcher_stats: "there is no dispatcher",
@@ -24,6 +24,15 @@ pub(super) const AREA: Area = Area {
         "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig" {
             max_active_downstream_connections,
         }
+        "envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig" { log_format }
+        "envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig.LogFormat" {
+            text_format, json_format,
+        }
+        "envoy.config.metrics.v3.StatsConfig" {
+            stats_tags, use_all_default_tags, stats_matcher,
+        }
+        "envoy.config.metrics.v3.TagSpecifier" { tag_name, regex, fixed_value }
+        "envoy.config.metrics.v3.StatsMatcher" { reject_all, exclusion_list, inclusion_list }
         "envoy.config.bootstrap.v3.LayeredRuntime" { layers }
         "envoy.config.bootstrap.v3.RuntimeLayer" { name, static_layer, admin_layer, rtds_layer }
         "envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer" {}
