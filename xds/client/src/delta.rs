@@ -9,7 +9,7 @@
 //! Changes of the subscription do not wait for an answer: without a nonce they cannot be taken
 //! for one. Each response has an answer of its own, so several may be due.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use envoy_types::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse,
@@ -28,7 +28,7 @@ pub struct Delta {
     type_url: String,
     names: Names,
     /// The version accepted last of each resource. They outlive the stream.
-    versions: BTreeMap<String, String>,
+    versions: HashMap<String, String>,
     /// Whether another control plane gave those versions.
     foreign: bool,
     subscribe: BTreeSet<String>,
@@ -43,7 +43,7 @@ impl Delta {
         Self {
             type_url: type_url.into(),
             names: Names::new(wildcard),
-            versions: BTreeMap::new(),
+            versions: HashMap::new(),
             foreign: false,
             subscribe: BTreeSet::new(),
             unsubscribe: BTreeSet::new(),
@@ -171,6 +171,10 @@ impl Delta {
         }
         for (name, version) in changes {
             match version {
+                // What is held is asked for.
+                Some(version) if self.versions.contains_key(&name) => {
+                    self.versions.insert(name, version);
+                }
                 // What was unsubscribed meanwhile is not held.
                 Some(version) if self.names.is_wildcard() || self.names.contains(&name) => {
                     self.versions.insert(name, version);

@@ -19,6 +19,7 @@ mod headers;
 mod json;
 mod listener;
 mod matcher;
+mod plain;
 mod protocol;
 mod rbac;
 mod read;

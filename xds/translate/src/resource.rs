@@ -16,7 +16,7 @@ use crate::cx::{Cx, Report};
 use crate::error::{Error, Errors, Trail};
 use crate::route::Scope;
 use crate::schema::Message;
-use crate::{filter, support, validate};
+use crate::{filter, plain, support, validate};
 
 /// The kinds of resources that are understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -156,8 +156,12 @@ pub fn runtime(bytes: &[u8]) -> Result<Values, Errors> {
 /// Translates a filter's settings that came by themselves.
 pub fn extension(bytes: &[u8]) -> Result<Arc<Extension>, Errors> {
     type Proto = core::v3::TypedExtensionConfig;
-    let check = support::check_extension;
-    checked(Kind::Extension, bytes, check, |cx, proto: &Proto| {
+    let wrong = |ty, bytes: &[u8]| {
+        let mut errors = support::check_extension(ty, bytes);
+        errors.extend(validate::check(ty, bytes));
+        errors
+    };
+    checked(Kind::Extension, bytes, wrong, |cx, proto: &Proto| {
         filter::extension(cx, proto).map(Arc::new)
     })
 }
@@ -170,13 +174,21 @@ fn read<P, T>(
 where
     P: prost::Message + Default,
 {
-    checked(kind, bytes, support::check, translate)
+    let wrong = |ty, bytes: &[u8]| match plain::is_right(ty, bytes) {
+        true => Vec::new(),
+        false => {
+            let mut errors = support::check(ty, bytes);
+            errors.extend(validate::check(ty, bytes));
+            errors
+        }
+    };
+    checked(kind, bytes, wrong, translate)
 }
 
 fn checked<P, T>(
     kind: Kind,
     bytes: &[u8],
-    supported: impl FnOnce(Message, &[u8]) -> Vec<Error>,
+    wrong: impl FnOnce(Message, &[u8]) -> Vec<Error>,
     translate: impl FnOnce(&Cx<'_>, &P) -> Option<T>,
 ) -> Result<T, Errors>
 where
@@ -186,8 +198,7 @@ where
     let Some(ty) = Message::named(name) else {
         return Err(Error::new(&Trail::ROOT, format!("the schema has no {name}")).into());
     };
-    let mut errors = supported(ty, bytes);
-    errors.extend(validate::check(ty, bytes));
+    let errors = wrong(ty, bytes);
     if !errors.is_empty() {
         return Err(Errors(errors));
     }

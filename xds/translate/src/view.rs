@@ -121,7 +121,7 @@ pub(crate) fn bytes_of(raw: Raw<'_>) -> &[u8] {
     }
 }
 
-fn is_zero(raw: Raw<'_>) -> bool {
+pub(crate) fn is_zero(raw: Raw<'_>) -> bool {
     match raw {
         Raw::Varint(v) | Raw::Fixed64(v) => v == 0,
         Raw::Fixed32(v) => v == 0,

@@ -81,7 +81,12 @@ pub(crate) enum Presence {
 impl Message {
     /// Finds a message by its full name.
     pub(crate) fn named(full_name: &str) -> Option<Self> {
-        search(word(0), full_name, |row| Self(row).name()).map(Self)
+        search(word(0), full_name, |row| pool(word(Self(row).at()))).map(Self)
+    }
+
+    /// How many there are.
+    pub(crate) fn count() -> u32 {
+        word(0)
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -226,11 +231,11 @@ impl Enum {
     }
 }
 
-fn search(count: u32, wanted: &str, name_of: impl Fn(u32) -> &'static str) -> Option<u32> {
+fn search(count: u32, wanted: &str, name_of: impl Fn(u32) -> &'static [u8]) -> Option<u32> {
     let (mut low, mut high) = (0, count);
     while low < high {
         let middle = low.midpoint(high);
-        match name_of(middle).cmp(wanted) {
+        match name_of(middle).cmp(wanted.as_bytes()) {
             std::cmp::Ordering::Less => low = middle + 1,
             std::cmp::Ordering::Greater => high = middle,
             std::cmp::Ordering::Equal => return Some(middle),

@@ -23,7 +23,7 @@ pub(super) struct Supported {
 }
 
 /// What the table says of a field.
-pub(super) enum Rule {
+pub(crate) enum Rule {
     Supported(&'static [&'static str]),
     Ignored,
     Unsupported,

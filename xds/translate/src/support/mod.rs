@@ -13,7 +13,8 @@ pub use markdown::markdown;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use area::{Rule, Type};
+pub(crate) use area::Rule;
+use area::Type;
 
 use crate::error::{Error, Trail};
 use crate::schema::{Field, Kind, Message};
@@ -64,6 +65,12 @@ pub(crate) fn takes(ty: &str, field: &str, value: &str) -> bool {
     }
 }
 
+/// What the table says of a field.
+pub(crate) fn rule(ty: Message, field: Field) -> Rule {
+    let known = types().get(&ty.index());
+    known.map_or(Rule::Unsupported, |known| known.rule(field.name()))
+}
+
 fn types() -> &'static HashMap<usize, &'static Type> {
     static TYPES: OnceLock<HashMap<usize, &'static Type>> = OnceLock::new();
     TYPES.get_or_init(|| {
@@ -94,7 +101,7 @@ fn message(trail: &Trail<'_>, ty: Message, bytes: &[u8], errors: &mut Vec<Error>
             continue;
         }
         let trail = &trail.field(field.name());
-        match known.map_or(Rule::Unsupported, |known| known.rule(field.name())) {
+        match rule(ty, *field) {
             Rule::Unsupported => {
                 errors.push(Error::naming_last(trail, not_supported(field.name())));
             }

@@ -1,6 +1,6 @@
 //! The constraints that Envoy's messages carry in their `.proto` files (`validate.rules`).
 
-mod rules;
+pub(crate) mod rules;
 
 use envoy_types::pb::validate::{FieldRules, field_rules::Type};
 use prost::Message as _;
@@ -15,6 +15,17 @@ pub(crate) fn check(ty: Message, bytes: &[u8]) -> Vec<Error> {
     let mut errors = Vec::new();
     message(&Trail::ROOT, ty, bytes, &mut errors);
     errors
+}
+
+/// Whether a field that is in no oneof must be there.
+pub(crate) fn must_be_there(field: Field) -> bool {
+    let rules = (field.rules()).filter(|_| field.rules_need_value());
+    let Some(rules) = rules.and_then(|bytes| FieldRules::decode(bytes).ok()) else {
+        return false;
+    };
+    let mut errors = Vec::new();
+    field_rules(&Trail::ROOT, field, None, Some(&rules), &mut errors);
+    !errors.is_empty()
 }
 
 fn message(trail: &Trail<'_>, ty: Message, bytes: &[u8], errors: &mut Vec<Error>) {

@@ -18,7 +18,7 @@ use crate::wire::{self, Raw};
 type Fail<'f> = &'f mut dyn FnMut(String);
 
 /// Checks one value, or its absence.
-pub(super) fn check(kind: Kind, raw: Option<Raw<'_>>, rules: &FieldRules, fail: Fail<'_>) {
+pub(crate) fn check(kind: Kind, raw: Option<Raw<'_>>, rules: &FieldRules, fail: Fail<'_>) {
     if raw.is_none() && is_required(rules) {
         return fail("expected a value, it is required".to_owned());
     }
