@@ -9,6 +9,8 @@ use tandem_harness::Headers;
 use tandem_harness::client::Response;
 use tandem_harness::upstream::Seen;
 
+use super::coding;
+
 /// Named texts.
 pub type Fields = BTreeMap<String, String>;
 
@@ -63,7 +65,7 @@ pub fn response(fields: &mut Fields, prefix: &str, response: &Response, names: &
     if !response.interim.is_empty() {
         put("interim", format!("{:?}", response.interim));
     }
-    put("body", names.clean(&brief(&response.body)));
+    put("body", names.clean(&brief(&coding::plain(response))));
     headers(
         fields,
         &format!("{prefix}header."),

@@ -11,6 +11,7 @@
 pub mod bootstrap;
 pub mod case;
 mod cases;
+mod coding;
 mod compare;
 mod exchange;
 mod fields;

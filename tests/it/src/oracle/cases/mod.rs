@@ -1,5 +1,6 @@
 //! The tables, one file per subject.
 
+mod compression;
 mod edge;
 mod faults;
 mod headers;
