@@ -32,6 +32,8 @@ struct Rig {
     stats: Registry,
     served: tokio::task::JoinHandle<()>,
     _manager: Arc<ClusterManager>,
+    /// Holds the metrics, which go with the last proxy that counts by them.
+    _proxy: Arc<TcpProxy>,
 }
 
 /// A client connected through a TCP proxy to whatever listens on `upstream`.
@@ -68,13 +70,15 @@ async fn rig(upstream: SocketAddr, target: TcpCluster, attempts: u32) -> Rig {
         listener: "l".into(),
         ..Default::default()
     });
-    let proxy = TcpProxy::new(&Arc::new(config), &deps);
-    let served = tokio::spawn(async move { proxy.serve(stream, connection).await });
+    let proxy = Arc::new(TcpProxy::new(&Arc::new(config), &deps));
+    let serving = Arc::clone(&proxy);
+    let served = tokio::spawn(async move { serving.serve(stream, connection).await });
     Rig {
         client,
         stats,
         served,
         _manager: manager,
+        _proxy: proxy,
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Served {
     pub(super) stats: Registry,
     pub(super) draining: Arc<Draining>,
     pub(super) task: tokio::task::JoinHandle<()>,
+    /// Holds the metrics, which go with the last server that counts by them.
+    _server: Arc<Server>,
 }
 
 impl Served {
@@ -85,14 +87,16 @@ pub(super) fn serve_with(
     let stats = Registry::default();
     let draining = Arc::new(Draining::default());
     let server = Server::new(Arc::new(manager), service, &stats, Arc::clone(&draining));
+    let server = Arc::new(server);
     let (client, io) = duplex(64 * 1024);
-    let task = tokio::spawn(Arc::new(server).serve(io, connection()));
+    let task = tokio::spawn(Arc::clone(&server).serve(io, connection()));
     Served {
         client,
         seen,
         stats,
         draining,
         task,
+        _server: server,
     }
 }
 

@@ -135,7 +135,7 @@ async fn compression() {
         ))
         .listener(filters(
             "requests",
-            &gzip("request_direction_config: {}\n    response_direction_config: {common_config: {enabled: {default_value: false, runtime_key: off}}}"),
+            &gzip("request_direction_config: {}\n    response_direction_config: {common_config: {enabled: {default_value: false, runtime_key: compress}}}"),
         ));
     check("compression", bootstrap, cases()).await;
 }
