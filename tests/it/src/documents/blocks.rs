@@ -13,7 +13,7 @@ pub enum Kind {
     HttpFilter,
     /// A Dapr component.
     Component,
-    /// Lines for a shell; `curl` ones find a `tandem run` with the default ports.
+    /// Lines for a shell, each a command; `curl` ones find a `tandem run` with nothing but defaults.
     Shell,
     /// A program for Node.js that finds the same.
     JavaScript,
@@ -36,6 +36,13 @@ pub struct Block {
     pub text: String,
     /// The text of a [`Kind::Text`] block that follows at once: what is to be printed.
     pub prints: Option<String>,
+}
+
+impl Block {
+    /// The file.
+    pub fn page(&self) -> &str {
+        self.place.rsplit_once(':').unwrap().0
+    }
 }
 
 /// The blocks of a file.

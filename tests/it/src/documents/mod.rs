@@ -1,4 +1,4 @@
-//! The examples of the documentation, each run as it stands.
+//! The examples of the documentation: what is configuration is read, what can be run is run.
 //!
 //! The word behind the language of a fenced block says what it is, and so how it is checked. A
 //! block that says nothing known is a failure: no example goes unread.
@@ -6,6 +6,8 @@
 mod blocks;
 mod commands;
 mod configs;
+mod programs;
+mod world;
 
 use blocks::{Block, Kind};
 

@@ -3,6 +3,8 @@
 mod acknowledged;
 mod demo;
 mod killed;
+mod load;
+mod outages;
 mod redis;
 mod sidecar;
 mod subscriber;
