@@ -85,6 +85,14 @@ pub fn remove(headers: &mut HeaderMap, mutations: &HeaderMutations) {
     }
 }
 
+/// Removes the fields whose names are `unwanted`, which should be few: the names that came are looked
+/// over once for each that goes. That is cheaper than a look-up of every name that might have come.
+pub fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
+    while let Some(name) = headers.keys().find(|name| unwanted(name.as_str())).cloned() {
+        headers.remove(name);
+    }
+}
+
 /// Whether there are fields that are about one connection only (RFC 9110, 7.6.1; `te` is not
 /// counted). One look over the few names that came is cheaper than a look-up of each.
 pub fn has_connection_fields(headers: &HeaderMap) -> bool {

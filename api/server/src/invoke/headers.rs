@@ -1,68 +1,66 @@
 //! Metadata to headers and back.
 
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
-use http::{HeaderMap, HeaderName};
-use tandem_core::grpc::{GRPC_MESSAGE, GRPC_STATUS, GRPC_TIMEOUT};
+use http::HeaderMap;
+use tandem_core::headers::remove_where;
 
 /// Metadata of a call: its time limit in milliseconds.
-pub(super) const TIMEOUT: HeaderName = HeaderName::from_static("rpc_request_timeout");
+pub(super) const TIMEOUT: &str = "rpc_request_timeout";
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+/// What is about a connection, not about a message (RFC 9110, 7.6.1).
+fn of_connection(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// What a request's metadata does not hand on: gRPC's own headers, those of the connection, and
 /// what describes the body or how the API was called.
-const REQUEST: [HeaderName; 16] = [
-    CONTENT_TYPE,
-    TE,
-    GRPC_TIMEOUT,
-    HeaderName::from_static("grpc-accept-encoding"),
-    HeaderName::from_static("grpc-encoding"),
-    HeaderName::from_static("grpc-previous-rpc-attempts"),
-    TIMEOUT,
-    HeaderName::from_static("x-forwarded-proto"),
-    CONTENT_LENGTH,
-    HOST,
-    CONNECTION,
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    TRAILER,
-];
+fn of_api_call(name: &str) -> bool {
+    of_connection(name)
+        || matches!(
+            name,
+            "content-length"
+                | "content-type"
+                | "grpc-accept-encoding"
+                | "grpc-encoding"
+                | "grpc-previous-rpc-attempts"
+                | "grpc-timeout"
+                | "host"
+                | TIMEOUT
+                | "x-forwarded-proto"
+        )
+}
 
 /// What a response's headers do not hand back. `content-length` above all: it is that of the
 /// body inside the message, and clients reset a stream for which it is wrong.
-const RESPONSE: [HeaderName; 13] = [
-    CONTENT_LENGTH,
-    CONTENT_TYPE,
-    CONNECTION,
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    TRAILER,
-    TE,
-    GRPC_STATUS,
-    GRPC_MESSAGE,
-    HeaderName::from_static("grpc-status-details-bin"),
-    HeaderName::from_static("grpc-encoding"),
-];
+fn of_answer(name: &str) -> bool {
+    of_connection(name)
+        || matches!(
+            name,
+            "content-length"
+                | "content-type"
+                | "grpc-encoding"
+                | "grpc-message"
+                | "grpc-status"
+                | "grpc-status-details-bin"
+        )
+}
 
 /// Metadata as request headers.
 pub(super) fn to_request(mut metadata: HeaderMap) -> HeaderMap {
-    for name in &REQUEST {
-        metadata.remove(name);
-    }
+    remove_where(&mut metadata, of_api_call);
     metadata
 }
 
 /// Response headers as metadata.
 pub(super) fn to_metadata(mut headers: HeaderMap) -> HeaderMap {
-    for name in &RESPONSE {
-        headers.remove(name);
-    }
+    remove_where(&mut headers, of_answer);
     headers
 }

@@ -78,14 +78,21 @@ impl Api {
 
 /// The sooner of `rpc_request_timeout` and gRPC's own deadline. As in Layotto, a value that is
 /// no positive number counts as absent.
-fn timeout(headers: &HeaderMap) -> Duration {
-    let wanted = headers
-        .get(headers::TIMEOUT)
+fn timeout(metadata: &HeaderMap) -> Duration {
+    let (mut wanted, mut deadline) = (None, None);
+    // One look over the few names that came is cheaper than two look-ups.
+    for (name, value) in metadata {
+        match name.as_str() {
+            headers::TIMEOUT => wanted = wanted.or(Some(value)),
+            "grpc-timeout" => deadline = deadline.or(Some(value)),
+            _ => {}
+        }
+    }
+    let wanted = wanted
         .and_then(|value| value.to_str().ok()?.trim().parse().ok())
         .filter(|millis| *millis > 0)
         .map_or(TIMEOUT, Duration::from_millis);
-    headers
-        .get(tandem_core::grpc::GRPC_TIMEOUT)
+    deadline
         .and_then(tandem_core::grpc::parse_timeout)
         .map_or(wanted, |deadline| deadline.min(wanted))
 }

@@ -51,3 +51,14 @@ fn a_request_is_as_large_as_its_names_and_values_in_http2() {
         10 + 6 + 7
     );
 }
+
+#[test]
+fn what_is_unwanted_goes_with_all_its_values_and_nothing_else() {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [("te", "a"), ("x-a", "1"), ("te", "b"), ("x-b", "2")] {
+        headers.append(name, HeaderValue::from_static(value));
+    }
+    remove_where(&mut headers, |name| matches!(name, "te" | "x-b" | "host"));
+    let left: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(left, ["x-a"]);
+}
