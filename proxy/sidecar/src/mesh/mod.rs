@@ -43,7 +43,8 @@ pub(crate) struct Mesh {
     held: Vec<Told>,
     /// The latest refusals that nothing was accepted after.
     refused: HashMap<(Kind, Origin), String>,
-    listeners: stats::Listeners,
+    clusters: stats::Served,
+    listeners: stats::Served,
 }
 
 /// How long a refusal waits that was said just before.
@@ -102,7 +103,8 @@ impl Mesh {
             ready,
             held: Vec::new(),
             refused: HashMap::new(),
-            listeners: stats::Listeners::new(registry),
+            clusters: stats::Served::clusters(registry),
+            listeners: stats::Served::listeners(registry),
         };
         let handle = Handle {
             questions: asks,
@@ -150,6 +152,7 @@ impl Mesh {
             _ => true,
         });
         self.applier.apply(actions);
+        self.clusters.tell(self.cascade.cluster_counts());
         self.listeners.tell(self.cascade.listener_counts());
         if self.cascade.initialized() {
             self.ready

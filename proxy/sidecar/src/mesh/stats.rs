@@ -2,7 +2,7 @@
 
 use tandem_core::stats::{Counter, Gauge, Registry};
 use tandem_xds_client::{Connection, Stats};
-use tandem_xds_translate::cascade::ListenerCounts;
+use tandem_xds_translate::cascade::Counts;
 use tandem_xds_translate::resource::Kind;
 use tokio::sync::watch;
 
@@ -84,33 +84,64 @@ pub(super) async fn follow_connection(
     }
 }
 
-/// How many listeners there are (`listener_manager.…`).
+/// How many clusters or listeners there are (`cluster_manager.…`, `listener_manager.…`).
 #[derive(Debug)]
-pub(super) struct Listeners {
+pub(super) struct Served {
     counters: [Counter; 3],
-    gauges: [Gauge; 2],
+    /// Who serves clusters counts them.
+    active: Option<Gauge>,
+    warming: Gauge,
     before: [u64; 3],
 }
 
-impl Listeners {
-    pub(super) fn new(registry: &Registry) -> Self {
-        let scope = registry.plain("listener_manager");
+impl Served {
+    pub(super) fn clusters(registry: &Registry) -> Self {
+        let counters = ["cluster_added", "cluster_modified", "cluster_removed"];
+        Self::new(
+            registry,
+            "cluster_manager",
+            counters,
+            None,
+            "warming_clusters",
+        )
+    }
+
+    pub(super) fn listeners(registry: &Registry) -> Self {
         let counters = ["listener_added", "listener_modified", "listener_removed"];
-        let gauges = ["total_listeners_active", "total_listeners_warming"];
+        Self::new(
+            registry,
+            "listener_manager",
+            counters,
+            Some("total_listeners_active"),
+            "total_listeners_warming",
+        )
+    }
+
+    fn new(
+        registry: &Registry,
+        scope: &'static str,
+        counters: [&'static str; 3],
+        active: Option<&'static str>,
+        warming: &'static str,
+    ) -> Self {
+        let scope = registry.plain(scope);
         Self {
             counters: counters.map(|name| scope.counter(name)),
-            gauges: gauges.map(|name| scope.gauge(name)),
+            active: active.map(|name| scope.gauge(name)),
+            warming: scope.gauge(warming),
             before: [0; 3],
         }
     }
 
-    pub(super) fn tell(&mut self, counts: ListenerCounts) {
+    pub(super) fn tell(&mut self, counts: Counts) {
         let now = [counts.added, counts.modified, counts.removed];
         for ((counter, now), before) in self.counters.iter().zip(now).zip(&mut self.before) {
             raise(counter, before, now);
         }
-        for (gauge, now) in self.gauges.iter().zip([counts.active, counts.warming]) {
-            gauge.set(i64::try_from(now).unwrap_or(i64::MAX));
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        if let Some(active) = &self.active {
+            active.set(number(counts.active));
         }
+        self.warming.set(number(counts.warming));
     }
 }

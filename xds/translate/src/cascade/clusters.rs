@@ -6,17 +6,20 @@ use std::time::Instant;
 
 use tandem_model::Cluster;
 use tandem_model::cluster::Discovery;
-use tandem_model::config_source::Subscribed;
+use tandem_model::config_source::{ResourceKey, Subscribed};
 use tandem_xds_client::{Resource, Update};
 
 use super::secrets::{self, User};
-use super::{Action, Cascade, GRACE, Kind, LINGER, Received, Refused, bytes, named, references};
+use super::{
+    Action, Cascade, Counts, GRACE, Kind, LINGER, Received, Refused, bytes, named, references,
+};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
 /// All clusters.
 #[derive(Debug, Default)]
 pub(super) struct Clusters {
+    counts: Counts,
     all: HashMap<Arc<str>, Entry>,
     warming: BTreeSet<Arc<str>>,
     leaving: BTreeMap<Arc<str>, Leaving>,
@@ -61,7 +64,15 @@ impl Clusters {
             from_bootstrap: true,
         };
         self.all.insert(Arc::clone(&cluster.name), entry);
+        self.counts.added += 1;
         self.warming.insert(Arc::clone(&cluster.name));
+    }
+
+    /// Whether what is served of a cluster has the endpoints of that name.
+    pub(super) fn is_served_with(&self, name: &str, endpoints: &ResourceKey) -> bool {
+        let active = self.all.get(name).and_then(|entry| entry.active.as_ref());
+        let need = active.and_then(|(cluster, _)| need(cluster));
+        need.is_some_and(|need| need.key == *endpoints)
     }
 
     pub(super) fn is_active(&self, name: &str) -> bool {
@@ -83,6 +94,13 @@ impl Clusters {
 
     pub(super) fn warms(&self) -> bool {
         !self.warming.is_empty()
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            warming: u64::try_from(self.warming.len()).unwrap_or(u64::MAX),
+            ..self.counts
+        }
     }
 
     pub(super) fn names(&self) -> HashSet<&str> {
@@ -181,31 +199,48 @@ impl Cascade {
             // As in Envoy: what the bootstrap has is nobody else's.
             return;
         }
-        self.clusters.leaving.remove(&name);
+        let counts = &mut self.clusters.counts;
+        let is_back = self.clusters.leaving.remove(&name).is_some();
+        let is_new = is_back || entry.active.is_none() && entry.warming.is_none();
+        counts.added += u64::from(is_new);
         if let Some((active, from)) = &mut entry.active
             && **active == *cluster
         {
             *from = received;
-            entry.warming = None;
-            self.clusters.warming.remove(&name);
-            self.watch_cluster_secrets(&name, now);
+            self.drop_warming(&name, now);
             return;
         }
-        let before = [&entry.active, &entry.warming].map(|version| {
-            let (cluster, _) = version.as_ref()?;
-            need(cluster).map(|need| need.key.clone())
-        });
-        let after = need(&cluster).map(|need| need.key.clone());
-        entry.warming = Some((cluster, received));
+        if let Some((warming, from)) = &mut entry.warming
+            && **warming == *cluster
+        {
+            *from = received;
+            return;
+        }
+        counts.modified += u64::from(!is_new);
+        let dropped = entry.warming.replace((cluster, received));
         entry.names = Names::default();
         self.clusters.warming.insert(Arc::clone(&name));
         self.watch_endpoints(&name, now);
         self.watch_cluster_secrets(&name, now);
-        for key in before.into_iter().flatten() {
-            if Some(&key) != after.as_ref() && self.endpoints.remove_user(&key, &name) {
-                let action = Action::Unsubscribe(Kind::Endpoints, key);
-                self.actions.push(action);
-            }
+        if let Some((dropped, _)) = dropped {
+            self.leave_endpoints(&dropped);
+        }
+    }
+
+    /// Lets go of the endpoints of a version, unless another version of the cluster has the same.
+    /// What is served keeps its own until the version that warms takes its place.
+    fn leave_endpoints(&mut self, version: &Cluster) {
+        let Some(Subscribed { key, .. }) = need(version) else {
+            return;
+        };
+        let is_kept = self.clusters.all.get(&version.name).is_some_and(|entry| {
+            let versions = [&entry.active, &entry.warming].into_iter().flatten();
+            let mut needs = versions.filter_map(|(cluster, _)| need(cluster));
+            needs.any(|need| need.key == *key)
+        });
+        if !is_kept && self.endpoints.remove_user(key, &version.name) {
+            let action = Action::Unsubscribe(Kind::Endpoints, key.clone());
+            self.actions.push(action);
         }
     }
 
@@ -217,9 +252,13 @@ impl Cascade {
         };
         let name = Arc::clone(name);
         self.drop_warming(&name, now);
-        self.clusters.leaving.entry(name).or_insert(Leaving {
-            next: now + LINGER,
-            last: now + GRACE,
+        let counts = &mut self.clusters.counts;
+        self.clusters.leaving.entry(name).or_insert_with(|| {
+            counts.removed += 1;
+            Leaving {
+                next: now + LINGER,
+                last: now + GRACE,
+            }
         });
     }
 
@@ -232,15 +271,7 @@ impl Cascade {
         let Some((dropped, _)) = entry.warming.take() else {
             return;
         };
-        let kept = entry.active.as_ref().and_then(|(active, _)| need(active));
-        let kept = kept.map(|need| need.key.clone());
-        if let Some(need) = need(&dropped)
-            && Some(&need.key) != kept.as_ref()
-            && self.endpoints.remove_user(&need.key, name)
-        {
-            let action = Action::Unsubscribe(Kind::Endpoints, need.key.clone());
-            self.actions.push(action);
-        }
+        self.leave_endpoints(&dropped);
         self.watch_cluster_secrets(name, now);
     }
 
@@ -286,9 +317,14 @@ impl Cascade {
                 }
                 continue;
             }
+            let replaced = entry.active.take();
             entry.active = entry.warming.take();
+            self.clusters.counts.active += u64::from(replaced.is_none());
             self.clusters.warming.remove(&name);
             self.actions.push(Action::SetCluster(cluster, endpoints));
+            if let Some((replaced, _)) = replaced {
+                self.leave_endpoints(&replaced);
+            }
         }
     }
 
@@ -331,15 +367,11 @@ impl Cascade {
             };
             let versions = [&entry.active, &entry.warming];
             for (cluster, _) in versions.into_iter().flatten() {
-                if let Some(need) = need(cluster)
-                    && self.endpoints.remove_user(&need.key, &name)
-                {
-                    let action = Action::Unsubscribe(Kind::Endpoints, need.key.clone());
-                    self.actions.push(action);
-                }
+                self.leave_endpoints(cluster);
             }
             self.watch_secrets(&User::Cluster(Arc::clone(&name)), &[], now);
             if entry.active.is_some() {
+                self.clusters.counts.active -= 1;
                 self.actions.push(Action::RemoveCluster(name));
             }
         }

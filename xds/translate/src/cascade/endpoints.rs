@@ -118,7 +118,7 @@ impl Cascade {
         }
         let assignment = Arc::new(assignment);
         for user in &entry.users {
-            if self.clusters.is_active(user) {
+            if self.clusters.is_served_with(user, key) {
                 let action = Action::SetEndpoints(Arc::clone(user), Arc::clone(&assignment));
                 self.actions.push(action);
             }

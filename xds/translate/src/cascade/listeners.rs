@@ -14,30 +14,15 @@ use tandem_xds_client::{Resource, Update};
 
 use super::secrets::{self, User};
 use super::{
-    Action, Cascade, Kind, Received, Refused, bytes, extensions, named, references, routes,
+    Action, Cascade, Counts, Kind, Received, Refused, bytes, extensions, named, references, routes,
 };
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
 
-/// How many listeners there are, and how many came and went; those of the bootstrap too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ListenerCounts {
-    /// How many came.
-    pub added: u64,
-    /// How often one was replaced by another version.
-    pub modified: u64,
-    /// How many were taken away.
-    pub removed: u64,
-    /// How many are served now.
-    pub active: u64,
-    /// How many versions wait.
-    pub warming: u64,
-}
-
 /// All listeners.
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
-    counts: ListenerCounts,
+    counts: Counts,
     all: HashMap<Arc<str>, Entry>,
     warming: BTreeSet<Arc<str>>,
     pub(super) refused: HashMap<String, Refused>,
@@ -62,12 +47,9 @@ impl Listeners {
         self.warming.insert(Arc::clone(&listener.name));
     }
 
-    pub(super) fn counts(&self) -> ListenerCounts {
-        let active = self.all.values().filter(|entry| entry.active.is_some());
-        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        ListenerCounts {
-            active: number(active.count()),
-            warming: number(self.warming.len()),
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            warming: u64::try_from(self.warming.len()).unwrap_or(u64::MAX),
             ..self.counts
         }
     }
@@ -340,6 +322,7 @@ impl Cascade {
         };
         self.listeners.counts.removed += 1;
         if entry.active.is_some() {
+            self.listeners.counts.active -= 1;
             self.actions.push(Action::RemoveListener(Arc::clone(&name)));
         }
         self.watch_secrets(&User::Listener(Arc::clone(&name)), &[], now);
@@ -411,6 +394,7 @@ impl Cascade {
             let listener = Arc::clone(listener);
             let before = entry.active.take();
             entry.active = entry.warming.take();
+            self.listeners.counts.active += u64::from(before.is_none());
             self.listeners.warming.remove(&name);
             self.actions.push(Action::SetListener(listener));
             self.release_unused(&name, before.map(|(listener, _)| listener));

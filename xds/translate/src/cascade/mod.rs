@@ -15,6 +15,7 @@
 
 mod action;
 mod clusters;
+mod counts;
 mod dump;
 mod endpoints;
 mod extensions;
@@ -40,12 +41,12 @@ use crate::error::{Error, Errors, Trail};
 pub use crate::resource::Kind;
 pub use action::Action;
 use clusters::Clusters;
+pub use counts::Counts;
 pub use dump::Dump;
 use endpoints::AllEndpoints;
 use extensions::AllExtensions;
 use hosts::AllHosts;
 use layers::AllLayers;
-pub use listeners::ListenerCounts;
 use listeners::Listeners;
 use routes::AllRoutes;
 use scopes::AllScopes;
@@ -286,8 +287,13 @@ impl Cascade {
         std::mem::take(&mut self.actions)
     }
 
+    /// How many clusters there are.
+    pub fn cluster_counts(&self) -> Counts {
+        self.clusters.counts()
+    }
+
     /// How many listeners there are.
-    pub fn listener_counts(&self) -> ListenerCounts {
+    pub fn listener_counts(&self) -> Counts {
         self.listeners.counts()
     }
 

@@ -1,5 +1,6 @@
 //! What is served when, told step by step.
 
+mod endpoints;
 mod extensions;
 mod listeners;
 
