@@ -6,13 +6,16 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ResponseFlags(u32);
 
+/// A flag with its short and its long name.
+pub type Named = (ResponseFlags, &'static str, &'static str);
+
 macro_rules! flags {
     ($($(#[$doc:meta])* $name:ident = $bit:literal, $short:literal, $long:literal;)*) => {
         impl ResponseFlags {
             $($(#[$doc])* pub const $name: Self = Self(1 << $bit);)*
 
             /// Every flag with its short and long name, in the order Envoy prints them.
-            pub const ALL: &'static [(Self, &'static str, &'static str)] =
+            pub const ALL: &'static [Named] =
                 &[$((Self::$name, $short, $long)),*];
         }
     };
@@ -94,17 +97,21 @@ impl ResponseFlags {
         Self(self.0 | other.0)
     }
 
-    /// The long names, comma-separated; `-` if none.
-    pub fn long(self) -> String {
-        let names: Vec<_> = Self::ALL
+    /// Appends names, comma-separated, those of `last` behind the others; `-` if there are none.
+    pub fn write(self, last: Self, name: impl Fn(&Named) -> &'static str, out: &mut Vec<u8>) {
+        if self == Self::NONE {
+            return out.push(b'-');
+        }
+        let is_set = |named: &&Named| self.contains(named.0);
+        let (ahead, behind): (Vec<_>, Vec<_>) = Self::ALL
             .iter()
-            .filter(|f| self.contains(f.0))
-            .map(|f| f.2)
-            .collect();
-        if names.is_empty() {
-            "-".to_owned()
-        } else {
-            names.join(",")
+            .filter(is_set)
+            .partition(|named| !last.contains(named.0));
+        for (index, named) in ahead.into_iter().chain(behind).enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(name(named).as_bytes());
         }
     }
 }

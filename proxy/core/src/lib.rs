@@ -18,6 +18,7 @@ pub mod flags;
 pub mod format;
 pub mod grpc;
 pub mod headers;
+pub mod id;
 pub mod live;
 pub mod rescue;
 pub mod routes;

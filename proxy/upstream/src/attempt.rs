@@ -130,6 +130,7 @@ fn failed(pool: &HostPool, error: &Error, info: &StreamInfo) {
                 .store(Some(Arc::new(tandem_core::ext::UpstreamFacts {
                     host: Arc::clone(pool.target().text()),
                     cluster: Arc::clone(&pool.cluster.config.name),
+                    connected: false,
                     local: None,
                     protocol: None,
                     tls: None,

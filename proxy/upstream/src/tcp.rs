@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tandem_core::Error;
 use tandem_core::error::Kind;
-use tandem_core::ext::{ConnectionInfo, UpstreamFacts};
+use tandem_core::ext::{StreamInfo, UpstreamFacts};
 use tandem_transport::io::Io;
 use tandem_transport::tls::Offer;
 
@@ -18,8 +18,6 @@ use crate::worker::Asker;
 pub struct TcpUpstream {
     /// The connection.
     pub stream: Io,
-    /// Where it leads.
-    pub facts: Arc<UpstreamFacts>,
     _active: TcpGuard,
 }
 
@@ -36,8 +34,8 @@ impl Drop for TcpGuard {
 }
 
 impl Clusters {
-    /// Connects to the endpoint that is next, or, in an ORIGINAL_DST cluster, to where
-    /// `connection` was going.
+    /// Connects to the endpoint that is next, or, in an ORIGINAL_DST cluster, to where the
+    /// client's connection was going; `info` is told which it was, even if it cannot be reached.
     ///
     /// # Errors
     /// The cluster is unknown, has no usable host, its breakers are full, or the connection
@@ -45,13 +43,13 @@ impl Clusters {
     pub async fn connect_tcp(
         &self,
         cluster: &str,
-        connection: &ConnectionInfo,
+        info: &StreamInfo,
     ) -> Result<TcpUpstream, Error> {
         let cluster = self.find(cluster).ok_or_else(|| {
             Error::new(Kind::ClusterNotFound(http::StatusCode::SERVICE_UNAVAILABLE))
         })?;
         let pool = cluster.choose(Asker {
-            connection,
+            connection: &info.connection,
             headers: None,
         })?;
         let stats = &pool.cluster.stats;
@@ -62,23 +60,33 @@ impl Clusters {
         };
         let live = Live::new(&pool, permit);
         let target = pool.target();
-        let wire = {
-            let _pending = Pending::begin(&pool, breaker)?;
-            pool.connect(&target, Offer::Nothing)
-                .await
-                .inspect_err(|_| stats.upstream_rq_pending_failure_eject.inc())?
-        };
-        let active = Active::begin(&pool, false)?;
-        let facts = UpstreamFacts {
+        let mut facts = UpstreamFacts {
             host: Arc::clone(target.text()),
             cluster: Arc::clone(&pool.cluster.config.name),
-            local: wire.io.local_addr(),
+            connected: false,
+            local: None,
             protocol: None,
-            tls: wire.tls,
+            tls: None,
         };
+        let connected = {
+            let _pending = Pending::begin(&pool, breaker)?;
+            pool.connect(&target, Offer::Nothing).await
+        };
+        let wire = match connected {
+            Ok(wire) => wire,
+            Err(error) => {
+                stats.upstream_rq_pending_failure_eject.inc();
+                info.upstream.store(Some(Arc::new(facts)));
+                return Err(error);
+            }
+        };
+        facts.connected = true;
+        facts.local = wire.io.local_addr();
+        facts.tls = wire.tls;
+        info.upstream.store(Some(Arc::new(facts)));
+        let active = Active::begin(&pool, false)?;
         Ok(TcpUpstream {
             stream: wire.io,
-            facts: Arc::new(facts),
             _active: TcpGuard {
                 _live: live,
                 active,

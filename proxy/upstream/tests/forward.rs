@@ -14,7 +14,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use support::*;
 use tandem_core::Body;
 use tandem_core::error::{Kind, ResetReason};
-use tandem_core::ext::{ConnectionInfo, Protocol};
+use tandem_core::ext::{Protocol, StreamInfo};
 use tandem_model::cluster::*;
 use tandem_model::retry::{RetryOn, RetryPolicy};
 use tandem_upstream::RoutePolicy;
@@ -684,20 +684,14 @@ async fn tcp_connections_are_counted() {
     let (addr, _) = server(false, |_| async { Response::new(Body::empty()) }).await;
     let rig = Rig::new(cluster(&[addr]), RoutePolicy::default());
     let clusters = rig.manager.worker();
-    let upstream = clusters
-        .connect_tcp("c", &ConnectionInfo::default())
-        .await
-        .unwrap();
-    assert_eq!(&*upstream.facts.host, addr.to_string());
+    let info = StreamInfo::new(Arc::default(), Protocol::Tcp, 1);
+    let upstream = clusters.connect_tcp("c", &info).await.unwrap();
+    let facts = info.upstream.load_full().unwrap();
+    assert_eq!(&*facts.host, addr.to_string());
     assert_eq!(rig.stat("upstream_cx_active"), 1);
     drop(upstream);
     assert_eq!(rig.stat("upstream_cx_active"), 0);
-    assert!(
-        clusters
-            .connect_tcp("none", &ConnectionInfo::default())
-            .await
-            .is_err()
-    );
+    assert!(clusters.connect_tcp("none", &info).await.is_err());
     assert!(clusters.contains("c") && !clusters.contains("none"));
 }
 

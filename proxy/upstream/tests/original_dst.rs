@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, Response};
 use support::*;
 use tandem_core::Body;
 use tandem_core::error::Kind;
-use tandem_core::ext::ConnectionInfo;
+use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
 use tandem_model::Cluster;
 use tandem_model::cluster::*;
 use tandem_upstream::RoutePolicy;
@@ -139,8 +139,9 @@ async fn raw_connections_go_there_from_the_bound_address() {
         ..ConnectionInfo::default()
     };
     let clusters = rig.manager.worker();
-    let upstream = clusters.connect_tcp("c", &connection).await.unwrap();
+    let info = StreamInfo::new(Arc::new(connection), Protocol::Tcp, 1);
+    let _upstream = clusters.connect_tcp("c", &info).await.unwrap();
     let (_, peer) = listener.accept().await.unwrap();
     assert_eq!(peer.ip().to_string(), "127.0.0.6");
-    assert_eq!(upstream.facts.local, Some(peer));
+    assert_eq!(info.upstream.load_full().unwrap().local, Some(peer));
 }

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
+use http::HeaderValue;
+
 use super::TlsFacts;
 
 /// What is known of a downstream connection; shared by all its requests.
@@ -37,6 +39,8 @@ pub struct ConnectionInfo {
     pub transport_failure: OnceLock<Arc<str>>,
     /// Why this side ended it (`%CONNECTION_TERMINATION_DETAILS%`), where there is a word for it.
     pub termination_details: OnceLock<Cow<'static, str>>,
+    /// `%STREAM_ID%` of what has no requests: bytes that are relayed.
+    pub stream_id: OnceLock<HeaderValue>,
     /// Bytes read from the socket.
     pub wire_received: AtomicU64,
     /// Bytes written to the socket.

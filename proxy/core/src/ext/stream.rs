@@ -27,6 +27,8 @@ pub struct StreamInfo {
     pub start_time: SystemTime,
     /// Its number within the connection's worker; unique in the process.
     pub stream_id: u64,
+    /// Whether it stands for the connection in its listener's log.
+    pub of_listener: bool,
     /// Whether it is a gRPC request.
     pub is_grpc: bool,
     /// Whether it comes from an internal address (decides who may set `x-envoy-*`).
@@ -85,6 +87,8 @@ pub struct UpstreamFacts {
     pub host: Arc<str>,
     /// Its cluster.
     pub cluster: Arc<str>,
+    /// Whether there is a connection to it.
+    pub connected: bool,
     /// This side's address of the connection, when connected.
     pub local: Option<SocketAddr>,
     /// The protocol spoken.
@@ -151,6 +155,7 @@ impl StreamInfo {
             start: Instant::now(),
             start_time: SystemTime::now(),
             stream_id,
+            of_listener: false,
             is_grpc: false,
             internal: false,
             client: None,
@@ -185,6 +190,12 @@ impl StreamInfo {
     pub fn has_begun(&self) -> bool {
         let interim = self.interim.as_ref();
         interim.is_some_and(|interim| interim.has_come())
+    }
+
+    /// `%STREAM_ID%`: the request's id, or that of a connection without requests.
+    pub fn id(&self) -> Option<&HeaderValue> {
+        let of_connection = &self.connection.stream_id;
+        self.request_id.get().or_else(|| of_connection.get())
     }
 
     /// Adds response flags.

@@ -13,8 +13,8 @@ use tandem_model::format::{
 use tandem_model::scheme::{self, X_FORWARDED_PROTO};
 
 use super::{Context, time, tls};
-use crate::ext::{Captured, Protocol};
-use crate::grpc;
+use crate::ext::{Captured, Protocol, StreamInfo};
+use crate::{ResponseFlags, grpc, id};
 
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
     let connection = &info.connection;
     let pipe = connection.pipe.as_deref();
     let upstream = || info.upstream.load_full();
+    let remote = || upstream().filter(|upstream| upstream.connected);
     match operator {
         O::Req(arg) => header(arg, out, |key, out| request_header(context, key, out)),
         O::Resp(arg) => header(arg, out, |key, out| {
@@ -74,10 +75,15 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
         },
         O::ConnectionTerminationDetails => text(out, info.connection.termination_details.get()?),
         O::ResponseFlags => {
-            let _ = write!(out, "{}", info.flags());
+            info.flags()
+                .write(last_flags(info), |(_, short, _)| short, out);
             Some(Kind::Text)
         }
-        O::ResponseFlagsLong => text(out, &info.flags().long()),
+        O::ResponseFlagsLong => {
+            info.flags()
+                .write(last_flags(info), |(_, _, long)| long, out);
+            Some(Kind::Text)
+        }
         O::BytesReceived => number(out, info.bytes_received.load(Relaxed)),
         O::BytesSent => number(out, info.bytes_sent.load(Relaxed)),
         O::DownstreamWireBytesReceived => number(out, connection.wire_received.load(Relaxed)),
@@ -91,15 +97,16 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
             context.duration?.checked_sub(info.response_duration()?)?,
         ),
         O::CommonDuration(spec) => span(out, spec, context),
-        O::UpstreamHost | O::UpstreamRemoteAddress => text(out, &upstream()?.host),
-        O::UpstreamHostWithoutPort | O::UpstreamRemoteAddressWithoutPort => {
-            let upstream = upstream()?;
+        O::UpstreamHost => text(out, &upstream()?.host),
+        O::UpstreamRemoteAddress => text(out, &remote()?.host),
+        O::UpstreamRemoteAddressWithoutPort => {
+            let upstream = remote()?;
             match upstream.host.parse::<SocketAddr>() {
                 Ok(_) => text(out, tandem_model::matching::strip_port(&upstream.host)),
                 Err(_) => text(out, &upstream.host),
             }
         }
-        O::UpstreamRemotePort => port(out, upstream()?.host.parse().ok(), Some("")),
+        O::UpstreamRemotePort => port(out, remote()?.host.parse().ok(), Some("")),
         O::UpstreamCluster => text(out, info.cluster.get()?),
         O::UpstreamLocalAddress => address(out, upstream()?.local, None),
         O::UpstreamLocalAddressWithoutPort => ip(out, upstream()?.local, None),
@@ -123,7 +130,7 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
         O::Hostname => text(out, some(hostname())?),
         O::ConnectionId => number(out, connection.id),
         O::StreamId => {
-            let _ = write!(out, "{}", info.stream_id);
+            out.extend_from_slice(info.id()?.as_bytes());
             Some(Kind::Text)
         }
         O::GrpcStatus(format) => grpc_status(out, context, *format),
@@ -132,14 +139,30 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
         O::FilterChainName => text(out, some(&connection.filter_chain)?),
         O::ListenerName => text(out, some(&connection.listener)?),
         O::UniqueId => {
-            let _ = write!(out, "{:016x}-{:016x}", connection.id, info.stream_id);
+            out.extend_from_slice(&id::text());
             Some(Kind::Text)
         }
-        O::AccessLogType => text(out, "DownstreamEnd"),
+        O::AccessLogType => text(out, log_type(info)),
         O::QueryParameter(name) => query_parameter(out, context, name),
         O::RequestedServerName => text(out, connection.server_name.as_ref()?),
         O::Tls(side, fact) => tls::write(*side, fact, context, out),
         O::VirtualClusterName | O::TraceId => None,
+    }
+}
+
+/// Envoy prints flags as they were added: its TCP proxy gives up last.
+fn last_flags(info: &StreamInfo) -> ResponseFlags {
+    match info.protocol {
+        Protocol::Tcp => ResponseFlags::UPSTREAM_RETRY_LIMIT_EXCEEDED,
+        _ => ResponseFlags::NONE,
+    }
+}
+
+fn log_type(info: &StreamInfo) -> &'static str {
+    match info.protocol {
+        _ if info.of_listener => "NotSet",
+        Protocol::Tcp => "TcpConnectionEnd",
+        _ => "DownstreamEnd",
     }
 }
 

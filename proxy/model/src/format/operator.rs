@@ -66,7 +66,6 @@ pub enum Operator {
     ResponseTxDuration,
     CommonDuration(DurationSpec),
     UpstreamHost,
-    UpstreamHostWithoutPort,
     UpstreamCluster,
     UpstreamLocalAddress,
     UpstreamLocalAddressWithoutPort,

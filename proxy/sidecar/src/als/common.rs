@@ -43,7 +43,7 @@ pub(super) fn common(request: &Context<'_>, ty: AccessLogType) -> AccessLogCommo
         upstream_request_attempt_count: info.attempts.load(Relaxed),
         route_name: text(info.route.get().map(|name| &**name)),
         response_flags: (flags != Flags::NONE).then(|| response_flags(flags)),
-        stream_id: text(info.request_id.get().and_then(|id| id.to_str().ok())),
+        stream_id: text(info.id().and_then(|id| id.to_str().ok())),
         access_log_type: ty.into(),
         ..AccessLogCommon::default()
     }

@@ -26,6 +26,12 @@ pub(crate) struct Shared {
     pub(crate) stats: Arc<Stats>,
 }
 
+/// What is said of a connection that is cut off at the end of a drain.
+pub(crate) fn cut_off_here() -> (ResponseFlags, &'static str) {
+    let flags = ResponseFlags::DOWNSTREAM_CONNECTION_TERMINATION;
+    (flags, "downstream_local_disconnect")
+}
+
 /// What is to be done when a request is over. Dropped before the end, it says that the client
 /// went away.
 #[derive(Debug)]
@@ -85,8 +91,7 @@ impl Finish {
     /// was us who closed its connection, at the end of a drain.
     fn cut_off(&self) -> (ResponseFlags, &'static str) {
         if sinks::worker_is_ending() {
-            let flags = ResponseFlags::DOWNSTREAM_CONNECTION_TERMINATION;
-            return (flags, "downstream_local_disconnect");
+            return cut_off_here();
         }
         let has_streams = self.info.protocol == Protocol::Http2;
         if has_streams && !self.info.connection.ended.load(Relaxed) {

@@ -12,7 +12,7 @@ pub use entries::{EntrySink, EntrySinks, Worker};
 pub use layer::{AccessLog, AccessLogLayer};
 pub use sinks::Sinks;
 
-pub(crate) use finish::Finish;
+pub(crate) use finish::{Finish, cut_off_here};
 
 use std::sync::Arc;
 

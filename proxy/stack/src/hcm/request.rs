@@ -342,7 +342,7 @@ fn request_id(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &S
         let outside = manager.use_remote_address && !info.internal;
         let forced = outside && !manager.preserve_external_request_id;
         if forced || !headers.contains_key(X_REQUEST_ID) {
-            headers.insert(X_REQUEST_ID, new_id());
+            headers.insert(X_REQUEST_ID, tandem_core::id::random());
         }
     }
     if let Some(id) = headers.get_mut(X_REQUEST_ID) {
@@ -351,23 +351,4 @@ fn request_id(headers: &mut HeaderMap, manager: &HttpConnectionManager, info: &S
         id.set_sensitive(true);
         let _ = info.request_id.set(id.clone());
     }
-}
-
-/// A random UUID (version 4) as text.
-fn new_id() -> HeaderValue {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let mut random: [u8; 16] = rand::random();
-    random[6] = random[6] & 0x0f | 0x40;
-    random[8] = random[8] & 0x3f | 0x80;
-    let mut text = [b'-'; 36];
-    let mut at = 0;
-    for (index, byte) in random.into_iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            at += 1;
-        }
-        text[at] = HEX[usize::from(byte >> 4)];
-        text[at + 1] = HEX[usize::from(byte & 15)];
-        at += 2;
-    }
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
 }

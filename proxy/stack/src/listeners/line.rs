@@ -19,10 +19,9 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(logs: Arc<Logs>, connection: Arc<ConnectionInfo>) -> Self {
         let id = connection.id;
-        Self {
-            logs,
-            info: StreamInfo::new(connection, Protocol::Tcp, id),
-        }
+        let mut info = StreamInfo::new(connection, Protocol::Tcp, id);
+        info.of_listener = true;
+        Self { logs, info }
     }
 
     /// There is no filter chain for the connection.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use rand::RngExt as _;
 use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
 use tandem_core::format::Context;
-use tandem_core::{Error, ResponseFlags, rescue};
+use tandem_core::{Error, ResponseFlags, id, rescue};
 use tandem_model::tcp_proxy::{TcpCluster, TcpProxy as Config};
 use tandem_transport::io::Io;
 use tandem_transport::relay::{self, Ended, Moved};
@@ -16,7 +16,7 @@ use tandem_upstream::{Clusters, TcpUpstream};
 use tokio::time::Instant;
 
 use crate::Deps;
-use crate::access_log::Logs;
+use crate::access_log::{self, Logs};
 use stats::Stats;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -43,12 +43,15 @@ impl TcpProxy {
 
     /// Counts and logs a connection that was closed before it got here.
     pub(crate) fn refuse(&self, connection: Arc<ConnectionInfo>) {
-        drop(self.record(connection));
+        self.record(connection).complete = true;
     }
 
     fn record(&self, connection: Arc<ConnectionInfo>) -> Record<'_> {
         self.stats.total.inc();
+        let _ = connection.stream_id.set(id::random());
         Record {
+            moved: Moved::default(),
+            complete: false,
             info: StreamInfo::new(connection, Protocol::Tcp, NEXT.fetch_add(1, Relaxed)),
             proxy: self,
         }
@@ -57,8 +60,9 @@ impl TcpProxy {
     /// Serves a connection to its end.
     pub(crate) async fn serve(&self, stream: impl Into<Io>, connection: Arc<ConnectionInfo>) {
         let mut stream = stream.into();
-        let record = self.record(connection);
+        let mut record = self.record(connection);
         let Some(mut upstream) = self.connect(&record.info).await else {
+            record.complete = true;
             return;
         };
         let limits = relay::Limits {
@@ -68,10 +72,9 @@ impl TcpProxy {
                 .max_downstream_connection_duration
                 .and_then(|duration| Instant::now().checked_add(duration)),
         };
-        let mut moved = Moved::default();
-        let ended = relay::run(&mut stream, &mut upstream.stream, limits, &mut moved).await;
-        record.info.bytes_received.store(moved.forward, Relaxed);
-        record.info.bytes_sent.store(moved.backward, Relaxed);
+        let moved = &mut record.moved;
+        let ended = relay::run(&mut stream, &mut upstream.stream, limits, moved).await;
+        record.complete = true;
         match ended {
             Ended::Idle => self.stats.idle_timeout.inc(),
             Ended::Expired => {
@@ -92,12 +95,13 @@ impl TcpProxy {
         let cluster = self.cluster();
         let _ = info.cluster.set(Arc::clone(&cluster));
         for _ in 0..self.config.max_connect_attempts.max(1) {
-            info.attempts.fetch_add(1, Relaxed);
-            match self.clusters.connect_tcp(&cluster, &info.connection).await {
-                Ok(upstream) => {
-                    info.upstream.store(Some(Arc::clone(&upstream.facts)));
-                    return Some(upstream);
-                }
+            let connected = self.clusters.connect_tcp(&cluster, info).await;
+            if info.upstream.load_full().is_some() {
+                // An endpoint was tried; without one there is nothing to be counted.
+                info.attempts.fetch_add(1, Relaxed);
+            }
+            match connected {
+                Ok(upstream) => return Some(upstream),
                 Err(error) if self.note(&error, info) => {}
                 Err(_) => return None,
             }
@@ -143,20 +147,28 @@ impl TcpProxy {
 
 /// The log line of a connection, written however it ends.
 struct Record<'a> {
+    moved: Moved,
+    /// Whether it ended by itself. Else its worker did.
+    complete: bool,
     info: StreamInfo,
     proxy: &'a TcpProxy,
 }
 
 impl Drop for Record<'_> {
     fn drop(&mut self) {
-        let (received, sent) = (&self.info.bytes_received, &self.info.bytes_sent);
-        let connection = &self.info.connection;
-        connection
-            .wire_received
-            .store(received.load(Relaxed), Relaxed);
-        connection.wire_sent.store(sent.load(Relaxed), Relaxed);
-        self.proxy.stats.rx_bytes.add(received.load(Relaxed));
-        self.proxy.stats.tx_bytes.add(sent.load(Relaxed));
+        let (info, connection) = (&self.info, &self.info.connection);
+        let (received, sent) = (self.moved.forward, self.moved.backward);
+        info.bytes_received.store(received, Relaxed);
+        info.bytes_sent.store(sent, Relaxed);
+        connection.wire_received.store(received, Relaxed);
+        connection.wire_sent.store(sent, Relaxed);
+        self.proxy.stats.rx_bytes.add(received);
+        self.proxy.stats.tx_bytes.add(sent);
+        if !self.complete {
+            let (flags, details) = access_log::cut_off_here();
+            info.add_flags(flags);
+            info.set_details(details);
+        }
         self.proxy.logs.write(&Context {
             info: &self.info,
             request: None,

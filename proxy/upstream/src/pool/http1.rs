@@ -134,6 +134,7 @@ impl HostPool {
         let facts = UpstreamFacts {
             host: Arc::clone(target.text()),
             cluster: Arc::clone(&self.cluster.config.name),
+            connected: true,
             local: wire.io.local_addr(),
             protocol: Some(Protocol::Http11),
             tls: wire.tls,

@@ -149,15 +149,7 @@ impl Listener {
     }
 
     fn connection_manager(&self) -> String {
-        let fields = indent(
-            &format!("{}\n{}", indent(LOG_FIELDS, 0), self.log_fields),
-            12,
-        );
-        let access_log = format!(
-            "{}- name: envoy.access_loggers.file\n  typed_config:\n    \"@type\": {FILE}\n    path: \"{{{{log}}}}\"\n    log_format:\n      json_format:\n{}",
-            self.filtered_logs,
-            indent(&fields, 8)
-        );
+        let access_log = format!("{}{}", self.filtered_logs, access_log(&self.log_fields));
         let routes = self.scopes.clone().unwrap_or_else(|| {
             let routes = indent(&self.routes, 2);
             format!("route_config:\n  name: {}\n{routes}", self.name)
@@ -171,6 +163,15 @@ impl Listener {
             routes = indent(&routes, 4),
         )
     }
+}
+
+/// An access log in the file that is compared, with these fields beside the common ones.
+pub fn access_log(more: &str) -> String {
+    let fields = format!("{}\n{}", indent(LOG_FIELDS, 0), indent(more, 0));
+    format!(
+        "- name: envoy.access_loggers.file\n  typed_config:\n    \"@type\": {FILE}\n    path: \"{{{{log}}}}\"\n    log_format:\n      json_format:\n{}",
+        indent(&fields, 8)
+    )
 }
 
 /// Listeners and clusters.

@@ -18,7 +18,7 @@ mod fields;
 mod planes;
 mod run;
 
-pub use bootstrap::{Bootstrap, Listener, bootstrap, listener};
+pub use bootstrap::{Bootstrap, Listener, access_log, bootstrap, indent, listener};
 pub use case::{Case, get, grpc, post, raw, send};
 pub use compare::save;
 pub use fields::{Fields, own_address};
