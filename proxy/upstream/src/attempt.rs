@@ -339,6 +339,12 @@ async fn over_http2(
             info.mark_upstream_first_byte();
             let (mut head, stream) = response.into_parts();
             head.version = Version::HTTP_11;
+            // The status is one of them. As in Envoy, what ends the stream is told as a reset.
+            let most = pool.cluster.config.http.max_headers_count as usize;
+            if head.headers.len() >= most {
+                active.broken();
+                return Err(Error::upstream_reset(ResetReason::Remote, true));
+            }
             let source = Source::Http2 {
                 stream,
                 _slot: slot,

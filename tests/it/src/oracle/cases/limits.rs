@@ -2,7 +2,10 @@
 
 use crate::oracle::{Case, bootstrap, check, get, listener, raw};
 
-const ROUTES: &str = "- {match: {prefix: /}, route: {cluster: up}}\n";
+const ROUTES: &str = "
+- {match: {prefix: /h2}, route: {cluster: up_h2}}
+- {match: {prefix: /}, route: {cluster: up}}
+";
 
 fn headers(count: usize, size: usize) -> String {
     (0..count)
@@ -64,7 +67,12 @@ fn cases() -> Vec<Case> {
             .map(|number| format!(" header=x-{number}:1"))
             .collect::<String>()
     };
-    all.push(get("90 fields of the upstream", "any.test", "/").script(&format!("200{}", many(90))));
+    for (version, path) in [("HTTP/1", "/"), ("HTTP/2", "/h2")] {
+        for count in [90, 97, 98, 99, 100, 101, 110] {
+            let name = format!("{count} fields of an {version} upstream");
+            all.push(get(&name, "any.test", path).script(&format!("200{}", many(count))));
+        }
+    }
     all
 }
 
