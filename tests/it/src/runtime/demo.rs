@@ -4,7 +4,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use tandem_harness::{Kind, Process, wait};
+use tandem_harness::{Kind, Process, proxy, wait};
 use tempfile::TempDir;
 
 /// The demo, with its temporary files in `folder`.
@@ -43,6 +43,33 @@ fn processes_of(folder: &Path) -> Vec<String> {
         .collect()
 }
 
+/// What is said of each step, in its order.
+const STEPS: [&str; 10] = [
+    "by plain HTTP",
+    "by InvokeService, through the same routes",
+    "the route's retries hide it from HTTP",
+    "from InvokeService",
+    "a fault set in the route table: HTTP is answered 451",
+    "InvokeService is told the same",
+    "saves state",
+    "takes a lock",
+    "draws three ids",
+    "publishes an event and receives it",
+];
+
+/// The steps that did what they should; each says in how many milliseconds.
+fn steps(said: &str) -> Vec<&str> {
+    said.lines()
+        .filter_map(|line| line.strip_prefix("  ok "))
+        .map(|line| {
+            let (time, step) = line.split_once(" ms  ").expect("the time it took");
+            let time: f64 = time.trim().parse().expect("a time");
+            assert!(time > 0.0, "{line}");
+            step
+        })
+        .collect()
+}
+
 #[tokio::test]
 async fn once_runs_through_and_leaves_nothing() {
     let folder = TempDir::new().unwrap();
@@ -50,19 +77,68 @@ async fn once_runs_through_and_leaves_nothing() {
     let status = demo.wait(wait::PATIENCE).await.expect("it ends");
     assert!(status.success(), "{status}\n{}", demo.output());
     let said = demo.output();
-    for step in [
-        "InvokeService",
-        "fault",
-        "retr",
-        "state",
-        "lock",
-        "id",
-        "event",
-    ] {
-        assert!(said.contains(step), "expected {step:?} in\n{said}");
+    let steps = steps(&said);
+    assert_eq!(steps.len(), STEPS.len(), "{said}");
+    for (step, words) in steps.iter().zip(STEPS) {
+        assert!(step.contains(words), "expected {words:?} in {step:?}");
     }
+    assert!(
+        said.contains("\n10 of 10 steps did what they should\n"),
+        "{said}"
+    );
     assert_eq!(processes_of(folder.path()), Vec::<String>::new());
     assert_empty(folder.path());
+}
+
+/// Each line that it ends with works as it stands, and answers what the steps have shown.
+#[tokio::test]
+async fn the_lines_to_try_next_work() {
+    let folder = TempDir::new().unwrap();
+    let mut demo = demo(folder.path(), &[]);
+    demo.wait_for_output("Ctrl-C ends everything").await;
+    let said = demo.output();
+    let (_, rest) = said.split_once("Try next:\n").expect("it says so");
+    let (lines, _) = rest.split_once("\n\n").expect("an empty line ends them");
+    let lines = lines.replace("\\\n", "");
+    let lines: Vec<&str> = lines.lines().map(str::trim).collect();
+    assert_eq!(lines.len(), ANSWERS.len(), "{lines:#?}");
+    for (line, (program, answer)) in lines.into_iter().zip(ANSWERS) {
+        assert!(line.starts_with(program), "expected {program} in {line:?}");
+        let output = shell(line);
+        assert!(
+            output.contains(answer),
+            "{line}: expected {answer:?} in\n{output}"
+        );
+    }
+    demo.signal("INT");
+    assert!(demo.wait(wait::PATIENCE).await.is_some());
+}
+
+/// What the lines begin with, in their order, and what must be in what they print.
+const ANSWERS: [(&str, &str); 8] = [
+    ("curl", "HTTP/1.1 200 OK"),
+    ("curl", "x-envoy-attempt-count: 3"),
+    ("curl", "HTTP/1.1 451 "),
+    ("curl", "stock::"),
+    ("curl", "cluster.stock.upstream_rq_total"),
+    ("grpcurl", "\"data\""),
+    ("grpcurl", "\"dHdvIGFwcGxlcw==\""), // "two apples"
+    ("grpcurl", "spec.proto.runtime.v1.Runtime"),
+];
+
+/// Runs a line as a reader would; grpcurl is where `tests/run` puts it.
+fn shell(line: &str) -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let tools = proxy::tools().join("bin");
+    let output = Command::new("sh")
+        .args(["-c", line])
+        .env("PATH", format!("{}:{path}", tools.display()))
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(output.status.success(), "{line}: {}\n{said}", output.status);
+    said
 }
 
 /// Ctrl-C is how the demo is meant to end: it exits as its steps deserve, whoever is told.
