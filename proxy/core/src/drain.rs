@@ -8,6 +8,8 @@ pub enum Phase {
     /// Serve.
     #[default]
     Running,
+    /// Go on, but ask clients to go elsewhere with the next answer.
+    Leaving,
     /// Take no new connections; finish what runs, asking clients to go elsewhere.
     Draining,
     /// Stop now.

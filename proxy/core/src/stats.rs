@@ -19,6 +19,7 @@ mod render;
 mod source;
 mod tags;
 
+pub use render::{Kind, Select};
 pub use source::{Level, Sample, Source, Tally, Value};
 use tags::{Named, Tags};
 

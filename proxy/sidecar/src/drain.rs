@@ -45,18 +45,16 @@ impl Drains {
         [self.inbound.watch.clone(), self.others.watch.clone()]
     }
 
-    /// `/drain_listeners`: no new connections, and what runs is finished. Graceful or not:
-    /// nobody wants the requests dropped that Envoy drops without `graceful`.
-    pub(crate) fn listeners(&self, inbound_only: bool) {
-        self.inbound.signal.set(Phase::Draining);
+    /// Moves the inbound listeners to a phase, and the others too unless `inbound_only`.
+    pub(crate) fn listeners(&self, inbound_only: bool, phase: Phase) {
+        self.inbound.signal.set(phase);
         if !inbound_only {
-            self.others.signal.set(Phase::Draining);
+            self.others.signal.set(phase);
         }
     }
 
     /// Moves everything to a phase.
     pub(crate) fn all(&self, phase: Phase) {
-        self.inbound.signal.set(phase);
-        self.others.signal.set(phase);
+        self.listeners(false, phase);
     }
 }

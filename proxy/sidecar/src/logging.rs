@@ -1,27 +1,33 @@
 //! The process's own log: where it goes, how its lines look, and changing its level while it
 //! runs.
 
+mod levels;
 mod line;
+mod loggers;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tandem_model::log_pattern::LogFormat;
-use tracing_subscriber::filter::{EnvFilter, ParseError};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::reload;
 
-/// Changes the log's level while the process runs (`/logging?level=`).
+use levels::Levels;
+pub(crate) use levels::{Components, LEVELS, Severity, Unknown};
+pub(crate) use loggers::Logger;
+
+/// Changes the log's levels while the process runs (`/logging`).
 #[derive(Clone)]
-pub(crate) struct LevelHandle(reload::Handle<EnvFilter, tracing_subscriber::Registry>);
+pub(crate) struct LevelHandle {
+    filter: reload::Handle<Targets, tracing_subscriber::Registry>,
+    levels: Arc<Mutex<Levels>>,
+}
 
 /// Why the log could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The level is not one.
-    #[error("invalid log level '{0}': {1}")]
-    Level(String, ParseError),
     /// The file cannot be written.
     #[error("cannot write the log to '{0}': {1}")]
     File(String, std::io::Error),
@@ -32,16 +38,16 @@ pub(crate) enum Error {
 
 /// Sets the log up: to standard error, or to a file.
 ///
-/// `components` is Envoy's `--component-log-level`: `name:level,…`; a name is one of this
-/// project's crates without its prefix (`upstream`, `stack`, …).
-/// Without a `format` lines look as `tracing` writes them.
+/// `components` have levels of their own. Without a `format` lines look as `tracing` writes them.
 pub(crate) fn init(
-    level: &str,
-    components: &str,
+    level: Severity,
+    components: &Components,
     path: Option<&Path>,
     format: Option<LogFormat>,
 ) -> Result<LevelHandle, Error> {
-    let (filter, handle) = reload::Layer::new(filter(level, components)?);
+    let mut levels = Levels::of(level);
+    levels.set(components);
+    let (filter, handle) = reload::Layer::new(levels.targets());
     let writer = match path {
         None => BoxMakeWriter::new(std::io::stderr),
         Some(path) => {
@@ -65,35 +71,47 @@ pub(crate) fn init(
         .with(lines)
         .try_init()
         .map_err(|_| Error::Twice)?;
-    Ok(LevelHandle(handle))
+    warn_of(components);
+    Ok(LevelHandle {
+        filter: handle,
+        levels: Arc::new(Mutex::new(levels)),
+    })
+}
+
+/// Names the loggers whose levels change nothing here.
+fn warn_of(components: &Components) {
+    let loggers = components.0.iter().map(|(logger, _)| logger);
+    for logger in loggers.filter(|logger| logger.targets.is_empty()) {
+        tracing::warn!(logger = logger.name, "nothing here logs under that name");
+    }
 }
 
 impl LevelHandle {
-    /// Replaces the level.
-    pub(crate) fn set(&self, level: &str, components: &str) -> Result<(), Error> {
-        self.0
-            .reload(filter(level, components)?)
-            .map_err(|_| Error::Twice)
+    /// Sets the level of all loggers.
+    pub(crate) fn set_all(&self, level: Severity) -> Result<(), Error> {
+        self.change(|levels| *levels = Levels::of(level))
     }
 
-    /// The filter now, as text.
+    /// Sets the levels of single loggers; the others stay.
+    pub(crate) fn set(&self, components: &Components) -> Result<(), Error> {
+        self.change(|levels| levels.set(components))?;
+        warn_of(components);
+        Ok(())
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Levels)) -> Result<(), Error> {
+        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut levels);
+        let reloaded = self.filter.reload(levels.targets());
+        reloaded.map_err(|_| Error::Twice)
+    }
+
+    /// Each logger with its level, one a line.
     pub(crate) fn current(&self) -> String {
-        self.0.with_current(ToString::to_string).unwrap_or_default()
+        let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = levels.list();
+        lines
+            .map(|(name, level)| format!("  {name}: {}\n", level.name()))
+            .collect()
     }
-}
-
-fn filter(level: &str, components: &str) -> Result<EnvFilter, Error> {
-    let mut text = if level == "warning" {
-        "warn".to_owned()
-    } else {
-        level.to_owned()
-    };
-    for component in components.split(',').filter(|part| !part.is_empty()) {
-        let (name, level) = component.split_once(':').unwrap_or((component, "debug"));
-        let level = if level == "warning" { "warn" } else { level };
-        text.push_str(&format!(",tandem_{}={level}", name.replace('-', "_")));
-    }
-    EnvFilter::builder()
-        .parse(&text)
-        .map_err(|error| Error::Level(text, error))
 }

@@ -1,47 +1,98 @@
-//! What ends the process: signals, and the admin server's `/quitquitquit`.
+//! What ends the process, or is passed on to its application: signals, and the admin server's
+//! `/quitquitquit`.
 
-use std::future::poll_fn;
-use std::io;
 use std::sync::Arc;
-use std::task::Poll;
+use std::{fmt, io};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use futures_util::StreamExt as _;
+use rustix::process::Signal;
+use signal_hook::iterator::exfiltrator::WithOrigin;
+use signal_hook::low_level::siginfo::{Cause, Origin};
+use signal_hook_tokio::SignalsInfo;
 use tokio::sync::Notify;
 
-/// The signals that end the process.
-pub(crate) struct Signals(Vec<(SignalKind, Signal)>);
+/// What ends a process that has nobody to ask.
+const ENDING: [Signal; 2] = [Signal::TERM, Signal::INT];
+/// What else a terminal sends.
+const TERMINAL: [Signal; 2] = [Signal::HUP, Signal::QUIT];
+/// What has a meaning only for whom it is sent to.
+const USERS: [Signal; 2] = [Signal::USR1, Signal::USR2];
+
+/// The signals that are taken over: they do not end the process by themselves any more.
+pub(crate) struct Signals(SignalsInfo<WithOrigin>);
+
+/// A signal that came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    /// Which.
+    pub(crate) signal: Signal,
+    /// Whether the kernel sent it, as it does when somebody presses Ctrl-C: then it went to the
+    /// whole foreground process group.
+    pub(crate) by_terminal: bool,
+}
+
+impl Heard {
+    /// Whether it asks to end.
+    pub(crate) fn ends(self) -> bool {
+        !USERS.contains(&self.signal)
+    }
+}
+
+impl fmt::Display for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Its own form is `Signal::INT`, in quotes.
+        let name = format!("{:?}", self.signal);
+        let name = name.trim_matches('"');
+        write!(f, "SIG{}", name.trim_start_matches("Signal::"))
+    }
+}
 
 impl Signals {
-    /// Takes the signals over: SIGTERM and SIGINT.
+    /// Takes over SIGTERM and SIGINT.
     pub(crate) fn new() -> io::Result<Self> {
-        Self::of(&[SignalKind::terminate(), SignalKind::interrupt()])
+        Self::of(&[&ENDING])
     }
 
     /// Those and what else a terminal sends, for a process whose children would outlive it.
     pub(crate) fn with_terminal() -> io::Result<Self> {
-        let mut signals = Self::new()?;
-        let more = Self::of(&[SignalKind::hangup(), SignalKind::quit()])?;
-        signals.0.extend(more.0);
-        Ok(signals)
+        Self::of(&[&ENDING, &TERMINAL])
     }
 
-    fn of(kinds: &[SignalKind]) -> io::Result<Self> {
-        let signals = kinds.iter().map(|kind| Ok((*kind, signal(*kind)?)));
-        signals.collect::<io::Result<_>>().map(Self)
+    /// All that are passed on to an application.
+    pub(crate) fn with_application() -> io::Result<Self> {
+        Self::of(&[&ENDING, &TERMINAL, &USERS])
+    }
+
+    fn of(lists: &[&[Signal]]) -> io::Result<Self> {
+        // Under `nohup` a hangup is for nobody, neither for the application.
+        let taken = |signal: &&Signal| **signal != Signal::HUP || !is_ignored(**signal);
+        let signals = lists.iter().flat_map(|list| list.iter()).filter(taken);
+        SignalsInfo::new(signals.map(|signal| signal.as_raw())).map(Self)
     }
 
     /// The next one.
-    pub(crate) async fn next(&mut self) -> SignalKind {
-        poll_fn(|cx| {
-            for (kind, signal) in &mut self.0 {
-                if signal.poll_recv(cx).is_ready() {
-                    return Poll::Ready(*kind);
-                }
+    pub(crate) async fn next(&mut self) -> Heard {
+        loop {
+            let Some(Origin { signal, cause, .. }) = self.0.next().await else {
+                return std::future::pending().await;
+            };
+            if let Some(signal) = Signal::from_named_raw(signal) {
+                let by_terminal = cause == Cause::Kernel;
+                return Heard {
+                    signal,
+                    by_terminal,
+                };
             }
-            Poll::Pending
-        })
-        .await
+        }
     }
+}
+
+/// Whether whoever started this process has had it ignore a signal.
+fn is_ignored(signal: Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
 }
 
 /// Asks the process to end (`/quitquitquit`).

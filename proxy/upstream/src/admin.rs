@@ -1,5 +1,7 @@
 //! The text of `/clusters`, in Envoy's format.
 
+mod status;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,6 +10,8 @@ use tandem_model::cluster::{EndpointHealth, Thresholds};
 
 use crate::cluster::SharedCluster;
 use crate::host::Host;
+
+pub use status::{ClusterStatus, HostStatus};
 
 /// One block for each cluster, one line for each fact.
 pub(crate) fn text(clusters: &[Arc<SharedCluster>]) -> String {

@@ -35,6 +35,7 @@ mod upload;
 mod view;
 mod worker;
 
+pub use admin::{ClusterStatus, HostStatus};
 pub use forward::forward;
 pub use manager::{Batch, ClusterManager, Warming};
 pub use policy::RoutePolicy;

@@ -14,6 +14,7 @@ use tandem_model::tls::UpstreamTransport;
 use tandem_transport::tls::{Contexts, InUse};
 use tokio::runtime::Handle;
 
+use crate::admin::ClusterStatus;
 use crate::cluster::{Origin, SharedCluster};
 use crate::stats::ClusterStats;
 use crate::transport::Transports;
@@ -195,15 +196,29 @@ impl ClusterManager {
 
     /// The text of `/clusters`, in Envoy's format.
     pub fn admin_text(&self) -> String {
-        let mut clusters: Vec<_> = self
-            .snapshot
-            .load()
-            .by_name
-            .values()
+        self.admin_text_of(|_| true)
+    }
+
+    /// The same of the clusters whose names are `named`.
+    pub fn admin_text_of(&self, named: impl Fn(&str) -> bool) -> String {
+        admin::text(&self.in_order(named))
+    }
+
+    /// The same as data.
+    pub fn statuses(&self, named: impl Fn(&str) -> bool) -> Vec<ClusterStatus> {
+        let clusters = self.in_order(named);
+        clusters.iter().map(|one| ClusterStatus::of(one)).collect()
+    }
+
+    fn in_order(&self, named: impl Fn(&str) -> bool) -> Vec<Arc<SharedCluster>> {
+        let snapshot = self.snapshot.load();
+        let clusters = snapshot.by_name.values();
+        let mut clusters: Vec<_> = clusters
+            .filter(|cluster| named(&cluster.config.name))
             .map(Arc::clone)
             .collect();
         clusters.sort_by_key(|cluster| cluster.place);
-        admin::text(&clusters)
+        clusters
     }
 }
 

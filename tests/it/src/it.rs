@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 #![allow(clippy::unwrap_used, reason = "tests panic")]
 
+mod admin;
 mod agent_bootstrap;
 mod attacks;
 mod balance;

@@ -7,17 +7,74 @@ use std::time::Duration;
 
 use super::{BUCKETS_MS, Histogram, Metric, Named, Registry, Value};
 
+/// The kinds of metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Counters.
+    Counters,
+    /// Gauges.
+    Gauges,
+    /// Histograms.
+    Histograms,
+}
+
+/// Which metrics are shown.
+pub struct Select<'a> {
+    /// Those whose dotted names it accepts …
+    pub name: &'a dyn Fn(&str) -> bool,
+    /// … of these kinds …
+    pub kind: Option<Kind>,
+    /// … and only what is not zero, if so.
+    pub used_only: bool,
+}
+
+impl Select<'_> {
+    fn has(&self, name: &str, value: Value<'_>) -> bool {
+        self.may_have(value) && (self.name)(name)
+    }
+
+    /// What can be told without the name: of thousands of clusters that nobody uses not even the
+    /// names are written.
+    fn may_have(&self, value: Value<'_>) -> bool {
+        let is_kind = match self.kind {
+            None => true,
+            Some(Kind::Counters) => matches!(value, Value::Counter(_)),
+            Some(Kind::Gauges) => matches!(value, Value::Gauge(_)),
+            Some(Kind::Histograms) => matches!(value, Value::Histogram(_)),
+        };
+        is_kind && (!self.used_only || value.is_used())
+    }
+}
+
 impl Registry {
     /// The text of `/stats`: numbers by name, then histograms; `filter` selects names. Within
     /// what is about one thing names are sorted.
     pub fn text(&self, filter: impl Fn(&str) -> bool, used_only: bool) -> String {
+        self.text_of(&Select {
+            name: &filter,
+            kind: None,
+            used_only,
+        })
+    }
+
+    /// The same of those that are selected.
+    pub fn text_of(&self, select: &Select<'_>) -> String {
+        let (mut numbers, mut histograms) = (String::new(), String::new());
+        self.each(select, &mut |name, value| {
+            line(&mut numbers, &mut histograms, name, value);
+        });
+        numbers + &histograms
+    }
+
+    /// Shows those that are selected, by their dotted names; within what is about one thing,
+    /// numbers are sorted.
+    pub fn each(&self, select: &Select<'_>, show: &mut dyn FnMut(&str, Value<'_>)) {
         let sources = self.sources();
         let entries = self.entries();
         let mut entries = entries.iter().peekable();
-        let (mut numbers, mut histograms) = (String::new(), String::new());
         let mut write = |name: &str, value: Value<'_>| {
-            if filter(name) {
-                line(&mut numbers, &mut histograms, name, value, used_only);
+            if select.has(name, value) {
+                show(name, value);
             }
         };
         let mut samples = Vec::new();
@@ -27,8 +84,7 @@ impl Registry {
             }
             let whole = |name: &str| format!("{}.{name}", scope.dotted);
             source.visit(&mut |sample| match sample.value {
-                // Of thousands of clusters that nobody uses not even the names are written.
-                value if used_only && !value.is_used() => {}
+                value if !select.may_have(value) => {}
                 value => {
                     let name = whole(sample.name);
                     match value {
@@ -47,11 +103,19 @@ impl Registry {
         for (name, entry) in entries {
             write(name, entry.metric.value());
         }
-        numbers + &histograms
     }
 
     /// The Prometheus text exposition, grouped by family.
     pub fn prometheus(&self) -> String {
+        self.prometheus_of(&Select {
+            name: &|_| true,
+            kind: None,
+            used_only: false,
+        })
+    }
+
+    /// The same of those that are selected, by their dotted names too.
+    pub fn prometheus_of(&self, select: &Select<'_>) -> String {
         let mut families: BTreeMap<String, String> = BTreeMap::new();
         let mut write = |name: &str, labels: &str, value: Value<'_>| {
             if !families.contains_key(name) {
@@ -64,15 +128,22 @@ impl Registry {
         };
         for (scope, source) in self.sources() {
             source.visit(&mut |sample| {
+                if !select.may_have(sample.value) {
+                    return;
+                }
                 let tags = &self.0.tags;
-                if !tags.selects(&format!("{}.{}", scope.dotted, sample.name)) {
+                let dotted = format!("{}.{}", scope.dotted, sample.name);
+                if !tags.selects(&dotted) || !select.has(&dotted, sample.value) {
                     return;
                 }
                 let named = tags.name(&scope, sample.name, sample.family, sample.label);
                 write(&named.family, &named.labels, sample.value);
             });
         }
-        for (_, entry) in self.entries() {
+        for (name, entry) in self.entries() {
+            if !select.has(&name, entry.metric.value()) {
+                continue;
+            }
             let Named { family, labels } = &entry.named;
             write(family, labels, entry.metric.value());
         }
@@ -104,15 +175,8 @@ impl Metric {
     }
 }
 
-fn line(
-    numbers: &mut String,
-    histograms: &mut String,
-    name: &str,
-    value: Value<'_>,
-    used_only: bool,
-) {
+fn line(numbers: &mut String, histograms: &mut String, name: &str, value: Value<'_>) {
     let _ = match value {
-        value if used_only && !value.is_used() => Ok(()),
         Value::Counter(n) => writeln!(numbers, "{name}: {n}"),
         Value::Gauge(n) => writeln!(numbers, "{name}: {n}"),
         Value::Histogram(histogram) => match histogram.filter(|histogram| histogram.count() > 0) {
@@ -151,21 +215,26 @@ fn exposition(out: &mut String, family: &str, labels: &str, value: Value<'_>) {
 }
 
 fn summary(histogram: &Histogram) -> String {
-    let total = histogram.count();
-    let quantile = |q: f64| {
+    [("P50", 0.5), ("P90", 0.9), ("P99", 0.99), ("P100", 1.0)]
+        .map(|(name, q)| format!("{name}(nan,{})", histogram.quantile(q)))
+        .join(" ")
+}
+
+impl Histogram {
+    /// The upper bound, in milliseconds, of the bucket that holds the value below which a share
+    /// `q` of all are; infinite beyond the last bound.
+    pub fn quantile(&self, q: f64) -> f64 {
+        let total = self.count();
         let mut seen = 0;
         for bucket in 0..=BUCKETS_MS.len() {
-            seen += histogram.bucket(bucket);
+            seen += self.bucket(bucket);
             #[allow(clippy::cast_precision_loss, reason = "a summary for humans")]
             if seen as f64 >= q * total as f64 {
                 return BUCKETS_MS.get(bucket).copied().unwrap_or(f64::INFINITY);
             }
         }
         f64::INFINITY
-    };
-    [("P50", 0.5), ("P90", 0.9), ("P99", 0.99), ("P100", 1.0)]
-        .map(|(name, q)| format!("{name}(nan,{})", quantile(q)))
-        .join(" ")
+    }
 }
 
 #[cfg(test)]

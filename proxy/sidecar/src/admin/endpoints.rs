@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ::http::{Method, StatusCode};
 use tandem_core::discovered::Extensions;
+use tandem_core::drain::Phase;
 use tandem_core::routes::RouteTables;
 use tandem_core::stats::Registry;
 use tandem_upstream::ClusterManager;
 use tandem_xds_translate::Source;
 
-use super::certs;
 use super::config_dump::{self, Ask};
-use super::query::{decode, has, parameter};
+use super::parameters::{self, Format, Refused};
+use super::query::{decode, has};
+use super::{certs, clusters, logging, stats};
 use crate::drain::Drains;
 use crate::explain;
 use crate::layers::{NoAdminLayer, RuntimeLayers};
@@ -40,6 +42,8 @@ pub(crate) struct Admin {
     pub(crate) layers: Arc<RuntimeLayers>,
     pub(crate) quit: Quit,
     pub(crate) drains: Arc<Drains>,
+    /// How long clients have to leave after `/drain_listeners?graceful`.
+    pub(crate) drain_time: Duration,
     pub(crate) state: State,
     pub(crate) started: Instant,
     pub(crate) concurrency: usize,
@@ -78,7 +82,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn text(body: impl Into<String>) -> Self {
+    pub(super) fn text(body: impl Into<String>) -> Self {
         Self {
             status: StatusCode::OK,
             content_type: "text/plain; charset=UTF-8",
@@ -86,7 +90,7 @@ impl Answer {
         }
     }
 
-    fn json(body: &serde_json::Value) -> Self {
+    pub(super) fn json(body: &serde_json::Value) -> Self {
         let mut text = format!("{body:#}");
         text.push('\n');
         Self {
@@ -96,30 +100,41 @@ impl Answer {
         }
     }
 
-    fn with(mut self, status: StatusCode) -> Self {
+    pub(super) fn with(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
     }
 }
 
+fn refuse(refused: &Refused) -> Answer {
+    Answer::text(format!("{refused}\n")).with(StatusCode::BAD_REQUEST)
+}
+
+fn or_refuse(answer: Result<Answer, Refused>) -> Answer {
+    answer.unwrap_or_else(|refused| refuse(&refused))
+}
+
 const HELP: &str = "admin commands are:
   /: this list
   /certs: the certificates of all TLS contexts (JSON)
-  /clusters: upstream cluster status
+  /clusters: upstream cluster status; ?format=text|json, ?filter=REGEX
   /config_dump: the configuration in force (JSON); ?include_eds, ?resource=LIST, ?mask=FIELDS,
     ?name_regex=REGEX
-  /drain_listeners (POST): stop accepting; ?graceful lets clients leave first, ?inboundonly
+  /drain_listeners (POST): stop accepting, after the drain time if ?graceful asks clients to
+    leave first, never with ?skip_exit; only inbound listeners with ?inboundonly
   /explain: where a request would go, for `tandem explain --admin` (JSON)
   /help: this list
-  /listeners: listener addresses
-  /logging (POST): ?level=LEVEL for all, or ?NAME=LEVEL for one component
+  /listeners: listener addresses; ?format=text|json
+  /logging (POST): levels; ?level=LEVEL for all, ?NAME=LEVEL for one logger,
+    ?paths=NAME:LEVEL,...
   /quitquitquit (POST): end the process
   /ready: 200 LIVE when serving, else 503 with the state
   /runtime: runtime values, by layer (JSON)
   /runtime_modify (POST): ?NAME=VALUE&... in the admin layer; an empty value takes it back
   /server_info: version, state, uptime (JSON)
-  /stats: metrics; ?filter=REGEX, ?usedonly, ?format=prometheus
-  /stats/prometheus: metrics for Prometheus
+  /stats: metrics; ?filter=REGEX, ?invert_filter, ?usedonly, ?format=text|json|prometheus,
+    ?type=All|Counters|Gauges|Histograms|TextReadouts, ?pretty
+  /stats/prometheus: metrics for Prometheus; ?filter=, ?invert_filter, ?usedonly, ?type=
 ";
 
 impl Admin {
@@ -138,30 +153,35 @@ impl Admin {
             return Answer::text(format!("method {method} not allowed, POST required"))
                 .with(StatusCode::METHOD_NOT_ALLOWED);
         }
+        if let Err(refused) = parameters::check(path, query) {
+            return refuse(&refused);
+        }
         match path {
             "/" | "/help" => Answer::text(HELP),
             "/ready" => self.ready(),
-            "/stats" => self.apart(query, Self::stats).await,
-            "/stats/prometheus" => self.apart(query, |admin, _| admin.prometheus()).await,
+            "/stats" | "/stats/prometheus" => {
+                let path = path.to_owned();
+                let stats = move |admin: &Self, query: &str| {
+                    or_refuse(stats::answer(&admin.stats, &path, query))
+                };
+                self.apart(query, stats).await
+            }
             "/clusters" => {
-                let text = |admin: &Self, _: &str| Answer::text(admin.clusters.admin_text());
-                self.apart(query, text).await
+                let clusters = |admin: &Self, query: &str| or_refuse(admin.clusters(query));
+                self.apart(query, clusters).await
             }
             "/certs" => {
                 self.apart(query, |admin, _| Answer::json(&admin.certificates()))
                     .await
             }
-            "/listeners" => Answer::text(self.listener_lines()),
+            "/listeners" => or_refuse(self.listeners(query)),
             "/runtime" => Answer::json(&self.layers.to_json()),
             "/runtime_modify" => self.runtime_modify(query),
             "/server_info" => self.server_info(),
             "/config_dump" => self.config_dump(query).await,
             "/explain" => self.apart(query, Self::explain).await,
-            "/logging" => self.logging(query),
-            "/drain_listeners" => {
-                self.drains.listeners(has(query, "inboundonly"));
-                Answer::text("OK\n")
-            }
+            "/logging" => logging::answer(&self.levels, query),
+            "/drain_listeners" => self.drain_listeners(query),
             "/quitquitquit" => {
                 self.quit.request();
                 Answer::text("OK\n")
@@ -195,38 +215,48 @@ impl Admin {
         Answer::text(format!("{name}\n")).with(status)
     }
 
-    fn stats(&self, query: &str) -> Answer {
-        if parameter(query, "format") == Some("prometheus") {
-            return self.prometheus();
+    fn clusters(&self, query: &str) -> Result<Answer, Refused> {
+        let format = Format::of_list(query)?;
+        let regex = parameters::regex(query, "filter")?;
+        let named = |name: &str| regex.as_ref().is_none_or(|regex| regex.is_full_match(name));
+        Ok(match format {
+            Format::Json => Answer::json(&clusters::clusters(&self.clusters.statuses(named))),
+            _ => Answer::text(self.clusters.admin_text_of(named)),
+        })
+    }
+
+    fn listeners(&self, query: &str) -> Result<Answer, Refused> {
+        let all = self.listeners.all();
+        let named = all.iter().map(|(name, address)| (&**name, address));
+        Ok(match Format::of_list(query)? {
+            Format::Json => Answer::json(&clusters::listeners(named)),
+            _ => Answer::text(named.fold(String::new(), |text, (name, address)| {
+                text + &format!("{name}::{address}\n")
+            })),
+        })
+    }
+
+    /// Without `graceful` no new connections are taken, and what runs is finished: nobody wants
+    /// the requests dropped that Envoy drops then. With it, clients are asked to leave first.
+    fn drain_listeners(&self, query: &str) -> Answer {
+        let inbound_only = has(query, "inboundonly");
+        let (graceful, stay) = (has(query, "graceful"), has(query, "skip_exit"));
+        if graceful || stay {
+            self.drains.listeners(inbound_only, Phase::Leaving);
         }
-        let used_only = has(query, "usedonly");
-        match parameter(query, "filter").map(decode) {
-            None => Answer::text(self.stats.text(|_| true, used_only)),
-            Some(pattern) => {
-                match tandem_model::matching::Regex::new(&format!(".*(?:{pattern}).*")) {
-                    Ok(regex) => {
-                        Answer::text(self.stats.text(|name| regex.is_full_match(name), used_only))
-                    }
-                    Err(error) => Answer::text(format!("{error}\n")).with(StatusCode::BAD_REQUEST),
-                }
+        if !stay {
+            let (drains, time) = (Arc::clone(&self.drains), self.drain_time);
+            let time = if graceful { time } else { Duration::ZERO };
+            if time.is_zero() {
+                drains.listeners(inbound_only, Phase::Draining);
+            } else {
+                tokio::spawn(async move {
+                    tokio::time::sleep(time).await;
+                    drains.listeners(inbound_only, Phase::Draining);
+                });
             }
         }
-    }
-
-    fn prometheus(&self) -> Answer {
-        Answer {
-            status: StatusCode::OK,
-            content_type: "text/plain; version=0.0.4; charset=UTF-8",
-            body: self.stats.prometheus(),
-        }
-    }
-
-    fn listener_lines(&self) -> String {
-        self.listeners
-            .all()
-            .iter()
-            .map(|(name, address)| format!("{name}::{address}\n"))
-            .collect()
+        Answer::text("OK\n")
     }
 
     fn server_info(&self) -> Answer {
@@ -312,23 +342,5 @@ impl Admin {
                 Answer::text("No admin layer specified").with(StatusCode::SERVICE_UNAVAILABLE)
             }
         }
-    }
-
-    fn logging(&self, query: &str) -> Answer {
-        let mut level = None;
-        let mut components = String::new();
-        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            match name {
-                "level" => level = Some(value),
-                "paths" => components.push_str(&format!("{},", decode(value))),
-                name => components.push_str(&format!("{name}:{value},")),
-            }
-        }
-        if (level.is_some() || !components.is_empty())
-            && let Err(error) = self.levels.set(level.unwrap_or("info"), &components)
-        {
-            return Answer::text(format!("{error}\n")).with(StatusCode::BAD_REQUEST);
-        }
-        Answer::text(format!("active loggers:\n  {}\n", self.levels.current()))
     }
 }

@@ -1,10 +1,14 @@
 //! The administration server: Envoy's endpoints, on the control thread.
 
 mod certs;
+mod clusters;
 mod config_dump;
 mod endpoints;
 mod http;
+mod logging;
+mod parameters;
 mod query;
+mod stats;
 
 pub(crate) use endpoints::{Admin, State};
 pub(crate) use http::serve;

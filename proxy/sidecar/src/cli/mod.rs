@@ -69,11 +69,14 @@ fn workers(text: &str) -> Result<usize, String> {
 ///
 /// Prints help, version or a usage error, and exits, where that is what was asked for.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Command {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let mut args: Vec<OsString> = args.into_iter().collect();
     let called_envoy = args
         .first()
         .and_then(|arg| Path::new(arg).file_stem())
         .is_some_and(|name| name == "envoy");
+    if called_envoy || args.get(1).is_some_and(|command| command == "proxy") {
+        stop_at_envoys_word(&mut args);
+    }
     if called_envoy {
         let command = proxy::ProxyOptions::augment_args(
             clap::Command::new("envoy")
@@ -87,6 +90,14 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Command {
         }
     }
     Tandem::parse_from(args).command
+}
+
+/// Envoy has a second word for `--`.
+fn stop_at_envoys_word(args: &mut [OsString]) {
+    let stops = |arg: &&mut OsString| **arg == "--" || **arg == "--ignore_rest";
+    if let Some(word) = args.iter_mut().find(stops) {
+        *word = "--".into();
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! Envoy's command line, as `envoy --help` lists it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use tandem_model::metrics::{Tag, TagValue};
+
+use crate::logging::{Components, Severity};
 
 /// Options of `tandem proxy`: those of Envoy.
 #[derive(Debug, Args)]
@@ -25,11 +28,14 @@ pub(crate) struct ProxyOptions {
     #[arg(long)]
     pub(crate) cpuset_threads: bool,
     /// trace (as debug in release builds), debug, info, warning (or warn), error, critical, off.
-    #[arg(short = 'l', long, default_value = "info", value_parser = parse_level, value_name = "LEVEL")]
-    pub(crate) log_level: String,
-    /// Levels of single components: `upstream:debug,config:trace`.
-    #[arg(long, value_name = "LIST", default_value = "")]
-    pub(crate) component_log_level: String,
+    #[arg(short = 'l', long, default_value = "info", value_name = "LEVEL",
+        value_parser = Severity::parse_option)]
+    pub(crate) log_level: Severity,
+    /// Levels of single loggers, over that of all: `upstream:debug,config:trace`. The names are
+    /// Envoy's, and `api_components`, `api_contract`, `api_server` and `stack`.
+    #[arg(long, value_name = "LIST", value_parser = Components::parse_option,
+        conflicts_with = "enable_fine_grain_logging")]
+    pub(crate) component_log_level: Option<Components>,
     /// Write the log to this file instead of standard error.
     #[arg(long, value_name = "FILE")]
     pub(crate) log_path: Option<PathBuf>,
@@ -69,7 +75,7 @@ pub(crate) struct ProxyOptions {
     /// Print the hot-restart version and exit: hot restart is `disabled`.
     #[arg(long)]
     pub(crate) hot_restart_version: bool,
-    /// Only 0 is possible: hot restart is not supported.
+    /// Only 0 is possible: hot restart is not supported. With `--mode validate` any number.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) restart_epoch: u32,
     #[command(flatten)]
@@ -93,8 +99,8 @@ pub(crate) struct WithoutEffect {
     #[arg(long, value_name = "LIST")]
     disable_extensions: Option<String>,
     /// Connections are always asked to go as soon as a drain begins.
-    #[arg(long, value_name = "gradual|immediate")]
-    drain_strategy: Option<String>,
+    #[arg(long, value_enum, value_name = "STRATEGY")]
+    drain_strategy: Option<DrainStrategy>,
     /// Mutex tracing.
     #[arg(long)]
     enable_mutex_tracing: bool,
@@ -108,8 +114,8 @@ pub(crate) struct WithoutEffect {
     #[arg(long)]
     enable_fine_grain_logging: bool,
     /// Local address family.
-    #[arg(long, value_name = "v4|v6")]
-    local_address_ip_version: Option<String>,
+    #[arg(long, value_enum, value_name = "VERSION")]
+    local_address_ip_version: Option<IpVersion>,
     /// One entry per stack trace.
     #[arg(long)]
     log_stacktrace_single_entry: bool,
@@ -140,9 +146,27 @@ pub(crate) struct WithoutEffect {
     /// Base id.
     #[arg(long, value_name = "N")]
     base_id: Option<u32>,
-    /// Accepted for TCLAP's sake.
-    #[arg(long = "ignore_rest", hide = true)]
-    ignore_rest: bool,
+    /// What comes after `--`, or after Envoy's other word for that, is ignored.
+    #[arg(last = true, value_name = "IGNORED")]
+    ignored: Vec<OsString>,
+}
+
+/// `--drain-strategy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DrainStrategy {
+    /// Ever more connections are asked to go.
+    Gradual,
+    /// All at once.
+    Immediate,
+}
+
+/// `--local-address-ip-version`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum IpVersion {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
 }
 
 /// `--mode`.
@@ -155,21 +179,6 @@ pub(crate) enum Mode {
     /// The same.
     #[value(name = "init_only", hide = true)]
     InitOnly,
-}
-
-fn parse_level(text: &str) -> Result<String, String> {
-    let level = match text {
-        "trace" | "debug" | "info" | "error" | "off" => text,
-        "warn" | "warning" => "warn",
-        "critical" => "error",
-        other => {
-            return Err(format!(
-                "unknown level '{other}', expected trace, debug, info, warning, warn, error, \
-                 critical or off"
-            ));
-        }
-    };
-    Ok(level.to_owned())
 }
 
 fn parse_tag(text: &str) -> Result<Tag, String> {
@@ -233,7 +242,7 @@ impl WithoutEffect {
             ),
             ("--use-dynamic-base-id", self.use_dynamic_base_id),
             ("--base-id", self.base_id.is_some()),
-            ("--ignore_rest", self.ignore_rest),
+            ("what comes after --", !self.ignored.is_empty()),
         ]
         .into_iter()
         .filter_map(|(name, given)| given.then_some(name))

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::logging::Severity;
+
 /// Options of `tandem run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunOptions {
@@ -50,14 +52,17 @@ pub(crate) struct RunOptions {
     /// use.
     #[arg(long, value_parser = super::workers, value_name = "N")]
     pub(crate) concurrency: Option<usize>,
-    /// trace (as debug in release builds), debug, info, warn, error or off.
-    #[arg(short = 'l', long, value_name = "LEVEL", default_value = "info")]
-    pub(crate) log_level: String,
-    /// Seconds that a drain may take after SIGTERM.
+    /// trace (as debug in release builds), debug, info, warning (or warn), error, critical, off.
+    #[arg(short = 'l', long, value_name = "LEVEL", default_value = "info",
+        value_parser = Severity::parse_option)]
+    pub(crate) log_level: Severity,
+    /// Seconds that a drain may take after SIGTERM; an application that has not ended then is
+    /// killed.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) drain_time_s: u64,
-    /// The application to start: its output is shown, signals are passed on, its exit code is
-    /// this process's.
+    /// The application to start, with its arguments. Its output is shown. SIGHUP, SIGINT,
+    /// SIGQUIT, SIGTERM, SIGUSR1 and SIGUSR2 are passed on to it; the first four start the drain
+    /// too. Its exit code is this process's: 128 plus the signal's number if a signal ended it.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::logging::Severity;
 
 fn args(line: &str) -> Vec<OsString> {
     line.split_whitespace().map(OsString::from).collect()
@@ -12,7 +13,7 @@ fn called_envoy_it_takes_envoys_options() {
         panic!("expected the proxy command")
     };
     assert_eq!(options.concurrency, Some(2));
-    assert_eq!(options.log_level, "debug");
+    assert_eq!(options.log_level, Severity::Debug);
     assert_eq!(
         options.config_path.as_deref(),
         Some(Path::new("/etc/envoy.yaml"))
@@ -26,15 +27,54 @@ fn every_option_of_envoys_help_is_accepted() {
                 --disable-hot-restart --mode serve --parent-shutdown-time-s 1 --drain-strategy \
                 gradual --drain-time-s 5 --file-flush-min-size-kb 1 --file-flush-interval-msec 5 \
                 --service-zone z --service-node n --service-cluster c --restart-epoch 0 \
-                --log-path /tmp/l --enable-fine-grain-logging --log-format-escaped --log-format %v \
+                --log-path /tmp/l --log-format-escaped --log-format %v \
                 --component-log-level upstream:debug --local-address-ip-version v4 \
                 --admin-address-path /tmp/a --log-stacktrace-single-entry \
                 --skip-deprecated-logs --ignore-unknown-dynamic-fields \
                 --reject-unknown-dynamic-fields --allow-unknown-static-fields \
                 --allow-unknown-fields --config-yaml {} --base-id-path b \
                 --skip-hot-restart-parent-stats --skip-hot-restart-on-no-parent \
-                --use-dynamic-base-id --base-id 3";
-    assert!(matches!(parse(args(line)), Command::Proxy(_)));
+                --use-dynamic-base-id --base-id 3 --hot-restart-version";
+    for line in [line, "envoy -c x --enable-fine-grain-logging"] {
+        for rest in [
+            "",
+            " -- foo --no-such-option",
+            " --ignore_rest foo --mode nonsense",
+        ] {
+            let line = format!("{line}{rest}");
+            assert!(matches!(parse(args(&line)), Command::Proxy(_)), "{line}");
+            let ours = line.replacen("envoy", "tandem proxy", 1);
+            assert!(matches!(parse(args(&ours)), Command::Proxy(_)), "{ours}");
+        }
+    }
+}
+
+/// What Envoy does not take, is not taken: the message says what would be.
+#[test]
+fn values_that_envoy_does_not_have_are_refused() {
+    for (given, expected) in [
+        ("--drain-strategy nonsense", "gradual, immediate"),
+        ("--local-address-ip-version v7", "v4, v6"),
+        ("--mode nonsense", "serve, validate"),
+        ("--log-level nonsense", "trace debug info warning"),
+        ("--component-log-level nosuch:debug", "admin"),
+        (
+            "--component-log-level http:nonsense",
+            "trace debug info warning",
+        ),
+        ("--component-log-level http", "LOGGER:LEVEL"),
+        (
+            "--component-log-level http:debug --enable-fine-grain-logging",
+            "cannot be used with",
+        ),
+        ("foo", "unexpected argument 'foo'"),
+    ] {
+        let line = format!("tandem proxy -c x {given}");
+        let refused = Tandem::try_parse_from(args(&line)).unwrap_err().to_string();
+        assert!(refused.contains(expected), "{given}: {refused}");
+    }
+    let refused = Tandem::try_parse_from(args("tandem run --app-id a --log-level nonsense"));
+    assert!(refused.is_err());
 }
 
 #[test]

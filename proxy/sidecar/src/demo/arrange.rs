@@ -7,12 +7,11 @@ use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
-use tokio::signal::unix::SignalKind;
 
-use crate::child::{exit_code, terminate};
+use crate::child::{code_of, exit_code, terminate};
 use crate::cli::demo::Ports;
 use crate::process::Error;
-use crate::shutdown::Signals;
+use crate::shutdown::{Heard, Signals};
 
 /// The shop's mesh: retries and a fault are set here, in the route table, and nowhere else.
 const SHOP: &str = include_str!("shop.yaml");
@@ -89,22 +88,22 @@ pub(super) async fn run(once: bool) -> Result<ExitCode, Error> {
     let ended = tokio::select! {
         status = shop.wait() => Ok(status.map_or(1, exit_code)),
         status = stock.wait() => Ok(status.map_or(1, exit_code).max(1)),
-        signal = signals.next() => Err(signal),
+        heard = signals.next() => Err(heard),
     };
     let steps = end(shop).await;
     end(stock).await;
     Ok(ExitCode::from(match ended {
         Ok(code) => code,
-        Err(signal) => after(signal, steps),
+        Err(heard) => after(heard, steps),
     }))
 }
 
 /// The demo's exit code when a signal ended it: what the shop's steps came to, if it took them
 /// all.
-fn after(signal: SignalKind, steps: u8) -> u8 {
+fn after(heard: Heard, steps: u8) -> u8 {
     match steps {
         0 | 1 => steps,
-        _ => u8::try_from(128 + signal.as_raw_value()).unwrap_or(1),
+        _ => code_of(heard.signal),
     }
 }
 

@@ -15,6 +15,7 @@ use serve::{Settings, serve};
 use crate::cli::ValidateOptions;
 use crate::cli::proxy::{Mode, ProxyOptions};
 use crate::cli::run::RunOptions;
+use crate::logging::Components;
 use crate::{config, logging};
 
 /// `tandem validate`.
@@ -38,7 +39,8 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
         say("disabled");
         return Ok(ExitCode::SUCCESS);
     }
-    if options.restart_epoch != 0 {
+    // Who only checks a configuration restarts nothing.
+    if options.restart_epoch != 0 && options.mode == Mode::Serve {
         return Err(Error::HotRestart(options.restart_epoch));
     }
     let mut loaded = config::from_files(
@@ -51,8 +53,8 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     let levels = logging::init(
-        &options.log_level,
-        &options.component_log_level,
+        options.log_level,
+        &options.component_log_level.clone().unwrap_or_default(),
         options.log_path.as_deref(),
         format,
     )?;
@@ -80,7 +82,7 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
 pub(crate) fn run(options: RunOptions) -> Result<ExitCode, Error> {
     let mut loaded = config::for_run(&options)?;
     let format = loaded.bootstrap.log_format.take();
-    let levels = logging::init(&options.log_level, "", None, format)?;
+    let levels = logging::init(options.log_level, &Components::default(), None, format)?;
     let data_dir = options
         .data_dir
         .clone()

@@ -4,6 +4,7 @@
 //! error before anything is promised), then the workers, and `/ready` says LIVE last.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use tandem_core::stats;
 use tandem_model::Address;
 use tandem_upstream::ClusterManager;
 use tokio::net::TcpListener;
+use tokio::time::Sleep;
 
 use super::Error;
 use crate::admin::{self, Admin, State};
@@ -28,7 +30,7 @@ use crate::logging::LevelHandle;
 use crate::mesh::{self, Applier, Fitness, Landing, Mesh};
 use crate::rotate;
 use crate::runtime::Runtimes;
-use crate::shutdown::{Quit, Signals};
+use crate::shutdown::{Heard, Quit, Signals};
 use crate::tls;
 use crate::worker::{self, Drain, Worker};
 
@@ -156,6 +158,7 @@ impl Started {
                 levels,
                 quit: quit.clone(),
                 drains: Arc::clone(&drains),
+                drain_time: settings.drain_time,
                 state: state.clone(),
                 started: begun,
                 concurrency: settings.concurrency,
@@ -194,18 +197,23 @@ impl Started {
     }
 
     async fn until_end(mut self, settings: Settings) -> Result<ExitCode, Error> {
-        let mut signals = Signals::new().map_err(Error::system("cannot take over signals"))?;
-        let mut code = ExitCode::SUCCESS;
+        let signals = match &settings.app {
+            None => Signals::new(),
+            // What the sidecar hears is for the application, which would outlive it otherwise.
+            Some(_) => Signals::with_application(),
+        };
+        let mut signals = signals.map_err(Error::system("cannot take over signals"))?;
         let quit = self.quit.clone();
         let ended_early = tokio::select! {
-            () = self.live() => false,
-            signal = signals.next() => {
-                tracing::info!(?signal, "ending");
-                true
+            () = self.live() => None,
+            heard = ending(&mut signals) => {
+                tracing::info!(signal = %heard, "ending");
+                // The application, which did not run, has no code that could be told.
+                Some(settings.app.as_ref().map_or(0, |_| child::code_of(heard.signal)))
             }
-            () = quit.requested() => true,
+            () = quit.requested() => Some(0),
         };
-        if ended_early {
+        if let Some(code) = ended_early {
             return self.drain(None, code, settings, signals).await;
         }
         let mut app = match &settings.app {
@@ -215,13 +223,30 @@ impl Started {
                 &self.app_environment(options),
             )?),
         };
-        tokio::select! {
-            signal = signals.next() => tracing::info!(?signal, "ending"),
-            () = self.quit.requested() => tracing::info!("ending, as the admin server was asked"),
-            status = ended(&mut app) => {
-                code = ExitCode::from(child::exit_code(status));
-                app = None;
+        let mut code = 0;
+        loop {
+            tokio::select! {
+                heard = signals.next() => {
+                    if let Some(app) = &app {
+                        app.pass_on(heard);
+                    }
+                    if !heard.ends() {
+                        continue;
+                    }
+                    tracing::info!(signal = %heard, "ending");
+                }
+                () = self.quit.requested() => {
+                    tracing::info!("ending, as the admin server was asked");
+                    if let Some(app) = &app {
+                        app.terminate();
+                    }
+                }
+                status = ended(&mut app) => {
+                    code = child::exit_code(status);
+                    app = None;
+                }
             }
+            break;
         }
         self.drain(app, code, settings, signals).await
     }
@@ -229,40 +254,42 @@ impl Started {
     /// Lets what runs finish, the application first: its calls still need the mesh.
     async fn drain(
         mut self,
-        mut app: Option<App>,
-        mut code: ExitCode,
+        app: Option<App>,
+        mut code: u8,
         settings: Settings,
         mut signals: Signals,
     ) -> Result<ExitCode, Error> {
         self.state.draining();
-        if let Some(app) = &app {
-            app.terminate();
+        let over = tokio::time::sleep(settings.drain_time);
+        tokio::pin!(over);
+        let mut in_time = true;
+        if let Some(mut app) = app {
+            in_time = end_app(&mut app, &mut signals, over.as_mut(), &mut code).await;
         }
-        let finish = async {
-            if app.is_some() {
-                code = ExitCode::from(child::exit_code(ended(&mut app).await));
+        self.drains.all(Phase::Draining);
+        // A subscription's stream ends only when it is told to: nothing else would end it.
+        self.runtimes.close();
+        if in_time {
+            tokio::select! {
+                () = all_ended(&mut self.workers) => tracing::info!("drained"),
+                () = over => in_time = false,
+                _ = ending(&mut signals) => tracing::warn!("ending at once on a second signal"),
             }
-            self.drains.all(Phase::Draining);
-            // A subscription's stream ends only when it is told to: nothing else would end it.
-            self.runtimes.close();
-            all_ended(&mut self.workers).await;
-        };
-        tokio::select! {
-            () = finish => tracing::info!("drained"),
-            () = tokio::time::sleep(settings.drain_time) => {
-                tracing::warn!(seconds = settings.drain_time.as_secs(), "drain time is over");
-            }
-            _ = signals.next() => tracing::warn!("ending at once on a second signal"),
+        }
+        if !in_time {
+            tracing::warn!(
+                seconds = settings.drain_time.as_secs(),
+                "drain time is over"
+            );
         }
         self.drains.all(Phase::Closing);
         // What they cut off is logged; a worker that is stuck keeps nobody from ending.
         let _ = tokio::time::timeout(LAST_WORDS, all_ended(&mut self.workers)).await;
-        drop(app);
         // Nor does a large update that lands right now.
         let _ = tokio::time::timeout(LAST_WORDS, self.landing.end()).await;
         drop(self.runtimes);
         self.logs.flush();
-        Ok(code)
+        Ok(ExitCode::from(code))
     }
 
     fn app_environment(&self, options: &RunOptions) -> Vec<(&'static str, String)> {
@@ -294,6 +321,44 @@ async fn all_ended(workers: &mut Vec<Worker>) {
     while let Some(worker) = workers.last_mut() {
         let _ = (&mut worker.ended).await;
         workers.pop();
+    }
+}
+
+/// The next signal that asks to end.
+async fn ending(signals: &mut Signals) -> Heard {
+    loop {
+        let heard = signals.next().await;
+        if heard.ends() {
+            return heard;
+        }
+    }
+}
+
+/// Waits for the application, which goes on hearing what comes, and kills it when `over`
+/// resolves before; whether it ended by itself.
+async fn end_app(
+    app: &mut App,
+    signals: &mut Signals,
+    mut over: Pin<&mut Sleep>,
+    code: &mut u8,
+) -> bool {
+    let mut in_time = true;
+    loop {
+        let heard = tokio::select! {
+            status = app.ended() => {
+                *code = child::exit_code(status);
+                return in_time;
+            }
+            heard = signals.next() => Some(heard),
+            () = over.as_mut(), if in_time => None,
+        };
+        match heard {
+            Some(heard) => app.pass_on(heard),
+            None => {
+                in_time = false;
+                app.kill();
+            }
+        }
     }
 }
 

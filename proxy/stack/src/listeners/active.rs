@@ -130,8 +130,10 @@ impl Active {
         self.built().chains().cloned().chain(left).collect()
     }
 
-    /// Drains when it is told to.
+    /// Asks clients to leave, and drains, when it is told to.
     pub(super) async fn obey(self: Arc<Self>, mut drain: Watch) {
+        drain.reached(Phase::Leaving).await;
+        self.chains().iter().for_each(|chain| chain.leave());
         drain.reached(Phase::Draining).await;
         self.drain();
     }

@@ -115,6 +115,11 @@ impl Chain {
         self.door.as_ref()
     }
 
+    /// Asks its connections, those to come too, to finish with their next answer.
+    pub(super) fn leave(&self) {
+        self.draining.start_gently();
+    }
+
     /// Asks its connections to finish.
     pub(super) fn drain(&self) {
         self.draining.start();

@@ -7,4 +7,5 @@ mod load;
 mod outages;
 mod redis;
 mod sidecar;
+mod signals;
 mod subscriber;

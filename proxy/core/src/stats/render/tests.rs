@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::stats::{Registry, Sample, Scope, Source, Tally, Value};
+use crate::stats::{Kind, Registry, Sample, Scope, Select, Source, Tally, Value};
 
 /// One counter, and one gauge that never moves.
 #[derive(Default)]
@@ -104,4 +104,46 @@ fn metrics_of_listeners_go_with_the_last_one_who_moves_them() {
     assert_eq!(text(), "server.live: 1\n");
     assert!(!registry.prometheus().contains("envoy_listener"));
     assert_eq!(scope.counter("n").get(), 0);
+}
+
+/// Names, kinds and use select, of both sorts of metrics, and for both forms alike.
+#[test]
+fn metrics_are_selected() {
+    let registry = Registry::default();
+    let held = holder(&registry, "a");
+    held.counter.inc();
+    let (live, n) = (
+        registry.plain("server").counter("live"),
+        registry.plain("server").gauge("n"),
+    );
+    live.inc();
+    n.set(2);
+    for (text, kind, used_only, expected) in [
+        (
+            "",
+            Some(Kind::Counters),
+            false,
+            "cluster.a.z_200 server.live",
+        ),
+        ("", Some(Kind::Gauges), false, "cluster.a.a server.n"),
+        ("", Some(Kind::Gauges), true, "server.n"),
+        ("", Some(Kind::Histograms), false, "cluster.a.h"),
+        ("", Some(Kind::Histograms), true, ""),
+        ("a", None, true, "cluster.a.z_200"),
+        ("live", None, false, "server.live"),
+        ("live", Some(Kind::Gauges), false, ""),
+    ] {
+        let select = Select {
+            name: &|name| name.contains(text),
+            kind,
+            used_only,
+        };
+        let mut names = Vec::new();
+        registry.each(&select, &mut |name, _| names.push(name.to_owned()));
+        assert_eq!(names.join(" "), expected);
+        let families = registry.prometheus_of(&select).matches("# TYPE").count();
+        assert_eq!(families, names.len(), "{text} {kind:?}");
+        let lines = registry.text_of(&select).lines().count();
+        assert_eq!(lines, names.len());
+    }
 }

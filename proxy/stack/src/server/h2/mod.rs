@@ -52,6 +52,9 @@ struct Life {
     server: Arc<Server>,
     shared: Arc<Shared>,
     drained: Started,
+    /// The same, at once: for those that have not served anything yet. One that is opened while
+    /// clients are asked to leave is good for what comes first on it.
+    drained_unused: Started,
     expires: Option<Instant>,
     deadline: Deadline,
     /// Whether it had streams when last looked at; `None`: not looked at yet.
@@ -94,6 +97,7 @@ where
     };
     let mut life = Life {
         drained: server.draining.reached(Level::Gently),
+        drained_unused: server.draining.reached(Level::Soon),
         shared: Arc::default(),
         expires,
         deadline: Deadline::new(),
@@ -236,7 +240,11 @@ impl Life {
             stats.max_requests_reached.inc();
             return true;
         }
-        if Pin::new(&mut self.drained).poll(cx).is_ready() {
+        let drained = match self.accepted {
+            0 => &mut self.drained_unused,
+            _ => &mut self.drained,
+        };
+        if Pin::new(drained).poll(cx).is_ready() {
             stats.drain_close.inc();
             return true;
         }
