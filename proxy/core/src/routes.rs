@@ -17,23 +17,37 @@ use crate::scopes::AllScopes;
 #[derive(Clone, Debug, Default)]
 pub struct RouteTables(pub(crate) Arc<Inner>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Inner {
     tables: Mutex<HashMap<ResourceKey, Live<RouteTable>>>,
+    /// What stands in the place of a table that has not come.
+    nothing: Arc<RouteTable>,
     pub(crate) scopes: AllScopes,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            tables: Mutex::default(),
+            nothing: Arc::new(RouteTable::new(Arc::default())),
+            scopes: AllScopes::default(),
+        }
+    }
 }
 
 impl RouteTables {
     /// The table of that name; empty until one is published.
     pub fn table(&self, key: &ResourceKey) -> Live<RouteTable> {
         let mut tables = self.0.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let empty = || Live::of(Arc::clone(&self.0.nothing));
         tables.entry(key.clone()).or_insert_with(empty).clone()
     }
 
-    /// The table of that name as it is now, if anybody asked for it or published it.
+    /// The table of that name as it is now, if it has come.
     pub fn now(&self, key: &ResourceKey) -> Option<Arc<RouteTable>> {
         let tables = self.0.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        tables.get(key).map(Live::get)
+        let table = tables.get(key).map(Live::get)?;
+        (!Arc::ptr_eq(&table, &self.0.nothing)).then_some(table)
     }
 
     /// Publishes a table; whoever has it sees it with the next request.
@@ -48,8 +62,4 @@ impl RouteTables {
         let mut tables = self.0.tables.lock().unwrap_or_else(PoisonError::into_inner);
         tables.remove(key);
     }
-}
-
-fn empty() -> Live<RouteTable> {
-    Live::new(RouteTable::new(Arc::default()))
 }

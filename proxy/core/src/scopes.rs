@@ -17,11 +17,14 @@ pub struct ScopeTable(Vec<Place>);
 /// One scope.
 #[derive(Clone, Debug)]
 pub struct Place {
+    /// The scope's name.
+    pub name: Arc<str>,
     /// The key of the requests that take it.
     pub key: ScopeKey,
     /// Their routes.
     pub routes: Live<RouteTable>,
-    source: ScopeRoutes,
+    /// Where these come from.
+    pub source: ScopeRoutes,
 }
 
 /// Scopes by who sends them.
@@ -33,6 +36,12 @@ impl RouteTables {
         let mut all = self.0.scopes.lock().unwrap_or_else(PoisonError::into_inner);
         let empty = || Live::new(ScopeTable::default());
         all.entry(key.clone()).or_insert_with(empty).clone()
+    }
+
+    /// The scopes of that name as they are now, if anybody asked for them or published them.
+    pub fn scopes_now(&self, key: &ScopesKey) -> Option<Arc<ScopeTable>> {
+        let all = self.0.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(key).map(Live::get)
     }
 
     /// Publishes scopes; whoever has them sees them with the next request.
@@ -67,7 +76,10 @@ impl RouteTables {
             if let Some(same) = before.get(&scope.key)
                 && same.source == scope.routes
             {
-                return (*same).clone();
+                return Place {
+                    name: Arc::clone(&scope.name),
+                    ..(*same).clone()
+                };
             }
             let routes = match (&scope.routes, scope.wanted(rds)) {
                 (ScopeRoutes::Inline(config), _) => Live::new(RouteTable::new(Arc::clone(config))),
@@ -75,6 +87,7 @@ impl RouteTables {
                 (ScopeRoutes::Named(_), None) => Live::new(RouteTable::new(Arc::default())),
             };
             Place {
+                name: Arc::clone(&scope.name),
                 key: scope.key.clone(),
                 routes,
                 source: scope.routes.clone(),

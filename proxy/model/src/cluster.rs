@@ -11,7 +11,7 @@ use crate::Percent;
 use crate::tls::{CommonTls, UpstreamTransport};
 
 pub use connection::{Bind, TcpKeepalive, TransportSocketMatch, UpstreamHttp, UpstreamProtocol};
-pub use discovery::{Discovery, Dns, DnsLookupFamily, FailureRefresh, OriginalDst};
+pub use discovery::{Destination, Discovery, Dns, DnsLookupFamily, FailureRefresh, OriginalDst};
 pub use endpoint::{Endpoint, EndpointHealth, LoadAssignment, LocalityEndpoints};
 
 /// One cluster.
@@ -84,6 +84,20 @@ impl Cluster {
     pub fn transports(&self) -> impl Iterator<Item = &UpstreamTransport> {
         let by_match = self.transport_socket_matches.iter();
         std::iter::once(&self.transport_socket).chain(by_match.map(|one| &one.transport))
+    }
+
+    /// What carries the connections to an endpoint with this metadata, and the match that says
+    /// so, if one does.
+    pub fn transport_of(
+        &self,
+        metadata: &[(Arc<str>, Arc<str>)],
+    ) -> (&UpstreamTransport, Option<&TransportSocketMatch>) {
+        let mut matches = self.transport_socket_matches.iter();
+        let found = matches.find(|one| one.matches(metadata));
+        (
+            found.map_or(&self.transport_socket, |one| &one.transport),
+            found,
+        )
     }
 
     /// The TLS among it, whose secrets it needs.

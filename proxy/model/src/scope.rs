@@ -80,7 +80,14 @@ impl ScopedRoutes {
 impl Scope {
     /// The route configuration to ask for, if it comes by itself.
     pub fn wanted(&self, rds: Option<&ConfigSource>) -> Option<Subscribed> {
-        let (ScopeRoutes::Named(name), Some(source)) = (&self.routes, rds) else {
+        self.routes.wanted(rds)
+    }
+}
+
+impl ScopeRoutes {
+    /// The route configuration to ask for, if it comes by itself.
+    pub fn wanted(&self, rds: Option<&ConfigSource>) -> Option<Subscribed> {
+        let (Self::Named(name), Some(source)) = (self, rds) else {
             return None;
         };
         Some(Subscribed {

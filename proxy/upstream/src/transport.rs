@@ -58,10 +58,7 @@ impl Transports {
 
     /// What carries connections to `host`.
     pub(crate) fn of(&self, cluster: &Cluster, host: &Host) -> Transport {
-        let metadata = &host.transport_socket_match;
-        let mut matches = cluster.transport_socket_matches.iter();
-        let found = matches.find(|one| one.matches(metadata));
-        match found.map_or(&cluster.transport_socket, |one| &one.transport) {
+        match cluster.transport_of(&host.transport_socket_match).0 {
             UpstreamTransport::Raw => Transport::Raw,
             UpstreamTransport::Tls(config) => match self.contexts.client(config) {
                 Ok(context) => Transport::Tls(context, Arc::clone(self.stats.handshakes())),

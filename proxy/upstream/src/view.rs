@@ -1,11 +1,14 @@
 //! A cluster as it is now, for whoever asks where a request would go.
 
-use std::sync::PoisonError;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 
-use tandem_model::Address;
+use http::HeaderMap;
 use tandem_model::bootstrap::Locality;
 use tandem_model::cluster::{Discovery, EndpointHealth};
+use tandem_model::tls::UpstreamTransport;
+use tandem_model::{Address, Cluster};
 
 use crate::ClusterManager;
 use crate::cluster::SharedCluster;
@@ -15,7 +18,7 @@ use crate::host::{Host, HostSet};
 #[derive(Clone, Debug)]
 pub struct ClusterView {
     /// Its settings, the endpoints aside.
-    pub config: std::sync::Arc<tandem_model::Cluster>,
+    pub config: Arc<Cluster>,
     /// Its endpoints.
     pub endpoints: Vec<EndpointView>,
     /// Names that are to be resolved, and have not been yet.
@@ -41,6 +44,8 @@ pub struct EndpointView {
     pub health: String,
     /// Which part of the requests it gets, in percent.
     pub share: f64,
+    /// What carries the connections to it; empty where the cluster never encrypts.
+    pub transport: String,
 }
 
 impl ClusterManager {
@@ -51,13 +56,44 @@ impl ClusterManager {
     }
 }
 
+impl ClusterView {
+    /// Where a request or connection goes whose address no list names: the address that serving
+    /// would take, which its endpoint then gets the whole share of.
+    pub fn follow(
+        &mut self,
+        headers: Option<&HeaderMap>,
+        original: Option<SocketAddr>,
+    ) -> Option<SocketAddr> {
+        let Discovery::OriginalDst(settings) = &self.config.discovery else {
+            return None;
+        };
+        let to = settings.destination(headers, original).address?;
+        let text = to.to_string();
+        match self.endpoints.iter_mut().find(|one| one.address == text) {
+            Some(known) => known.share = 100.0,
+            None => self.endpoints.push(EndpointView {
+                address: text,
+                hostname: String::new(),
+                priority: 0,
+                locality: Locality::default(),
+                weight: 1,
+                health: "not connected to yet".to_owned(),
+                share: 100.0,
+                transport: transport(&self.config, &[]),
+            }),
+        }
+        Some(to)
+    }
+}
+
 fn view(cluster: &SharedCluster) -> ClusterView {
     let set = cluster.hosts();
     let shares = shares(&set);
     let hosts = set.hosts.iter().zip(shares);
-    let mut endpoints: Vec<_> = hosts.map(|(host, share)| endpoint(host, share)).collect();
+    let seen = |host: &Host, share: f64| endpoint(&cluster.config, host, share);
+    let mut endpoints: Vec<_> = hosts.map(|(host, share)| seen(host, share)).collect();
     let on_demand = cluster.hosts_on_demand();
-    endpoints.extend(on_demand.iter().map(|host| endpoint(host, 0.0)));
+    endpoints.extend(on_demand.iter().map(|host| seen(host, 0.0)));
     let names = match cluster.config.discovery {
         Discovery::StrictDns(_) | Discovery::LogicalDns(_) if endpoints.is_empty() => {
             let localities = &cluster.config.load_assignment.localities;
@@ -70,14 +106,14 @@ fn view(cluster: &SharedCluster) -> ClusterView {
         _ => Vec::new(),
     };
     ClusterView {
-        config: std::sync::Arc::clone(&cluster.config),
+        config: Arc::clone(&cluster.config),
         endpoints,
         unresolved: names,
         panics: set.levels.iter().any(|level| level.panic),
     }
 }
 
-fn endpoint(host: &Host, share: f64) -> EndpointView {
+fn endpoint(cluster: &Cluster, host: &Host, share: f64) -> EndpointView {
     EndpointView {
         address: host.text().to_string(),
         hostname: host.hostname.to_string(),
@@ -86,6 +122,20 @@ fn endpoint(host: &Host, share: f64) -> EndpointView {
         weight: host.weight,
         health: health(host),
         share,
+        transport: transport(cluster, &host.transport_socket_match),
+    }
+}
+
+fn transport(cluster: &Cluster, metadata: &[(Arc<str>, Arc<str>)]) -> String {
+    let (carries, by) = cluster.transport_of(metadata);
+    let kind = match carries {
+        UpstreamTransport::Tls(_) => "TLS",
+        UpstreamTransport::Raw if cluster.tls().next().is_none() => return String::new(),
+        UpstreamTransport::Raw => "plain",
+    };
+    match by {
+        Some(by) => format!("{kind} (match '{}')", by.name),
+        None => kind.to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 
 use crate::config_source::Subscribed;
 
@@ -105,6 +105,37 @@ impl Default for OriginalDst {
             http_header: None,
             port_override: None,
             cleanup_interval: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Where a connection to an ORIGINAL_DST cluster goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The address; `None`: nobody knows one.
+    pub address: Option<SocketAddr>,
+    /// Whether the request has the header, and that says no address.
+    pub is_header_invalid: bool,
+}
+
+impl OriginalDst {
+    /// What the header says, if it may and it says an address; else where the connection was
+    /// going; in either case with the other port.
+    pub fn destination(
+        &self,
+        headers: Option<&HeaderMap>,
+        original: Option<SocketAddr>,
+    ) -> Destination {
+        let named = self.http_header.as_ref().zip(headers);
+        let said = named.and_then(|(name, headers)| headers.get(name));
+        let said = said.map(|value| value.to_str().ok().and_then(|text| text.parse().ok()));
+        let mut address = said.flatten().or(original);
+        if let (Some(address), Some(port)) = (&mut address, self.port_override) {
+            address.set_port(port);
+        }
+        Destination {
+            address,
+            is_header_invalid: said == Some(None),
         }
     }
 }

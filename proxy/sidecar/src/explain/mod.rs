@@ -93,8 +93,8 @@ pub(crate) fn answer(
 ) -> Explanation {
     let world = World {
         listeners,
-        routes: &|key| routes.now(key),
-        extensions: &|key| extensions.now(key),
+        routes,
+        extensions,
         clusters,
         is_live,
         filter: tandem_filters::explain,

@@ -35,6 +35,8 @@ static_resources:
               routes:
               - { name: some, match: { prefix: /, runtime_fraction: { default_value: { numerator: 25 } } }, route: { cluster: up } }
               - { name: others, match: { prefix: / }, route: { cluster: pass } }
+            - { name: ported, domains: [ported], routes: [{ match: { prefix: / }, route: { cluster: ported } }] }
+            - { name: mixed, domains: [mixed], routes: [{ match: { prefix: / }, route: { cluster: mixed } }] }
           http_filters:
           - { name: router, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router } }
     - name: named
@@ -42,6 +44,19 @@ static_resources:
       filters: [*pass]
   clusters:
   - { name: pass, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED }
+  - { name: ported, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, original_dst_lb_config: { use_http_header: true, upstream_port_override: 30801 } }
+  - name: mixed
+    transport_socket_matches:
+    - name: tls
+      match: { mode: tls }
+      transport_socket: { name: tls, typed_config: { "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext } }
+    - { name: rest, match: {}, transport_socket: { name: raw, typed_config: { "@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer } } }
+    load_assignment:
+      cluster_name: mixed
+      endpoints:
+      - lb_endpoints:
+        - { metadata: { filter_metadata: { envoy.transport_socket_match: { mode: tls } } }, endpoint: { address: { socket_address: { address: 10.0.0.1, port_value: 80 } } } }
+        - { endpoint: { address: { socket_address: { address: 10.0.0.2, port_value: 80 } } } }
   - name: up
     load_assignment:
       cluster_name: up
@@ -97,6 +112,7 @@ fn what_is_redirected_goes_to_the_listener_and_chain_of_its_destination() {
     assert_eq!(answer.clusters[0].cluster, "pass");
     let notes = answer.clusters[0].notes.join("\n");
     assert!(notes.contains("10.1.1.1:5000"), "{notes}");
+    assert_eq!(endpoints(&answer), [("10.1.1.1:5000", 100.0)]);
 
     let answer = explained(&[("url", "tcp://10.1.1.1:80")]);
     assert!(!answer.found && answer.flags == "NR", "{answer:?}");
@@ -104,6 +120,53 @@ fn what_is_redirected_goes_to_the_listener_and_chain_of_its_destination() {
         names(&answer, "filter chain")[0].1,
         "application protocol: expected http/1.1 or h2c, got none"
     );
+}
+
+fn endpoints(answer: &Explanation) -> Vec<(&str, f64)> {
+    let endpoints = answer.clusters[0].endpoints.iter();
+    endpoints.map(|e| (&*e.address, e.share)).collect()
+}
+
+#[test]
+fn an_original_destination_is_followed_as_serving_follows_it() {
+    let to_ported = |more: &[(&str, &str)]| {
+        explained(
+            &[
+                &[("url", "http://10.1.1.1/x"), ("header", "host: ported")],
+                more,
+            ]
+            .concat(),
+        )
+    };
+    let answer = to_ported(&[]);
+    assert_eq!(
+        endpoints(&answer),
+        [("10.1.1.1:30801", 100.0)],
+        "{answer:?}"
+    );
+    let answer = to_ported(&[("header", "x-envoy-original-dst-host: 10.2.2.2:80")]);
+    assert_eq!(
+        endpoints(&answer),
+        [("10.2.2.2:30801", 100.0)],
+        "{answer:?}"
+    );
+    assert!(answer.answer.contains("10.2.2.2:30801"), "{answer:?}");
+    // A name has no address here: nothing is made up.
+    let answer = explained(&[("url", "http://ported/")]);
+    assert!(answer.found && endpoints(&answer).is_empty(), "{answer:?}");
+    // Who connects to the listener itself was not redirected.
+    let answer = explained(&[("url", "tcp://127.0.0.1:15001")]);
+    assert!(!answer.found && answer.flags == "UH", "{answer:?}");
+}
+
+#[test]
+fn what_carries_the_connections_to_an_endpoint_is_said() {
+    let answer = explained(&[("url", "http://10.1.1.1/"), ("header", "host: mixed")]);
+    let endpoints = answer.clusters[0].endpoints.iter();
+    let carried: Vec<_> = endpoints.map(|e| &*e.transport).collect();
+    assert_eq!(carried, ["TLS (match 'tls')", "plain (match 'rest')"]);
+    let text = text::render(&answer, false);
+    assert!(text.contains("healthy, TLS (match 'tls')"), "{text}");
 }
 
 #[test]
@@ -115,9 +178,17 @@ fn shares_of_routes_and_endpoints_are_those_in_force() {
         .map(|t| (&*t.cluster, t.share))
         .collect();
     assert_eq!(shares, [("up", 25.0), ("pass", 75.0)]);
-    let endpoints = answer.clusters[0].endpoints.iter();
-    let shares: Vec<_> = endpoints.map(|e| (&*e.address, e.share)).collect();
+    let shares = endpoints(&answer);
     assert_eq!(shares, [("10.0.0.1:80", 0.0), ("10.0.0.2:80", 100.0)]);
+    // Each route is a step of its own, with its own share and its own timeout.
+    let routes = answer.steps.iter().filter(|step| step.what == "route");
+    let routes: Vec<_> = routes.map(|r| (&*r.name, r.notes.join("; "))).collect();
+    let says =
+        |share: &str| format!("{share} of requests: path: prefix /; timeout 15s, no retries");
+    assert_eq!(
+        routes,
+        [("#1 some", says("25 %")), ("#2 others", says("75 %"))]
+    );
 }
 
 #[test]

@@ -79,6 +79,9 @@ fn describe(endpoint: &Endpoint, width: usize) -> String {
         percent(endpoint.share),
         endpoint.health
     );
+    if !endpoint.transport.is_empty() {
+        let _ = write!(text, ", {}", endpoint.transport);
+    }
     if endpoint.weight != 1 {
         let _ = write!(text, ", weight {}", endpoint.weight);
     }

@@ -4,12 +4,21 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tandem_core::ext::{Certificate, ConnectionInfo, TlsFacts};
+use tandem_core::ext::ConnectionInfo;
 use tandem_model::Listener;
 use tandem_model::listener::{FilterChain, ListenerFilterKind, NetworkFilter, TrafficDirection};
 use tandem_model::matching::{Asked, ConnectionFacts, FilterChains, listening_on};
 
-use super::{Ask, Explanation, Step, World, http, target};
+use super::{Ask, Explanation, Step, World, handshake, http, target};
+
+/// A connection at its listener.
+struct Arrival<'a> {
+    listener: &'a Arc<Listener>,
+    /// The address that it has there.
+    local: SocketAddr,
+    /// Where it was going, if the listener asks and it was redirected.
+    original_destination: Option<SocketAddr>,
+}
 
 /// What listener filters found.
 #[derive(Default)]
@@ -20,29 +29,32 @@ struct Seen {
 }
 
 pub(super) fn follow(ask: &Ask, world: &World<'_>, out: &mut Explanation) {
-    let Some((listener, local, redirected)) = listener(ask, world, out) else {
+    let Some(arrival) = listener(ask, world, out) else {
         return;
     };
+    let Arrival {
+        listener, local, ..
+    } = arrival;
     out.listener = Some(listener.name.to_string());
     let seen = look(ask, listener, local);
     let Some(chain) = chain(ask, listener, local, &seen, out) else {
         return;
     };
     out.filter_chain = Some(chain.name.to_string());
+    let Some(tls) = handshake::shake(ask, world, chain, out) else {
+        return;
+    };
     let info = Arc::new(ConnectionInfo {
         remote: Some(ask.source),
         local: Some(local),
-        original_destination: redirected.then_some(ask.destination),
+        original_destination: arrival.original_destination,
         server_name: seen.server_name,
         application_protocols: seen.application_protocols,
         listener: Arc::clone(&listener.name),
         filter_chain: Arc::clone(&chain.name),
-        tls: (ask.tls && chain.transport_socket.is_some()).then(|| Arc::new(handshake(ask))),
+        tls: tls.map(Arc::new),
         ..ConnectionInfo::default()
     });
-    if !carried(ask, chain, out) {
-        return;
-    }
     for gate in &chain.network_filters {
         let verdict = (world.gate)(gate, &info);
         let step = out.step("network filter", "rbac");
@@ -58,16 +70,12 @@ pub(super) fn follow(ask: &Ask, world: &World<'_>, out: &mut Explanation) {
         NetworkFilter::Http(_) => {
             out.refuse("the filter chain takes HTTP only: other bytes are answered 400");
         }
-        NetworkFilter::Tcp(proxy) => target::tcp(ask, world, &proxy.cluster, redirected, out),
+        NetworkFilter::Tcp(proxy) => target::tcp(world, &proxy.cluster, &info, out),
     }
 }
 
-/// The listener, the address that the connection has there, and whether it was redirected.
-fn listener<'a>(
-    ask: &Ask,
-    world: &World<'a>,
-    out: &mut Explanation,
-) -> Option<(&'a Arc<Listener>, SocketAddr, bool)> {
+/// The listener that takes the connection.
+fn listener<'a>(ask: &Ask, world: &World<'a>, out: &mut Explanation) -> Option<Arrival<'a>> {
     let all = world.listeners;
     let of_side = |listener: &Listener| {
         listener.traffic_direction == ask.direction
@@ -115,9 +123,10 @@ fn listener<'a>(
         return None;
     };
     // What is redirected is handed over once, to the listener of where it was going.
-    let redirected = first.use_original_dst;
+    let redirected = is_redirected(ask, first);
     let mut taken = first;
     if redirected
+        && first.use_original_dst
         && let Some(other) = listening_on(&bound, ask.destination)
         && other.name != first.name
     {
@@ -129,7 +138,7 @@ fn listener<'a>(
             "the original destination is {}; handed over by '{}'",
             ask.destination, first.name
         ));
-    } else if redirected {
+    } else if redirected && first.use_original_dst {
         step.note(format!(
             "no other listener has the original destination {}",
             ask.destination
@@ -147,7 +156,35 @@ fn listener<'a>(
         false if own.ip().is_unspecified() => SocketAddr::new(ask.destination.ip(), own.port()),
         false => own,
     };
-    Some((taken, local, redirected))
+    Some(Arrival {
+        listener: taken,
+        local,
+        original_destination: redirected.then_some(ask.destination),
+    })
+}
+
+/// Whether the listener asks where a connection was going, and that was not the listener itself.
+fn is_redirected(ask: &Ask, listener: &Listener) -> bool {
+    let wanted = ask.destination;
+    let mut own = listener.addresses().filter_map(|address| address.socket());
+    let is_own = own.any(|own| {
+        let of_host = own.ip().is_unspecified() && wanted.ip().is_loopback();
+        own.port() == wanted.port() && (of_host || own.ip() == wanted.ip())
+    });
+    if is_own && !wanted.ip().is_unspecified() && !listener.transparent {
+        return false;
+    }
+    let at = match (listener.transparent, listener.address.socket()) {
+        (false, Some(own)) => own.port(),
+        _ => wanted.port(),
+    };
+    let mut filters = listener.listener_filters.iter();
+    listener.use_original_dst
+        || filters.any(|filter| {
+            let disabled = filter.disabled.as_ref();
+            matches!(filter.kind, ListenerFilterKind::OriginalDst)
+                && !disabled.is_some_and(|predicate| predicate.holds(at))
+        })
 }
 
 /// What the listener's filters find of such a connection.
@@ -243,42 +280,4 @@ fn chain<'a>(
         out.flags = "NR".to_owned();
     }
     taken
-}
-
-/// Whether the chain's transport takes the connection.
-fn carried(ask: &Ask, chain: &FilterChain, out: &mut Explanation) -> bool {
-    match (&chain.transport_socket, &chain.filter) {
-        (Some(_), _) if !ask.tls => {
-            out.refuse("the filter chain takes TLS only: the handshake of plain bytes fails");
-            false
-        }
-        (Some(tls), _) => {
-            if tls.require_client_certificate && ask.identity.is_none() {
-                let last = out.steps.len() - 1;
-                out.steps[last].note("needs a client certificate: --identity says whose");
-            }
-            true
-        }
-        (None, NetworkFilter::Http(_)) if ask.tls => {
-            out.refuse("the filter chain does not decrypt: TLS is answered 400, as no HTTP");
-            false
-        }
-        (None, _) => true,
-    }
-}
-
-fn handshake(ask: &Ask) -> TlsFacts {
-    TlsFacts {
-        version: "TLSv1.3",
-        sni: ask.server_name.clone(),
-        alpn: ask.application_protocols.first().cloned(),
-        peer: ask.identity.as_ref().map(|uri| {
-            Arc::new(Certificate {
-                uris: vec![Arc::clone(uri)],
-                ..Certificate::default()
-            })
-        }),
-        peer_validated: ask.identity.is_some(),
-        ..TlsFacts::default()
-    }
 }

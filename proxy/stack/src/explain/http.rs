@@ -4,18 +4,14 @@ use std::sync::Arc;
 
 use ::http::{HeaderValue, Request as HttpRequest, StatusCode, Uri, Version, header};
 use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
-use tandem_core::{Body, Error, Request, authority, grpc, rescue};
-use tandem_model::config_source::ResourceKey;
+use tandem_core::{Body, Error, Request, grpc, rescue};
 use tandem_model::filter::FilterSource;
-use tandem_model::hcm::RouteSource;
-use tandem_model::matching::{RequestView, RouteTable};
-use tandem_model::route::{Action, Route, RouteConfiguration, VirtualHost};
-use tandem_model::scope::{ScopeRoutes, ScopeSource};
+use tandem_model::route::{Action, Route};
 use tandem_model::{HttpConnectionManager, Listener, scheme};
 
 use super::target::{self, Way};
-use super::{Ask, Explanation, Step, World};
-use crate::hcm::{Settings, client, request, scoped};
+use super::{Ask, Explanation, Step, World, matched, table};
+use crate::hcm::{Settings, client, request};
 use crate::router;
 
 pub(super) fn follow(
@@ -29,7 +25,7 @@ pub(super) fn follow(
     let Some(mut request) = build(ask) else {
         return out.refuse("such a request cannot be written down: look at its host and path");
     };
-    let Some(table) = routes(world, manager, &request, &connection, out) else {
+    let Some(routes) = table::find(world, manager, &request, &connection, out) else {
         return;
     };
     let expect = request.headers().get(header::EXPECT);
@@ -48,16 +44,17 @@ pub(super) fn follow(
     request.extensions_mut().insert(Arc::clone(&info));
     let settings = Settings {
         manager: Arc::clone(manager),
-        table: Arc::clone(&table),
+        table: Arc::clone(&routes.table),
         listener: Arc::clone(&listener.name),
     };
     if let Err(error) = request::prepare(&mut request, &info, &settings) {
         return refused(out, &error, "before it is routed");
     }
-    let Some((host, route)) = find(&table, &request, &info, &ask.path, out) else {
+    let Some((host, takers)) = matched::find(world, &routes, &request, &info, &ask.path, out)
+    else {
         return;
     };
-    let config = table.config();
+    let config = routes.table.config();
     let host = &config.virtual_hosts[host];
     let ways = Way {
         world,
@@ -67,62 +64,13 @@ pub(super) fn follow(
         request: &request,
         info: &info,
     };
-    for (at, share) in route {
+    for (turn, (at, share)) in takers.into_iter().enumerate() {
+        if turn > 0 {
+            matched::step(host, at, share, out);
+        }
         act(&ways, at, share, out);
     }
     target::conclude(out);
-}
-
-/// The routes in force.
-fn routes(
-    world: &World<'_>,
-    manager: &HttpConnectionManager,
-    request: &Request,
-    connection: &ConnectionInfo,
-    out: &mut Explanation,
-) -> Option<Arc<RouteTable>> {
-    let table = match &manager.routes {
-        RouteSource::Inline(config) => Arc::new(RouteTable::new(Arc::clone(config))),
-        RouteSource::Rds(rds) => named(world, &rds.key, out)?,
-        RouteSource::Scoped(scoped) => {
-            let ScopeSource::Inline(scopes) = &scoped.scopes else {
-                out.step("scoped routes", &scoped.name)
-                    .note("scopes that a control plane sends are not explained");
-                out.refuse("the routes are not known");
-                return None;
-            };
-            let taken = scoped::with_key(scoped, manager, request, connection, |key| {
-                let mut scopes = scopes.iter();
-                scopes.find(|scope| Some(scope.key.as_str()) == key)
-            });
-            let step = out.step("scope", taken.map_or("none", |scope| &scope.name));
-            let Some(scope) = taken else {
-                step.note("no scope has the request's key");
-                return Some(Arc::new(RouteTable::new(Arc::default())));
-            };
-            match (&scope.routes, scope.wanted(scoped.rds.as_ref())) {
-                (ScopeRoutes::Inline(config), _) => Arc::new(RouteTable::new(Arc::clone(config))),
-                (ScopeRoutes::Named(_), Some(need)) => named(world, &need.key, out)?,
-                (ScopeRoutes::Named(_), None) => Arc::new(RouteTable::new(Arc::default())),
-            }
-        }
-    };
-    out.route_configuration = Some(table.config().name.to_string());
-    Some(table)
-}
-
-/// Routes that came by themselves.
-fn named(world: &World<'_>, key: &ResourceKey, out: &mut Explanation) -> Option<Arc<RouteTable>> {
-    let table = (world.routes)(key);
-    if table.is_none() {
-        let step = out.step("routes", &key.name);
-        step.note(match world.is_live {
-            true => "they have not come yet",
-            false => "unknown here: a control plane sends them; ask the process (--admin)",
-        });
-        out.refuse("the routes are not known");
-    }
-    table
 }
 
 fn build(ask: &Ask) -> Option<Request> {
@@ -144,171 +92,6 @@ fn build(ask: &Ask) -> Option<Request> {
         request.headers_mut().insert(header::HOST, host);
     }
     Some(request)
-}
-
-/// What routes look at. Zero lies within every share, so that of routes that take a share only
-/// the first is found.
-fn view<'a>(request: &'a Request, info: &StreamInfo) -> RequestView<'a> {
-    RequestView {
-        method: request.method(),
-        path_and_query: authority::path_and_query(request),
-        authority: authority::get(request),
-        uri_scheme: request.uri().scheme_str(),
-        encrypted: info.connection.is_tls(),
-        headers: request.headers(),
-        is_grpc: info.is_grpc,
-        random: 0,
-    }
-}
-
-/// The virtual host, and the routes that take the request with their shares.
-fn find(
-    table: &RouteTable,
-    request: &Request,
-    info: &StreamInfo,
-    given: &str,
-    out: &mut Explanation,
-) -> Option<(usize, Vec<(usize, f64)>)> {
-    let view = view(request, info);
-    let config = table.config();
-    let Some(host) = table.virtual_host(view.authority) else {
-        let step = out.step("virtual host", "none");
-        for host in &config.virtual_hosts {
-            step.not(&host.name, format!("its domains: {}", domains(host)));
-        }
-        let answer = format!(
-            "404: no virtual host of routes '{}' has the domain '{}'",
-            config.name, view.authority
-        );
-        out.reply(StatusCode::NOT_FOUND, "NR", answer);
-        return None;
-    };
-    let chosen = &config.virtual_hosts[host];
-    out.virtual_host = Some(chosen.name.to_string());
-    let step = out.step("virtual host", &chosen.name);
-    step.note(format!("domain {}", domain(config, chosen, view.authority)));
-    if view.path_and_query != given {
-        step.note(format!("path {}", view.path_and_query));
-    }
-    if let Some(redirect) = router::require_tls(chosen, &view, info) {
-        refused(out, &redirect, "require_tls of the virtual host");
-        out.found = true;
-        return None;
-    }
-    let routes = &chosen.routes;
-    let mut takers = Vec::new();
-    let mut left = 100.0;
-    let first = table.route(host, &view);
-    for (at, route) in routes
-        .iter()
-        .enumerate()
-        .skip(first.unwrap_or(routes.len()))
-    {
-        if table.unmet(route, &view).is_some() {
-            continue;
-        }
-        let fraction = route.matches.fraction.as_ref();
-        let share = left * fraction.map_or(1.0, |fraction| fraction.now().percent() / 100.0);
-        takers.push((at, share));
-        left -= share;
-        if left <= f64::EPSILON {
-            break;
-        }
-    }
-    let passed = first.unwrap_or(routes.len());
-    let step = out.step(
-        "route",
-        first.map_or("none".to_owned(), |at| name(routes, at)),
-    );
-    if let [(at, share), rest @ ..] = &*takers
-        && *share < 100.0
-    {
-        step.note(format!(
-            "{share} % of requests: {}",
-            condition(&routes[*at])
-        ));
-        for (at, share) in rest {
-            step.note(format!("{share} %: route {}", name(routes, *at)));
-        }
-        if left > f64::EPSILON {
-            step.note(format!("{left} %: 404, no further route matches"));
-        }
-    } else if let Some(at) = first {
-        step.note(condition(&routes[at]));
-    }
-    for (at, route) in routes[..passed].iter().enumerate() {
-        let why = table.unmet(route, &view).map(|unmet| unmet.why(&view));
-        step.not(name(routes, at), why.unwrap_or_default());
-    }
-    if first.is_none() {
-        let answer = format!("404: no route of virtual host '{}' matches", chosen.name);
-        out.reply(StatusCode::NOT_FOUND, "NR", answer);
-        return None;
-    }
-    Some((host, takers))
-}
-
-fn condition(route: &Route) -> String {
-    let more = route.matches.headers.len() + route.matches.query_parameters.len();
-    let path = format!("path: {}", route.matches);
-    match more {
-        0 => path,
-        1 => format!("{path}, and another condition"),
-        more => format!("{path}, and {more} other conditions"),
-    }
-}
-
-fn name(routes: &[Arc<Route>], at: usize) -> String {
-    match &*routes[at].name {
-        "" => format!("#{}", at + 1),
-        name => format!("#{} {name}", at + 1),
-    }
-}
-
-fn domains(host: &VirtualHost) -> String {
-    let shown: Vec<&str> = host
-        .domains
-        .iter()
-        .take(6)
-        .map(|domain| &**domain)
-        .collect();
-    let more = host.domains.len() - shown.len();
-    match more {
-        0 => shown.join(", "),
-        more => format!("{}, and {more} more", shown.join(", ")),
-    }
-}
-
-/// The domain of a virtual host that an authority has: the table itself is asked, about a host
-/// with one domain after the other, from the most precise to the least.
-fn domain(config: &RouteConfiguration, host: &VirtualHost, authority: &str) -> Arc<str> {
-    let mut domains = host.domains.clone();
-    domains.sort_by_key(|domain| {
-        let kind = match &**domain {
-            "*" => 3,
-            domain if domain.starts_with('*') => 1,
-            domain if domain.ends_with('*') => 2,
-            _ => 0,
-        };
-        (kind, std::cmp::Reverse(domain.len()))
-    });
-    let has = |domain: &Arc<str>| {
-        let only = VirtualHost {
-            domains: vec![Arc::clone(domain)],
-            routes: Vec::new(),
-            ..host.clone()
-        };
-        let config = RouteConfiguration {
-            ignore_port_in_host_matching: config.ignore_port_in_host_matching,
-            virtual_hosts: vec![Arc::new(only)],
-            ..RouteConfiguration::default()
-        };
-        RouteTable::new(Arc::new(config))
-            .virtual_host(authority)
-            .is_some()
-    };
-    let found = domains.iter().find(|domain| has(domain));
-    found.map_or_else(|| "*".into(), Arc::clone)
 }
 
 /// What one route does with its share.
@@ -412,7 +195,7 @@ impl Way<'_> {
             let config = match &filter.config {
                 FilterSource::Inline(config) => Some(config),
                 FilterSource::Discovered(discovery) => {
-                    came = (self.world.extensions)(&discovery.need.key);
+                    came = self.world.extensions.now(&discovery.need.key);
                     match discovery.chosen(came.as_ref()) {
                         Some(extension) => extension.config.as_ref(),
                         None if router::is_skipped(said, filter.disabled) => None,

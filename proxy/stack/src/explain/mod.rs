@@ -5,7 +5,10 @@
 //! that was passed over for its reason.
 
 mod connection;
+mod handshake;
 mod http;
+mod matched;
+mod table;
 mod target;
 
 use std::net::SocketAddr;
@@ -14,14 +17,13 @@ use std::sync::Arc;
 use ::http::{HeaderMap, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use tandem_core::Request;
-use tandem_core::discovered::Published;
+use tandem_core::discovered::Extensions;
 use tandem_core::ext::ConnectionInfo;
 use tandem_core::filter::Verdict;
+use tandem_core::routes::RouteTables;
 use tandem_model::Listener;
-use tandem_model::config_source::ResourceKey;
 use tandem_model::filter::FilterConfig;
 use tandem_model::listener::{ConnectionFilter, TrafficDirection};
-use tandem_model::matching::RouteTable;
 use tandem_upstream::ClusterManager;
 
 /// The request that is asked about.
@@ -62,10 +64,10 @@ pub struct Ask {
 pub struct World<'a> {
     /// The listeners that are served.
     pub listeners: &'a [Arc<Listener>],
-    /// The route configurations that came by themselves; `None`: not (yet) known.
-    pub routes: &'a dyn Fn(&ResourceKey) -> Option<Arc<RouteTable>>,
+    /// The route configurations and scopes that came by themselves.
+    pub routes: &'a RouteTables,
     /// The filters' settings that came by themselves.
-    pub extensions: &'a dyn Fn(&ResourceKey) -> Published,
+    pub extensions: &'a Extensions,
     /// The clusters.
     pub clusters: &'a ClusterManager,
     /// Whether what control planes say is known: endpoints of EDS clusters, resolved names.
@@ -165,6 +167,9 @@ pub struct Endpoint {
     pub locality: String,
     /// How it is.
     pub health: String,
+    /// What carries the connections to it; empty where the cluster never encrypts.
+    #[serde(default)]
+    pub transport: String,
 }
 
 /// Finds out where a request would go.

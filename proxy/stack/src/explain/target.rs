@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ::http::{HeaderMap, Method, StatusCode, Uri, Version};
-use tandem_core::ext::StreamInfo;
+use tandem_core::ext::{ConnectionInfo, StreamInfo};
 use tandem_core::{Body, Request, authority};
 use tandem_model::HttpConnectionManager;
 use tandem_model::cluster::{Discovery, LbPolicy};
@@ -15,7 +15,7 @@ use tandem_model::tcp_proxy::TcpCluster;
 use tandem_upstream::{ClusterView, EndpointView};
 
 use super::http::refused;
-use super::{Ask, Endpoint, Explanation, Target, World};
+use super::{Endpoint, Explanation, Target, World};
 use crate::router::edits::Edits;
 use crate::router::{self, rewrite};
 
@@ -133,7 +133,15 @@ fn send(
     rewrite::host(&mut request, action, weighted, keep_old);
     rewrite::path(&mut request, route, action, keep_old);
     let missing = action.cluster_not_found_response_code;
-    let mut target = endpoints(way.world, &cluster, share, missing, &info);
+    let headers = Some(request.headers());
+    let mut target = endpoints(
+        way.world,
+        &cluster,
+        share,
+        missing,
+        &info.connection,
+        headers,
+    );
     target.path = authority::path_and_query(&request).to_owned();
     target.authority = authority::get(&request).to_owned();
     if let Some((status, says)) = refusal {
@@ -164,14 +172,15 @@ fn endpoints(
     cluster: &Arc<str>,
     share: f64,
     missing: StatusCode,
-    info: &StreamInfo,
+    connection: &ConnectionInfo,
+    headers: Option<&HeaderMap>,
 ) -> Target {
     let mut target = Target {
         cluster: cluster.to_string(),
         share,
         ..Target::default()
     };
-    let Some(view) = world.clusters.view(cluster) else {
+    let Some(mut view) = world.clusters.view(cluster) else {
         target.notes.push("there is no such cluster".to_owned());
         if world.is_live {
             target.status = Some(missing.as_u16());
@@ -189,42 +198,62 @@ fn endpoints(
         let note = "so few are well that health is ignored (panic)";
         target.notes.push(note.to_owned());
     }
-    target.endpoints = view.endpoints.iter().map(endpoint).collect();
+    let unresolved = view.unresolved.join(", ");
     let known = match &view.config.discovery {
-        Discovery::OriginalDst(_) => {
-            let to = info.connection.original_destination;
-            target.notes.push(match to {
-                Some(to) => format!("to where the connection was going: {to}"),
-                None => "to where the connection was going, if it was redirected".to_owned(),
-            });
-            to.is_none()
-        }
+        Discovery::OriginalDst(_) => destined(&mut view, connection, headers, &mut target),
         Discovery::Eds(_) if !world.is_live => {
             let note = "endpoints unknown here: a control plane sends them";
             target.notes.push(note.to_owned());
             false
         }
-        _ if !world.is_live && !view.unresolved.is_empty() => {
-            let names = view.unresolved.join(", ");
-            target.notes.push(format!("not resolved here: {names}"));
-            false
+        _ if unresolved.is_empty() => true,
+        _ => {
+            target.notes.push(match world.is_live {
+                true => format!("no address is known of {unresolved}"),
+                false => format!("not resolved here: {unresolved}"),
+            });
+            world.is_live
         }
-        _ => true,
     };
-    if !view.unresolved.is_empty() && world.is_live {
-        let names = view.unresolved.join(", ");
-        target.notes.push(format!("no address is known of {names}"));
-    }
-    if known
-        && target
-            .endpoints
-            .iter()
-            .all(|endpoint| endpoint.share == 0.0)
-    {
+    target.endpoints = view.endpoints.iter().map(endpoint).collect();
+    let none = target.endpoints.iter().all(|one| one.share == 0.0);
+    if known && none {
         target.status = Some(StatusCode::SERVICE_UNAVAILABLE.as_u16());
         target.flags = "UH".to_owned();
     }
     target
+}
+
+/// Follows a connection, or the header that says otherwise; whether it is known if there is an
+/// endpoint.
+fn destined(
+    view: &mut ClusterView,
+    connection: &ConnectionInfo,
+    headers: Option<&HeaderMap>,
+    target: &mut Target,
+) -> bool {
+    let original = connection.original_destination;
+    let (note, known) = match view.follow(headers, original) {
+        Some(to) if to.ip().is_unspecified() => {
+            view.endpoints.retain(|one| one.share == 0.0);
+            let note = "to where the connection was going, which is not known here: --to says it";
+            (note.to_owned(), false)
+        }
+        Some(to) if Some(to) == original => {
+            let note = format!("to where the connection was going: {to}");
+            (note, true)
+        }
+        Some(to) => {
+            let note = format!("to {to}, as the cluster's original_dst_lb_config says");
+            (note, true)
+        }
+        None => {
+            let note = "to where the connection was going, if it was redirected";
+            (note.to_owned(), true)
+        }
+    };
+    target.notes.push(note);
+    known
 }
 
 fn kind(view: &ClusterView) -> &'static str {
@@ -257,6 +286,7 @@ fn endpoint(view: &EndpointView) -> Endpoint {
         priority: view.priority,
         locality: place.trim_end_matches('/').to_owned(),
         health: view.health.clone(),
+        transport: view.transport.clone(),
     }
 }
 
@@ -314,17 +344,11 @@ pub(super) fn conclude(out: &mut Explanation) {
 
 /// A connection that is passed on as it is.
 pub(super) fn tcp(
-    ask: &Ask,
     world: &World<'_>,
     clusters: &TcpCluster,
-    redirected: bool,
+    connection: &ConnectionInfo,
     out: &mut Explanation,
 ) {
-    let info = tandem_core::ext::ConnectionInfo {
-        original_destination: redirected.then_some(ask.destination),
-        ..Default::default()
-    };
-    let info = StreamInfo::new(Arc::new(info), tandem_core::ext::Protocol::Tcp, 0);
     let all = match clusters {
         TcpCluster::Cluster(name) => vec![(Arc::clone(name), 100.0)],
         TcpCluster::Weighted(weighted) => {
@@ -339,7 +363,7 @@ pub(super) fn tcp(
     out.step("tcp proxy", "as it is, without looking into it");
     for (name, share) in all {
         let missing = StatusCode::SERVICE_UNAVAILABLE;
-        let mut target = endpoints(world, &name, share, missing, &info);
+        let mut target = endpoints(world, &name, share, missing, connection, None);
         target.path.clear();
         out.clusters.push(target);
     }

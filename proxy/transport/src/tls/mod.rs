@@ -29,7 +29,7 @@ pub use error::Error;
 pub use failure::{Failure, FailureKind};
 pub use in_use::{Held, InUse};
 pub use secrets::Secrets;
-pub use server::{Accepted, ServerContext};
+pub use server::{Accepted, ClientNames, ServerContext};
 pub use stats::Stats;
 
 /// The streams that handshakes make.

@@ -75,7 +75,8 @@ impl Gathered {
         self.merged()?.trusted_ca.clone()
     }
 
-    fn merged(&self) -> Option<Arc<Validation>> {
+    /// The rules in force, if there are any.
+    pub(super) fn merged(&self) -> Option<Arc<Validation>> {
         match self.rules.as_slice() {
             [] => None,
             [rules] => Some(Arc::clone(rules)),

@@ -40,10 +40,11 @@ impl OnDemand {
         settings: &OriginalDst,
         asker: Asker<'_>,
     ) -> Option<Arc<HostPool>> {
-        let mut address = destination(cluster, settings, asker)?;
-        if let Some(port) = settings.port_override {
-            address.set_port(port);
+        let found = settings.destination(asker.headers, asker.connection.original_destination);
+        if found.is_header_invalid {
+            cluster.stats.original_dst_host_invalid.inc();
         }
+        let address = found.address?;
         let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !pools.swept && settings.cleanup_interval < NEVER {
             pools.swept = true;
@@ -57,23 +58,6 @@ impl OnDemand {
         entry.used = true;
         Some(Arc::clone(&entry.pool))
     }
-}
-
-/// What the header says, if it may and it says an address; else where the connection was going.
-fn destination(
-    cluster: &SharedCluster,
-    settings: &OriginalDst,
-    asker: Asker<'_>,
-) -> Option<SocketAddr> {
-    let named = settings.http_header.as_ref().zip(asker.headers);
-    if let Some(value) = named.and_then(|(name, headers)| headers.get(name)) {
-        let address = value.to_str().ok().and_then(|text| text.parse().ok());
-        if address.is_some() {
-            return address;
-        }
-        cluster.stats.original_dst_host_invalid.inc();
-    }
-    asker.connection.original_destination
 }
 
 /// Drops hosts that nobody asked for since the sweep before, and that have no connections.

@@ -2,14 +2,20 @@
 
 use serde_json::Value;
 use tandem_harness::Proxy;
-use tandem_harness::client::h1;
 
-use crate::oracle::Fields;
+use super::asked;
 use crate::oracle::case::{Case, Send, Wire};
+use crate::oracle::{Fields, Names};
 
 /// What of the explanation of a case does not fit what the proxy did; `None`: all fits, or there
 /// is nothing to ask.
-pub async fn claim(proxy: &Proxy, case: &Case, port: u16, fields: &Fields) -> Option<String> {
+pub async fn claim(
+    proxy: &Proxy,
+    case: &Case,
+    port: u16,
+    fields: &Fields,
+    names: &Names,
+) -> Option<String> {
     let Send::Built(request) = &case.send else {
         return None;
     };
@@ -19,32 +25,27 @@ pub async fn claim(proxy: &Proxy, case: &Case, port: u16, fields: &Fields) -> Op
     if !plain || ended || case.listener != "main" || seen == "0" {
         return None;
     }
-    let mut query = format!(
-        "/explain?listener=main&method={}&url={}&source=127.0.0.1",
-        case.method,
-        encode(&format!("http://127.0.0.1:{port}{}", request.path))
-    );
+    let url = format!("http://127.0.0.1:{port}{}", request.path);
+    let mut question = vec![
+        ("listener", "main".to_owned()),
+        ("method", case.method.clone()),
+        ("url", url),
+        ("source", "127.0.0.1".to_owned()),
+        ("header", format!("host:{}", request.authority)),
+    ];
     if case.wire == Wire::H2 {
-        query.push_str("&http2=true");
+        question.push(("http2", "true".to_owned()));
     }
-    query.push_str(&format!(
-        "&header={}",
-        encode(&format!("host:{}", request.authority))
-    ));
-    for (name, value) in &request.headers {
-        if !name.starts_with(':') {
-            query.push_str(&format!("&header={}", encode(&format!("{name}:{value}"))));
-        }
+    let named = |(name, _): &&(String, String)| !name.starts_with(':');
+    for (name, value) in request.headers.iter().filter(named) {
+        question.push(("header", format!("{name}:{value}")));
     }
     // What cannot be asked, such as a header that is none, is refused by the codec as well.
-    let (200, answer) = h1::get(proxy.admin, &query).await.ok()? else {
-        return None;
-    };
-    let answer: Value = serde_json::from_str(&answer).ok()?;
-    unfit(&answer, fields)
+    let answer = asked(proxy.admin, &question).await?;
+    unfit(&answer, fields, names)
 }
 
-fn unfit(answer: &Value, fields: &Fields) -> Option<String> {
+fn unfit(answer: &Value, fields: &Fields, names: &Names) -> Option<String> {
     let field = |name: &str| fields.get(name).map(|text| text.trim_matches('"'));
     let code = field("log.0.code")?;
     let route = answer["route"].as_str().filter(|route| !route.is_empty());
@@ -68,6 +69,10 @@ fn unfit(answer: &Value, fields: &Fields) -> Option<String> {
             if answer["found"] != true || !clusters.contains(&cluster) {
                 return wrong(format!("cluster {cluster}"));
             }
+            let host = field("log.0.upstream_host").filter(|host| !matches!(*host, "-" | "null"));
+            if let Some(host) = host.filter(|host| !goes_to(answer, host, names)) {
+                return wrong(format!("endpoint {host}"));
+            }
         }
         "direct_response" => {
             if status != code {
@@ -84,7 +89,12 @@ fn unfit(answer: &Value, fields: &Fields) -> Option<String> {
     }
 }
 
-fn encode(text: &str) -> String {
-    let bytes = text.bytes();
-    bytes.map(|byte| format!("%{byte:02X}")).collect()
+/// Whether an endpoint is said to get requests, or was ejected by this very one.
+fn goes_to(answer: &Value, host: &str, names: &Names) -> bool {
+    let clusters = answer["clusters"].as_array().into_iter().flatten();
+    let mut endpoints = clusters.flat_map(|one| one["endpoints"].as_array().into_iter().flatten());
+    endpoints.any(|one| {
+        let address = names.clean(one["address"].as_str().unwrap_or_default());
+        address == host && (one["share"] != 0.0 || one["health"] != "healthy")
+    })
 }

@@ -2,11 +2,12 @@
 //! process does is compared for every request of the oracle's tables ([`claim`]).
 
 mod claim;
+mod served;
 
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use tandem_harness::client::h1::Connection;
+use tandem_harness::client::h1::{self, Connection};
 use tandem_harness::{Kind, Proxy, ports};
 use tempfile::TempDir;
 
@@ -193,6 +194,21 @@ async fn a_process_answers_by_what_it_holds_now() {
         (Some(1), &Value::from("NC")),
         "{away}"
     );
+}
+
+/// What a process says of a question; `None`: it cannot be asked so.
+pub async fn asked(admin: u16, question: &[(&str, String)]) -> Option<Value> {
+    let encode = |text: &str| -> String {
+        let bytes = text.bytes();
+        bytes.map(|byte| format!("%{byte:02X}")).collect()
+    };
+    let pairs = question.iter();
+    let pairs = pairs.map(|(name, value)| format!("{name}={}", encode(value)));
+    let query = format!("/explain?{}", pairs.collect::<Vec<_>>().join("&"));
+    let (200, answer) = h1::get(admin, &query).await.ok()? else {
+        return None;
+    };
+    serde_json::from_str(&answer).ok()
 }
 
 /// What the page shows is what the command prints.

@@ -3,6 +3,7 @@
 mod asked;
 pub mod backend;
 mod backup;
+mod explained;
 pub mod extensions;
 mod fetched;
 pub mod hosts;

@@ -21,5 +21,5 @@ mod run;
 pub use bootstrap::{Bootstrap, Listener, access_log, bootstrap, indent, listener};
 pub use case::{Case, get, grpc, post, raw, send};
 pub use compare::save;
-pub use fields::{Fields, own_address};
+pub use fields::{Fields, Names, own_address};
 pub use run::check;

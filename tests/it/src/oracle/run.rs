@@ -131,7 +131,7 @@ impl Side<'_> {
     async fn claim(&self, proxy: &Proxy, case: &Case, fields: &Fields) -> Option<String> {
         let case = self.with_ports(case);
         let port = self.named[case.listener];
-        crate::explain::claim(proxy, &case, port, fields).await
+        crate::explain::claim(proxy, &case, port, fields, &self.names).await
     }
 
     async fn once(&mut self, case: &Case) -> Fields {

@@ -1,5 +1,6 @@
 //! TLS with clients.
 
+mod names;
 mod resolve;
 
 use std::io;
@@ -21,6 +22,7 @@ use super::secrets::Secrets;
 use super::sources::{Gathered, Sources};
 use super::verify::{Noted, Verifier, noting};
 use super::{Error, certificate, suites};
+pub use names::ClientNames;
 use resolve::Resolver;
 
 /// What the handshakes with clients of one configuration share, on all workers.

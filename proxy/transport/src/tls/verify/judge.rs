@@ -101,11 +101,7 @@ fn judged(
         checked = true;
     }
     if !rules.sans.is_empty() {
-        if !rules
-            .sans
-            .iter()
-            .any(|rule| san::matches(rule, shown.facts))
-        {
+        if !san::are_taken(&rules.sans, shown.facts) {
             let names = certificate::names(shown.leaf).join(", ");
             let words = format!("SAN matcher, certificate SANs are [{names}]");
             return Err(refusal(Failed::Names, &words));

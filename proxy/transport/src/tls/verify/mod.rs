@@ -10,6 +10,7 @@ mod words;
 
 pub(super) use judge::Failed;
 pub(super) use noted::{Noted, note, noting};
+pub(super) use san::are_taken;
 pub(super) use trust::Trust;
 
 use std::sync::Arc;

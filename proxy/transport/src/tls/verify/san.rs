@@ -6,8 +6,13 @@ use tandem_core::ext::Certificate;
 use tandem_model::matching::StringMatch;
 use tandem_model::tls::{SanKind, SanMatcher};
 
+/// Whether a certificate's names are taken: there are no conditions on them, or they meet one.
+pub(in crate::tls) fn are_taken(rules: &[SanMatcher], certificate: &Certificate) -> bool {
+    rules.is_empty() || rules.iter().any(|rule| matches(rule, certificate))
+}
+
 /// Whether one of the names meets the condition.
-pub(super) fn matches(matcher: &SanMatcher, certificate: &Certificate) -> bool {
+fn matches(matcher: &SanMatcher, certificate: &Certificate) -> bool {
     let names: &[Arc<str>] = match matcher.kind {
         SanKind::Dns => &certificate.dns,
         SanKind::Uri => &certificate.uris,
