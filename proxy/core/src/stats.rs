@@ -274,6 +274,24 @@ impl Registry {
         }
     }
 
+    /// The sum of the gauges of this name of all listeners.
+    pub fn sum_of_listeners(&self, name: &str) -> i64 {
+        let entries = self.lock();
+        let listeners = entries
+            .all
+            .range("listener.".to_owned().."listener/".to_owned());
+        let meant = listeners.filter(|(dotted, _)| {
+            let scope = dotted.strip_suffix(name);
+            scope.is_some_and(|scope| scope.ends_with('.'))
+        });
+        meant
+            .map(|(_, entry)| match &entry.metric {
+                Metric::Gauge(gauge) => gauge.get(),
+                Metric::Counter(_) | Metric::Histogram(_) => 0,
+            })
+            .sum()
+    }
+
     fn labelled(&self, family: &str, label: &'static str, value: &str) -> Scope {
         // Envoy replaces `:` in the names of listeners and clusters by `_`.
         let dotted = format!("{family}.{}", value.replace(':', "_"));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tandem_core::stats::{Counter, Gauge, Registry};
 use tandem_model::{Address, Listener};
 use tandem_stack::listeners::Command;
 use tandem_transport::listen::{self, Options};
@@ -24,6 +25,26 @@ pub(crate) struct Listening {
     /// Sockets of listeners that are not served yet.
     reserved: HashMap<Arc<str>, Vec<OfWorker>>,
     addresses: Addresses,
+    stats: Stats,
+}
+
+/// `listener_manager.*`, what workers have to do with.
+#[derive(Debug)]
+struct Stats {
+    created: Counter,
+    failed: Counter,
+    draining: Gauge,
+}
+
+impl Stats {
+    fn new(registry: &Registry) -> Self {
+        let scope = registry.plain("listener_manager");
+        Self {
+            created: scope.counter("listener_create_success"),
+            failed: scope.counter("listener_create_failure"),
+            draining: scope.gauge("total_listeners_draining"),
+        }
+    }
 }
 
 /// Where the process listens, in the order in which the listeners came. Clones see the same.
@@ -77,13 +98,18 @@ impl Addresses {
 
 impl Listening {
     /// None yet.
-    pub(crate) fn new(workers: Vec<UnboundedSender<Command>>, drains: &Arc<Drains>) -> Self {
+    pub(crate) fn new(
+        workers: Vec<UnboundedSender<Command>>,
+        drains: &Arc<Drains>,
+        registry: &Registry,
+    ) -> Self {
         Self {
             workers,
             drains: Arc::clone(drains),
             served: HashMap::new(),
             reserved: HashMap::new(),
             addresses: Addresses::default(),
+            stats: Stats::new(registry),
         }
     }
 
@@ -126,6 +152,8 @@ impl Listening {
         for worker in &self.workers {
             let sockets = sockets.as_mut().map(|all| all.next().unwrap_or_default());
             let listener = Arc::clone(listener);
+            // As in Envoy, once for each worker.
+            self.stats.created.inc();
             // A worker that is gone serves nothing any more.
             let _ = worker.send(match replaces {
                 true => Command::Replace { listener, sockets },
@@ -155,8 +183,12 @@ impl Listening {
         }
         self.addresses.set(name, None);
         self.addresses.serve(name, None);
+        let draining = Arc::new(self.stats.draining.guard());
         for worker in &self.workers {
-            let _ = worker.send(Command::Remove(Arc::clone(name)));
+            let _ = worker.send(Command::Remove {
+                name: Arc::clone(name),
+                draining: Arc::clone(&draining),
+            });
         }
     }
 
@@ -166,7 +198,10 @@ impl Listening {
             match change {
                 Change::Set(listener) => match self.set(&listener) {
                     Ok(()) => tracing::info!(listener = %listener.name, "serving"),
-                    Err(error) => tracing::error!(%error, "a listener is not served"),
+                    Err(error) => {
+                        self.stats.failed.inc();
+                        tracing::error!(%error, "a listener is not served");
+                    }
                 },
                 Change::Remove(name) => {
                     tracing::info!(listener = %name, "not serving any more");

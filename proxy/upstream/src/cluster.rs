@@ -21,6 +21,17 @@ use crate::transport::Transports;
 
 pub(crate) use endpoints::{Resolved, addresses};
 
+/// What a control plane may do but say endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It has none to say.
+    Nothing,
+    /// What it said was refused.
+    Refused,
+    /// It did not say any in the time allowed.
+    Late,
+}
+
 /// One cluster, process-wide.
 #[derive(Debug)]
 pub(crate) struct SharedCluster {
@@ -104,6 +115,10 @@ impl SharedCluster {
         });
         let assignment = &cluster.config.load_assignment;
         cluster.set_hosts(assignment, &addresses(assignment));
+        if matches!(cluster.config.discovery, Discovery::Eds(_)) {
+            // That it is asked for is an attempt as well.
+            cluster.stats.updates.attempt.inc();
+        }
         cluster.stats.join(&cluster);
         cluster
     }
@@ -178,12 +193,27 @@ impl SharedCluster {
         let asks = matches!(self.config.discovery, Discovery::Eds { .. });
         if asks {
             let updates = &self.stats.updates;
+            updates.attempt.inc();
             updates.success.inc();
             if !self.set_hosts(assignment, &addresses(assignment)) {
                 updates.no_rebuild.inc();
             }
         }
         asks
+    }
+
+    /// Counts what was heard of its endpoints beside those that are set.
+    pub(crate) fn heard(&self, heard: Heard) {
+        let updates = &self.stats.updates;
+        updates.attempt.inc();
+        match heard {
+            Heard::Nothing => {
+                updates.success.inc();
+                updates.empty.inc();
+            }
+            Heard::Refused => updates.rejected.inc(),
+            Heard::Late => updates.init_fetch_timeout.inc(),
+        }
     }
 
     /// Takes over from the cluster that it replaces what is still right: while the control plane

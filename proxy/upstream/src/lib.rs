@@ -36,6 +36,7 @@ mod view;
 mod worker;
 
 pub use admin::{ClusterStatus, HostStatus};
+pub use cluster::Heard;
 pub use forward::forward;
 pub use manager::{Batch, ClusterManager, Warming};
 pub use policy::RoutePolicy;

@@ -132,6 +132,9 @@ pub(crate) struct Updates {
     pub(crate) failure: Tally,
     pub(crate) empty: Tally,
     pub(crate) no_rebuild: Tally,
+    /// Of control planes alone, as the next.
+    pub(crate) rejected: Tally,
+    pub(crate) init_fetch_timeout: Tally,
 }
 
 /// `outlier_detection.*`.

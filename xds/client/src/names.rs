@@ -55,6 +55,18 @@ impl Names {
         self.names.is_empty()
     }
 
+    /// The names that are not in `there`; none where everything is asked for.
+    pub(crate) fn without(&self, there: &BTreeSet<&str>) -> Vec<String> {
+        if self.is_wildcard() {
+            return Vec::new();
+        }
+        let names = self.names.iter();
+        names
+            .filter(|name| !there.contains(&***name))
+            .cloned()
+            .collect()
+    }
+
     /// The list as a first request says it.
     pub(crate) fn request(&self) -> Vec<String> {
         if self.is_wildcard() && !self.explicit {

@@ -138,6 +138,14 @@ impl Sotw {
         update
     }
 
+    /// What was asked for by name and is not in this update.
+    pub(crate) fn missing(&self, update: &Update) -> Vec<String> {
+        let added = update.added.iter().map(|one| &*one.name);
+        let refreshed = update.refreshed.iter().map(|(name, _)| &**name);
+        let there: BTreeSet<&str> = added.chain(refreshed).collect();
+        self.names.without(&there)
+    }
+
     /// What a response says of itself, and its resources.
     fn head(&mut self, response: DiscoveryResponse) -> (Update, Vec<Any>) {
         self.nonce.clone_from(&response.nonce);

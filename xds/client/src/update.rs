@@ -38,6 +38,9 @@ pub struct Update {
     pub added: Vec<Resource>,
     /// Names that are gone.
     pub removed: Vec<String>,
+    /// Names that were asked for and are not there. Only of what is fetched: a file or an answer
+    /// is all that its source has, while a stream may send the rest with the next response.
+    pub missing: Vec<String>,
     /// Names whose `ttl` starts anew, without a change of the resource (heartbeats).
     pub refreshed: Vec<(String, Option<Duration>)>,
 }

@@ -39,7 +39,7 @@ impl Select<'_> {
         let is_kind = match self.kind {
             None => true,
             Some(Kind::Counters) => matches!(value, Value::Counter(_)),
-            Some(Kind::Gauges) => matches!(value, Value::Gauge(_)),
+            Some(Kind::Gauges) => matches!(value, Value::Gauge(_) | Value::Set(_)),
             Some(Kind::Histograms) => matches!(value, Value::Histogram(_)),
         };
         is_kind && (!self.used_only || value.is_used())
@@ -91,7 +91,7 @@ impl Registry {
                         _ if !self.0.tags.selects(&name) => {}
                         Value::Histogram(_) => write(&name, value),
                         Value::Counter(n) => samples.push((name, Number::Counter(n))),
-                        Value::Gauge(n) => samples.push((name, Number::Gauge(n))),
+                        Value::Gauge(n) | Value::Set(n) => samples.push((name, Number::Gauge(n))),
                     }
                 }
             });
@@ -160,7 +160,8 @@ impl Number {
     fn value(&self) -> Value<'static> {
         match self {
             Self::Counter(n) => Value::Counter(*n),
-            Self::Gauge(n) => Value::Gauge(*n),
+            // Looked at already: those that were not used have not come here.
+            Self::Gauge(n) => Value::Set(*n),
         }
     }
 }
@@ -178,7 +179,7 @@ impl Metric {
 fn line(numbers: &mut String, histograms: &mut String, name: &str, value: Value<'_>) {
     let _ = match value {
         Value::Counter(n) => writeln!(numbers, "{name}: {n}"),
-        Value::Gauge(n) => writeln!(numbers, "{name}: {n}"),
+        Value::Gauge(n) | Value::Set(n) => writeln!(numbers, "{name}: {n}"),
         Value::Histogram(histogram) => match histogram.filter(|histogram| histogram.count() > 0) {
             Some(histogram) => writeln!(histograms, "{name}: {}", summary(histogram)),
             None => writeln!(histograms, "{name}: No recorded values"),
@@ -189,7 +190,7 @@ fn line(numbers: &mut String, histograms: &mut String, name: &str, value: Value<
 fn exposition(out: &mut String, family: &str, labels: &str, value: Value<'_>) {
     let _ = match value {
         Value::Counter(n) => writeln!(out, "{family}{{{labels}}} {n}"),
-        Value::Gauge(n) => writeln!(out, "{family}{{{labels}}} {n}"),
+        Value::Gauge(n) | Value::Set(n) => writeln!(out, "{family}{{{labels}}} {n}"),
         Value::Histogram(histogram) => {
             let comma = if labels.is_empty() { "" } else { "," };
             let count = |bucket| histogram.map_or(0, |histogram| histogram.bucket(bucket));

@@ -57,16 +57,19 @@ pub enum Value<'a> {
     Counter(u64),
     /// Of a gauge.
     Gauge(i64),
+    /// Of a gauge that somebody has set: it tells something at zero too.
+    Set(i64),
     /// Of a histogram; `None`: nothing was ever recorded.
     Histogram(Option<&'a Histogram>),
 }
 
 impl Value<'_> {
-    /// Whether it is not zero, or anything was recorded.
+    /// Whether it is not zero, or was set, or anything was recorded.
     pub(super) fn is_used(self) -> bool {
         match self {
             Self::Counter(n) => n != 0,
             Self::Gauge(n) => n != 0,
+            Self::Set(_) => true,
             Self::Histogram(histogram) => histogram.is_some_and(|one| one.count() > 0),
         }
     }
@@ -74,7 +77,7 @@ impl Value<'_> {
     pub(super) fn kind(self) -> &'static str {
         match self {
             Self::Counter(_) => "counter",
-            Self::Gauge(_) => "gauge",
+            Self::Gauge(_) | Self::Set(_) => "gauge",
             Self::Histogram(_) => "histogram",
         }
     }

@@ -15,6 +15,7 @@ use tandem_xds_translate::Source;
 use super::config_dump::{self, Ask};
 use super::parameters::{self, Format, Refused};
 use super::query::{decode, has};
+use super::server::in_use;
 use super::{certs, clusters, logging, stats};
 use crate::drain::Drains;
 use crate::explain;
@@ -38,6 +39,8 @@ pub(crate) struct Admin {
     /// What the bootstrap was read from, for `/config_dump`: made into JSON only when asked, so
     /// that no tree is kept in memory.
     pub(crate) sources: Vec<Source>,
+    /// When it was read.
+    pub(crate) read: SystemTime,
     pub(crate) levels: LevelHandle,
     pub(crate) layers: Arc<RuntimeLayers>,
     pub(crate) quit: Quit,
@@ -67,6 +70,15 @@ impl State {
     /// Ending.
     pub(crate) fn draining(&self) {
         self.0.store(2, Relaxed);
+    }
+
+    /// As Envoy numbers it (`admin.v3.ServerInfo.State`).
+    pub(crate) fn number(&self) -> u8 {
+        match self.0.load(Relaxed) {
+            0 => 3,
+            1 => 0,
+            _ => 1,
+        }
     }
 
     fn name(&self) -> &'static str {
@@ -282,7 +294,7 @@ impl Admin {
         {
             Ok(bootstrap) => {
                 let dynamic = self.mesh.dump().await;
-                match config_dump::dump(&bootstrap, dynamic, &ask) {
+                match config_dump::dump((&bootstrap, self.read), dynamic, &ask) {
                     Ok(dump) => Answer::json(&dump),
                     Err(wrong) => Answer::text(wrong.to_string()).with(wrong.status()),
                 }
@@ -316,12 +328,7 @@ impl Admin {
 
     /// Of the listeners and clusters that are served, each context on its own.
     fn certificates(&self) -> serde_json::Value {
-        let listeners = self.listeners.served();
-        let chains = listeners.iter().flat_map(|listener| listener.chains());
-        let configs = chains.filter_map(|chain| chain.transport_socket.as_ref());
-        let contexts = configs.filter_map(|config| self.clusters.tls().server(config).ok());
-        let mut all: Vec<_> = contexts.filter_map(|context| context.in_use()).collect();
-        all.extend(self.clusters.certificates());
+        let all = in_use(&self.listeners, &self.clusters);
         certs::certificates(&all, SystemTime::now())
     }
 

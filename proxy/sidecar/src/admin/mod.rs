@@ -8,7 +8,9 @@ mod http;
 mod logging;
 mod parameters;
 mod query;
+mod server;
 mod stats;
 
 pub(crate) use endpoints::{Admin, State};
 pub(crate) use http::serve;
+pub(crate) use server::{Begun, Server};

@@ -63,7 +63,7 @@ fn json(registry: &Registry, select: &Select<'_>) -> Json {
     let (mut stats, mut histograms) = (Vec::new(), Vec::new());
     registry.each(select, &mut |name, value| match value {
         Value::Counter(n) => stats.push(json!({ "name": name, "value": n })),
-        Value::Gauge(n) => stats.push(json!({ "name": name, "value": n })),
+        Value::Gauge(n) | Value::Set(n) => stats.push(json!({ "name": name, "value": n })),
         Value::Histogram(histogram) => {
             let values = QUANTILES.map(|percent| {
                 // Only what was measured since the start is kept.

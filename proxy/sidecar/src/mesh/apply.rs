@@ -7,7 +7,7 @@ use tandem_core::discovered::Extensions;
 use tandem_core::routes::RouteTables;
 use tandem_model::{Cluster, Listener};
 use tandem_upstream::{ClusterManager, Warming};
-use tandem_xds_translate::cascade::Action;
+use tandem_xds_translate::cascade::{Action, Heard};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::layers::RuntimeLayers;
@@ -70,7 +70,10 @@ impl Applier {
         let mut commands = Vec::new();
         while let Some(action) = actions.next() {
             match action {
-                Action::SetCluster(..) | Action::RemoveCluster(_) | Action::SetEndpoints(..) => {
+                Action::SetCluster(..)
+                | Action::RemoveCluster(_)
+                | Action::SetEndpoints(..)
+                | Action::EndpointsHeard(..) => {
                     let warming = &mut self.warming;
                     self.clusters.batch(|batch| {
                         let mut next = Some(action);
@@ -97,7 +100,7 @@ impl Applier {
                 Action::SetListener(listener) => commands.push(Change::Set(listener)),
                 Action::RemoveListener(name) => commands.push(Change::Remove(name)),
                 // Subscriptions are the sources' business.
-                Action::Subscribe(..) | Action::Unsubscribe(..) => {}
+                Action::Subscribe(..) | Action::Unsubscribe(..) | Action::Heard(..) => {}
             }
         }
         if !commands.is_empty() {
@@ -129,7 +132,10 @@ pub(crate) enum Change {
 fn is_of_clusters(action: &Action) -> bool {
     matches!(
         action,
-        Action::SetCluster(..) | Action::RemoveCluster(_) | Action::SetEndpoints(..)
+        Action::SetCluster(..)
+            | Action::RemoveCluster(_)
+            | Action::SetEndpoints(..)
+            | Action::EndpointsHeard(..)
     )
 }
 
@@ -152,6 +158,13 @@ fn cluster(
         Action::SetEndpoints(name, endpoints) => {
             batch.set_endpoints(&name, &endpoints);
         }
+        Action::EndpointsHeard(name, heard) => match heard {
+            // Those were set, and counted with that.
+            Heard::Accepted => {}
+            Heard::Refused => batch.heard(&name, tandem_upstream::Heard::Refused),
+            Heard::Missing => batch.heard(&name, tandem_upstream::Heard::Nothing),
+            Heard::Late => batch.heard(&name, tandem_upstream::Heard::Late),
+        },
         Action::RemoveCluster(name) => {
             warming.remove(&name);
             batch.remove_cluster(&name);

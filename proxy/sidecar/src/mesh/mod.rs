@@ -5,6 +5,7 @@
 
 mod apply;
 mod judge;
+mod resources;
 mod sources;
 mod stats;
 mod thread;
@@ -26,6 +27,7 @@ use tokio::sync::{oneshot, watch};
 use apply::Resolved;
 pub(crate) use apply::{Applier, Change};
 pub(crate) use judge::Fitness;
+use resources::Resources;
 use sources::{Sources, Told};
 pub(crate) use thread::Landing;
 pub(crate) use transport::Transport;
@@ -45,6 +47,7 @@ pub(crate) struct Mesh {
     refused: HashMap<(Kind, Origin), String>,
     clusters: stats::Served,
     listeners: stats::Served,
+    resources: Resources,
 }
 
 /// How long a refusal waits that was said just before.
@@ -105,6 +108,7 @@ impl Mesh {
             refused: HashMap::new(),
             clusters: stats::Served::clusters(registry),
             listeners: stats::Served::listeners(registry),
+            resources: Resources::new(registry),
         };
         let handle = Handle {
             questions: asks,
@@ -142,12 +146,26 @@ impl Mesh {
         let mut actions = self.cascade.actions();
         actions.retain(|action| match action {
             Action::Subscribe(kind, key) => {
+                let prefix = match kind {
+                    Kind::Routes => self.cascade.stat_prefix_of(key),
+                    _ => None,
+                };
+                self.resources.asked(*kind, key, prefix.as_deref());
                 self.sources.subscribe(*kind, key);
                 false
             }
             Action::Unsubscribe(kind, key) => {
+                self.resources.left(*kind, key);
                 self.sources.unsubscribe(*kind, key);
                 false
+            }
+            Action::Heard(kind, key, heard) => {
+                self.resources.heard(*kind, key, *heard);
+                false
+            }
+            Action::SetRoutes(key, _) => {
+                self.resources.reloaded(key);
+                true
             }
             _ => true,
         });

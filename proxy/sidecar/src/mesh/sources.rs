@@ -36,6 +36,7 @@ pub(super) struct Sources {
     node: Node,
     clusters: Clusters,
     registry: Registry,
+    streams: stats::Streams,
     told: UnboundedSender<Told>,
     ads: HashMap<Kind, Wants>,
     own: HashMap<(Origin, Kind), Wants>,
@@ -68,6 +69,7 @@ impl Sources {
             node,
             clusters,
             registry: registry.clone(),
+            streams: stats::Streams::new(registry),
             told,
             ads: HashMap::new(),
             own: HashMap::new(),
@@ -195,6 +197,7 @@ impl Sources {
             .ok()?;
         self.watch_connection(
             config.services.first()?.cluster.to_string(),
+            None,
             rest.connection(),
         );
         let mut services = self.services(config);
@@ -218,7 +221,7 @@ impl Sources {
         let name = config.path.display().to_string();
         let decode = decode(name.clone());
         let (files, consumer) = Files::new(kind.type_url(), wildcard, fetch, file, decode);
-        self.watch_connection(name, files.connection());
+        self.watch_connection(name, None, files.connection());
         tokio::spawn(files.run());
         self.pump(consumer, kind, origin.clone())
     }
@@ -262,18 +265,21 @@ impl Sources {
     fn run(&self, ads: Ads, config: &ApiConfigSource) {
         let mut services = self.services(config);
         if let Some(first) = services.next() {
-            self.watch_connection(config.services[0].cluster.to_string(), ads.connection());
+            let name = config.services[0].cluster.to_string();
+            let streams = Some(self.streams.clone());
+            self.watch_connection(name, streams, ads.connection());
             let backups: Vec<_> = services.collect();
             tokio::spawn(ads.run_with_backups(first, backups));
         }
     }
 
-    fn watch_connection(&self, what: String, connection: watch::Receiver<Connection>) {
-        tokio::spawn(stats::follow_connection(
-            what,
-            self.registry.clone(),
-            connection,
-        ));
+    fn watch_connection(
+        &self,
+        what: String,
+        streams: Option<stats::Streams>,
+        connection: watch::Receiver<Connection>,
+    ) {
+        tokio::spawn(stats::follow_connection(what, streams, connection));
     }
 }
 

@@ -1,5 +1,8 @@
 //! The counters of subscriptions, under Envoy's names.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use tandem_core::stats::{Counter, Gauge, Registry};
 use tandem_xds_client::{Connection, Stats};
 use tandem_xds_translate::cascade::Counts;
@@ -8,18 +11,7 @@ use tokio::sync::watch;
 
 /// Follows the counters of one kind for as long as it is subscribed to.
 pub(super) async fn follow(kind: Kind, registry: Registry, mut stats: watch::Receiver<Stats>) {
-    let prefix = match kind {
-        Kind::Cluster => "cluster_manager.cds",
-        Kind::Endpoints => "cluster_manager.eds",
-        Kind::Listener => "listener_manager.lds",
-        Kind::Routes => "http.rds",
-        Kind::Scopes => "http.scoped_rds",
-        Kind::VirtualHosts => "http.vhds",
-        Kind::Secret => "sds",
-        Kind::Extension => "extension_config_discovery",
-        Kind::Runtime => "runtime.rtds",
-    };
-    let scope = registry.plain(prefix);
+    let scope = registry.plain(prefix(kind));
     let counters = [
         "update_attempt",
         "update_success",
@@ -40,6 +32,25 @@ pub(super) async fn follow(kind: Kind, registry: Registry, mut stats: watch::Rec
     }
 }
 
+fn prefix(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Cluster => "cluster_manager.cds",
+        Kind::Endpoints => "cluster_manager.eds",
+        Kind::Listener => "listener_manager.lds",
+        Kind::Routes => "http.rds",
+        Kind::Scopes => "http.scoped_rds",
+        Kind::VirtualHosts => "http.vhds",
+        Kind::Secret => "sds",
+        Kind::Extension => "extension_config_discovery",
+        Kind::Runtime => "runtime.rtds",
+    }
+}
+
+/// How many of a kind did not come in their time.
+pub(super) fn init_fetch_timeout(kind: Kind, registry: &Registry) -> Counter {
+    registry.plain(prefix(kind)).counter("init_fetch_timeout")
+}
+
 fn values(stats: &Stats) -> [u64; 5] {
     [
         stats.update_attempt,
@@ -55,13 +66,38 @@ fn raise(counter: &Counter, before: &mut u64, now: u64) {
     *before = now;
 }
 
-/// Follows whether a control plane answers (`control_plane.connected_state`), and logs it.
+/// The streams to control planes that answer: `control_plane.connected_state` is 1 while there is
+/// one.
+#[derive(Clone, Debug)]
+pub(super) struct Streams {
+    connected: Arc<AtomicUsize>,
+    state: Gauge,
+}
+
+impl Streams {
+    pub(super) fn new(registry: &Registry) -> Self {
+        Self {
+            connected: Arc::default(),
+            state: registry.plain("control_plane").gauge("connected_state"),
+        }
+    }
+
+    fn changed(&self, connected: bool) {
+        let others = match connected {
+            true => self.connected.fetch_add(1, Relaxed) + 1,
+            false => self.connected.fetch_sub(1, Relaxed) - 1,
+        };
+        self.state.set(i64::from(others > 0));
+    }
+}
+
+/// Follows whether a control plane or a file answers, and logs it; `streams` count it, if it is
+/// one of them.
 pub(super) async fn follow_connection(
     what: String,
-    registry: Registry,
+    streams: Option<Streams>,
     mut connection: watch::Receiver<Connection>,
 ) {
-    let gauge: Gauge = registry.plain("control_plane").gauge("connected_state");
     let (mut connected, mut failure) = (false, None);
     loop {
         let now = connection.borrow_and_update().clone();
@@ -72,15 +108,20 @@ pub(super) async fn follow_connection(
             failure.clone_from(&now.failure);
         }
         if now.connected != connected {
-            gauge.add(if now.connected { 1 } else { -1 });
+            if let Some(streams) = &streams {
+                streams.changed(now.connected);
+            }
             if now.connected {
                 tracing::info!(control_plane = %what, "connected");
             }
             connected = now.connected;
         }
         if connection.changed().await.is_err() {
-            return;
+            break;
         }
+    }
+    if let (true, Some(streams)) = (connected, &streams) {
+        streams.changed(false);
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tandem_core::discovered::Extensions;
 use tandem_core::drain::Phase;
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::time::Sleep;
 
 use super::Error;
-use crate::admin::{self, Admin, State};
+use crate::admin::{self, Admin, Begun, Server, State};
 use crate::child::{self, App};
 use crate::cli::run::RunOptions;
 use crate::config::{self, Loaded};
@@ -78,6 +78,7 @@ struct Started {
     drains: Arc<Drains>,
     logs: tandem_stack::access_log::Sinks,
     state: State,
+    server: Arc<Server>,
     quit: Quit,
     addresses: Addresses,
     mesh: mesh::Handle,
@@ -91,7 +92,7 @@ impl Started {
         settings: &Settings,
         levels: LevelHandle,
     ) -> Result<Self, Error> {
-        let begun = Instant::now();
+        let (begun, read) = (Instant::now(), SystemTime::now());
         let Loaded {
             mut bootstrap,
             sources,
@@ -129,7 +130,7 @@ impl Started {
             );
         }
         let senders = workers.iter().map(|worker| worker.commands.clone());
-        let mut listening = Listening::new(senders.collect(), &drains);
+        let mut listening = Listening::new(senders.collect(), &drains, &stats);
         for listener in &bootstrap.listeners {
             listening.reserve(listener)?;
         }
@@ -144,6 +145,16 @@ impl Started {
         })
         .await
         .map_err(Error::system("cannot start the configuration's thread"))?;
+        let server = Arc::new(Server {
+            state: state.clone(),
+            started: begun,
+            concurrency: settings.concurrency,
+            clusters: Arc::clone(&clusters),
+            listeners: addresses.clone(),
+            registry: stats.clone(),
+            begun: Begun::not_yet(&stats),
+        });
+        stats.add(&server);
         if let Some(admin) = &admin {
             let socket = bind_admin(&admin.address, settings).await?;
             let endpoints = Admin {
@@ -155,6 +166,7 @@ impl Started {
                 listeners: addresses.clone(),
                 mesh: handle.clone(),
                 sources,
+                read,
                 levels,
                 quit: quit.clone(),
                 drains: Arc::clone(&drains),
@@ -172,6 +184,7 @@ impl Started {
             drains,
             logs,
             state,
+            server,
             quit,
             addresses,
             mesh: handle,
@@ -183,7 +196,7 @@ impl Started {
     /// Says that it serves, once what was asked for at start has come.
     async fn live(&mut self) {
         self.mesh.initialized().await;
-        self.state.live();
+        self.server.live(self.begun.elapsed());
         let addresses = self.addresses.all();
         tracing::info!(
             workers = self.workers.len(),

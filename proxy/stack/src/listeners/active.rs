@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tandem_core::drain::{Phase, Watch};
 use tandem_core::live::Live;
+use tandem_core::stats::GaugeGuard;
 use tandem_model::Listener;
 use tandem_model::matching::Overlap;
 use tandem_transport::accept::Acceptor;
@@ -54,7 +55,7 @@ impl Active {
             if after.chains().any(|new| new.config == chain.config) {
                 left.push(Arc::downgrade(chain));
             } else {
-                chain.retire(shared.drain_time);
+                chain.retire(shared.drain_time, None);
             }
         }
         drop(left);
@@ -117,10 +118,11 @@ impl Active {
         self.chains().iter().for_each(|chain| chain.drain());
     }
 
-    /// The same for good: what is left after `time` is ended.
-    pub(super) fn retire(&self, time: Duration) {
+    /// The same for good: what is left after `time` is ended. `draining` is held that long.
+    pub(super) fn retire(&self, time: Duration, draining: Option<&Arc<GaugeGuard>>) {
         self.stop_accepting();
-        self.chains().iter().for_each(|chain| chain.retire(time));
+        let chains = self.chains();
+        chains.iter().for_each(|chain| chain.retire(time, draining));
     }
 
     /// Every chain that has or may get connections.

@@ -36,7 +36,14 @@ pub(crate) struct Chain {
     cut: Draining,
     open: Arc<Open>,
     stats: Arc<Stats>,
-    retired: std::sync::OnceLock<GaugeGuard>,
+    retired: std::sync::OnceLock<Retired>,
+}
+
+/// Counts a chain that drains, and its listener if that drains as a whole.
+#[derive(Debug)]
+struct Retired {
+    _chain: GaugeGuard,
+    _listener: Option<Arc<GaugeGuard>>,
 }
 
 /// What its connections go to.
@@ -126,8 +133,11 @@ impl Chain {
     }
 
     /// Asks them to finish with their next answer, and ends those that are left after `time`.
-    pub(super) fn retire(self: &Arc<Self>, time: Duration) {
-        let _ = self.retired.set(self.stats.chains_draining.guard());
+    pub(super) fn retire(self: &Arc<Self>, time: Duration, listener: Option<&Arc<GaugeGuard>>) {
+        let _ = self.retired.set(Retired {
+            _chain: self.stats.chains_draining.guard(),
+            _listener: listener.cloned(),
+        });
         self.draining.start_gently();
         let chain: Weak<Self> = Arc::downgrade(self);
         tokio::spawn(async move {

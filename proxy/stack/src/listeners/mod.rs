@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tandem_core::drain::Watch;
 use tandem_core::live::Live;
+use tandem_core::stats::GaugeGuard;
 use tandem_model::Listener;
 use tandem_model::matching::listening_on;
 use tandem_transport::listen::Listening;
@@ -52,8 +53,13 @@ pub enum Command {
         /// New sockets in place of the old ones, if the addresses or their options changed.
         sockets: Option<Vec<Listening>>,
     },
-    /// Accept no more for the listener of this name, and let its connections finish.
-    Remove(Arc<str>),
+    /// Accept no more for a listener, and let its connections finish.
+    Remove {
+        /// Its name.
+        name: Arc<str>,
+        /// Held by all workers until its last connection is gone.
+        draining: Arc<GaugeGuard>,
+    },
 }
 
 /// The listeners of one worker. To be used within its runtime.
@@ -111,7 +117,7 @@ impl Listeners {
                     drain,
                 } => self.add(listener, sockets, drain),
                 Command::Replace { listener, sockets } => self.replace(listener, sockets),
-                Command::Remove(name) => self.remove(&name),
+                Command::Remove { name, draining } => self.remove(&name, &draining),
             }
         }
         self.publish();
@@ -127,7 +133,7 @@ impl Listeners {
         let obeying = tokio::spawn(Arc::clone(&active).obey(drain));
         let running = Running { active, obeying };
         match self.by_name.insert(Arc::clone(&name), running) {
-            Some(before) => before.retire(&self.shared),
+            Some(before) => before.retire(&self.shared, None),
             None => self.order.push(name),
         }
     }
@@ -146,9 +152,9 @@ impl Listeners {
         }
     }
 
-    fn remove(&mut self, name: &str) {
+    fn remove(&mut self, name: &str, draining: &Arc<GaugeGuard>) {
         if let Some(running) = self.by_name.remove(name) {
-            running.retire(&self.shared);
+            running.retire(&self.shared, Some(draining));
             self.order.retain(|known| **known != *name);
         }
     }
@@ -192,9 +198,9 @@ impl Shared {
 }
 
 impl Running {
-    fn retire(self, shared: &Arc<Shared>) {
+    fn retire(self, shared: &Arc<Shared>, draining: Option<&Arc<GaugeGuard>>) {
         self.obeying.abort();
-        self.active.retire(shared.drain_time);
+        self.active.retire(shared.drain_time, draining);
     }
 }
 

@@ -82,9 +82,11 @@ async fn a_removed_listener_accepts_no_more_and_its_connections_end_in_time() {
     let port = rig.add(listener, sockets);
     let mut open = rig.open(([127, 0, 0, 1], port).into()).await;
     assert_eq!(open.hear().await, "a");
-    rig.listeners.apply([Command::Remove("l".into())]);
+    rig.remove("l");
+    assert_eq!(rig.stat("listener_manager.total_listeners_draining"), 1);
     assert_eq!(open.hear().await, "");
     rig.listeners.idle().await;
+    assert_eq!(rig.stat("listener_manager.total_listeners_draining"), 0);
     assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
 }
 
@@ -107,7 +109,7 @@ async fn other_settings_of_the_listener_leave_its_connections_until_it_is_remove
     assert_eq!(rig.stat("listener_manager.total_filter_chains_draining"), 0);
     open.say(b"x").await;
     assert_eq!(open.hear().await, "x");
-    rig.listeners.apply([Command::Remove("l".into())]);
+    rig.remove("l");
     assert_eq!(open.hear().await, "");
 }
 

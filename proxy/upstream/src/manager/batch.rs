@@ -6,7 +6,7 @@ use tandem_model::Cluster;
 use tandem_model::cluster::LoadAssignment;
 
 use super::{ClusterManager, Snapshot, Warming};
-use crate::cluster::SharedCluster;
+use crate::cluster::{Heard, SharedCluster};
 
 /// Changes that requests will see together. Endpoints of clusters that requests already meet are
 /// the exception: each cluster's change at once.
@@ -83,6 +83,14 @@ impl<'a> Batch<'a> {
         {
             Some(cluster) => cluster.set_discovered(assignment),
             None => false,
+        }
+    }
+
+    /// Counts what was heard of the endpoints of a cluster that is served.
+    pub fn heard(&self, cluster: &str, heard: Heard) {
+        let now = self.next.as_ref().unwrap_or(&self.before);
+        if let Some(cluster) = now.by_name.get(cluster) {
+            cluster.heard(heard);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a reader of the metrics is shown of a cluster.
 
 use tandem_core::stats::{Registry, Sample, Scope, Source, Value};
+use tandem_model::cluster::Discovery;
 
 use super::{ClusterStats, Moved, visit_fixed};
 use crate::breaker::Breaker;
@@ -27,14 +28,21 @@ impl Source for ClusterStats {
             handshakes.visit(visit);
         }
         let updates = &self.updates;
-        for (name, count) in [
+        let of_control_planes = [
+            ("update_rejected", &updates.rejected),
+            ("init_fetch_timeout", &updates.init_fetch_timeout),
+        ];
+        let has_eds = matches!(first.config.discovery, Discovery::Eds(_));
+        let of_control_planes = of_control_planes.into_iter().filter(|_| has_eds);
+        let all = [
             ("membership_change", &self.membership_change),
             ("update_attempt", &updates.attempt),
             ("update_success", &updates.success),
             ("update_failure", &updates.failure),
             ("update_empty", &updates.empty),
             ("update_no_rebuild", &updates.no_rebuild),
-        ] {
+        ];
+        for (name, count) in all.into_iter().chain(of_control_planes) {
             visit(Sample {
                 name,
                 family: name,

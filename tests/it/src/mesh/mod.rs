@@ -1,17 +1,21 @@
 //! The real binary under a control plane: configuration that changes while traffic runs.
 
+mod absent;
 mod asked;
 pub mod backend;
 mod backup;
 mod explained;
 pub mod extensions;
 mod fetched;
+mod held;
 pub mod hosts;
+mod in_flight;
 mod invoke;
 mod istiod;
 pub mod layers;
 mod many;
 pub mod plane;
+mod probed;
 pub mod resources;
 mod revoked;
 pub mod scopes;

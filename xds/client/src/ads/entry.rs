@@ -305,14 +305,18 @@ impl Entry<Sotw> {
     }
 
     /// Takes a response that was fetched when no offer was out; returns the answer that needs no
-    /// consumer.
+    /// consumer. `whole`: it answers a request for all that is asked for by now.
     pub(crate) fn fetched(
         &mut self,
         response: DiscoveryResponse,
         faults: Faults,
+        whole: bool,
     ) -> Option<DiscoveryRequest> {
         let nonce = response.nonce.clone();
-        let update = self.machine.fetched(response, faults);
+        let mut update = self.machine.fetched(response, faults);
+        if whole {
+            update.missing = self.machine.missing(&update);
+        }
         self.take(&nonce, Ok(update))
     }
 }
@@ -332,6 +336,7 @@ fn without_values(update: &Update) -> Update {
         control_plane: None,
         added: added.collect(),
         removed: update.removed.clone(),
+        missing: Vec::new(),
         refreshed: update.refreshed.clone(),
     }
 }

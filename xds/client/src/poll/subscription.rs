@@ -142,13 +142,15 @@ impl Subscription {
         }
         let Fetched { response, faults } = decode(bytes)?;
         self.last = Some(hash);
+        // Names that were added while the request was out are in the next one.
+        let whole = self.more != More::ToAsk;
         self.heard();
         self.count += 1;
         let response = DiscoveryResponse {
             nonce: self.count.to_string(),
             ..response
         };
-        let answer = self.entry.fetched(response, faults);
+        let answer = self.entry.fetched(response, faults, whole);
         self.answered(answer.as_slice());
         Ok(())
     }

@@ -19,6 +19,10 @@ pub enum Action {
     Subscribe(Kind, ResourceKey),
     /// Nothing needs it any more.
     Unsubscribe(Kind, ResourceKey),
+    /// Count what was heard of routes or of a secret; of others, only that they were late.
+    Heard(Kind, ResourceKey, Heard),
+    /// Count what was heard of a cluster's endpoints, beside those that are set.
+    EndpointsHeard(Arc<str>, Heard),
     /// Resolve the names of a cluster that is to be served; say [`Cascade::resolved`] then.
     ///
     /// [`Cascade::resolved`]: super::Cascade::resolved
@@ -48,4 +52,17 @@ pub enum Action {
     SetListener(Arc<Listener>),
     /// Stop serving a listener; its connections finish.
     RemoveListener(Arc<str>),
+}
+
+/// What became of a resource that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It came and is used.
+    Accepted,
+    /// It came and was refused.
+    Refused,
+    /// Whoever says all that there is does not have it.
+    Missing,
+    /// It did not come in its `initial_fetch_timeout`, and nobody waits for it any longer.
+    Late,
 }

@@ -17,6 +17,10 @@ use crate::schema::Message;
 /// The dynamic part of each section.
 #[derive(Clone, Debug, Default)]
 pub struct Dump {
+    /// `version_info` of the clusters: of the update that was accepted last.
+    pub clusters_version: String,
+    /// The same of the listeners.
+    pub listeners_version: String,
     /// `dynamic_active_clusters`.
     pub active_clusters: Vec<Value>,
     /// `dynamic_warming_clusters`.
@@ -42,7 +46,12 @@ pub struct Dump {
 impl Cascade {
     /// Everything that came from control planes: what is served, what warms, what was refused.
     pub fn dump(&self) -> Dump {
-        let mut dump = Dump::default();
+        let version = |kind| self.versions.get(&kind).cloned().unwrap_or_default();
+        let mut dump = Dump {
+            clusters_version: version(Kind::Cluster),
+            listeners_version: version(Kind::Listener),
+            ..Dump::default()
+        };
         let mut clusters: Vec<_> = self.clusters.dump().collect();
         clusters.sort_by_key(|(name, active, _)| (*name, !active));
         for (name, active, received) in clusters {

@@ -86,12 +86,25 @@ impl AllEndpoints {
         self.waiting.values().min().copied()
     }
 
-    pub(super) fn expire(&mut self, now: Instant) {
+    /// Gives up what is late; what that is.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<ResourceKey> {
         let over = (self.waiting).extract_if(|_, deadline| *deadline <= now);
-        for (key, _) in over {
-            if let Some(entry) = self.all.get_mut(&key) {
-                entry.given_up = true;
-            }
+        let late: Vec<ResourceKey> = over.map(|(key, _)| key).collect();
+        late.iter().for_each(|key| self.is_missing(key));
+        late
+    }
+
+    /// The clusters that have them.
+    pub(super) fn users(&self, key: &ResourceKey) -> &[Arc<str>] {
+        let entry = self.all.get(key);
+        entry.map_or(&[][..], |entry| entry.users.as_slice())
+    }
+
+    /// Nobody waits for it any longer.
+    pub(super) fn is_missing(&mut self, key: &ResourceKey) {
+        self.waiting.remove(key);
+        if let Some(entry) = self.all.get_mut(key) {
+            entry.given_up = true;
         }
     }
 }

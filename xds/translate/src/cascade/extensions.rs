@@ -31,6 +31,14 @@ struct Entry {
     given_up: bool,
 }
 
+impl Entry {
+    /// Nobody waits for it any longer.
+    fn give_up(&mut self) {
+        self.given_up = true;
+        self.deadline = None;
+    }
+}
+
 /// A listener's filter that needs it.
 #[derive(Debug)]
 struct User {
@@ -75,12 +83,21 @@ impl AllExtensions {
         waiting.filter_map(|entry| entry.deadline).min()
     }
 
-    pub(super) fn expire(&mut self, now: Instant) {
-        for entry in self.all.values_mut() {
+    /// Gives up what is late; what that is.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<ResourceKey> {
+        let mut late = Vec::new();
+        for (key, entry) in &mut self.all {
             if entry.active.is_none() && entry.deadline.is_some_and(|deadline| deadline <= now) {
-                entry.given_up = true;
-                entry.deadline = None;
+                entry.give_up();
+                late.push(key.clone());
             }
+        }
+        late
+    }
+
+    pub(super) fn is_missing(&mut self, key: &ResourceKey) {
+        if let Some(entry) = self.all.get_mut(key) {
+            entry.give_up();
         }
     }
 

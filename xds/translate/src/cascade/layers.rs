@@ -38,11 +38,21 @@ impl AllLayers {
         deadlines.min()
     }
 
-    pub(super) fn expire(&mut self, now: Instant) {
-        for wait in self.0.values_mut() {
+    /// Gives up what is late; what that is.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<ResourceKey> {
+        let mut late = Vec::new();
+        for (key, wait) in &mut self.0 {
             if matches!(wait, Wait::Until(Some(deadline)) if *deadline <= now) {
                 *wait = Wait::Over;
+                late.push(key.clone());
             }
+        }
+        late
+    }
+
+    pub(super) fn is_missing(&mut self, key: &ResourceKey) {
+        if let Some(wait) = self.0.get_mut(key) {
+            *wait = Wait::Over;
         }
     }
 }

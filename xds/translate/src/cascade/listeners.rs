@@ -79,6 +79,24 @@ impl Listeners {
         needs
     }
 
+    /// The `stat_prefix` of its connection manager that routes by these.
+    pub(super) fn stat_prefix(&self, name: &str, routes: &ResourceKey) -> Option<Arc<str>> {
+        let entry = self.all.get(name)?;
+        let versions = [&entry.warming, &entry.active].into_iter().flatten();
+        let mut chains = versions.flat_map(|(listener, _)| listener.chains());
+        chains.find_map(|chain| {
+            let NetworkFilter::Http(manager) = &chain.filter else {
+                return None;
+            };
+            match &manager.routes {
+                RouteSource::Rds(need) if need.key == *routes => {
+                    Some(Arc::clone(&manager.stat_prefix))
+                }
+                _ => None,
+            }
+        })
+    }
+
     /// The scopes that its versions need.
     pub(super) fn scopes(&self, name: &str) -> Vec<(ScopesKey, Subscribed)> {
         let Some(entry) = self.all.get(name) else {

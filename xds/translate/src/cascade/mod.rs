@@ -19,6 +19,7 @@ mod counts;
 mod dump;
 mod endpoints;
 mod extensions;
+mod heard;
 mod hosts;
 mod layers;
 mod listeners;
@@ -29,7 +30,7 @@ mod secrets;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use tandem_model::config_source::{ApiType, Origin, ResourceKey};
@@ -39,7 +40,7 @@ use tandem_xds_client::{Resource, Update};
 
 use crate::error::{Error, Errors, Trail};
 pub use crate::resource::Kind;
-pub use action::Action;
+pub use action::{Action, Heard};
 use clusters::Clusters;
 pub use counts::Counts;
 pub use dump::Dump;
@@ -78,6 +79,8 @@ pub struct Cascade {
     delta: bool,
     /// Whether clusters or listeners are still waited for.
     awaited: HashSet<Kind>,
+    /// Of the updates of clusters and of listeners that were accepted last.
+    versions: HashMap<Kind, String>,
     actions: Vec<Action>,
     judge: Box<dyn Judge>,
 }
@@ -171,6 +174,7 @@ impl Cascade {
             layers: AllLayers::default(),
             listeners: Listeners::default(),
             awaited: awaited.iter().copied().collect(),
+            versions: HashMap::new(),
             actions: Vec::new(),
             judge: Box::new(judge),
         };
@@ -232,9 +236,30 @@ impl Cascade {
                 });
             }
         }
+        for name in &update.missing {
+            self.is_missing(kind, &key(origin, name));
+        }
+        if faults.is_empty() && matches!(kind, Kind::Cluster | Kind::Listener) {
+            self.versions.insert(kind, update.version.clone());
+        }
         self.awaited.remove(&kind);
         self.settle(now);
+        // Behind what is served by it, or what counts would not be there yet.
+        self.tell_heard(kind, origin, update, &faults);
         refusal(&faults)
+    }
+
+    /// A source that says all that it has does not have this: as in Envoy, nobody waits for it.
+    fn is_missing(&mut self, kind: Kind, key: &ResourceKey) {
+        match kind {
+            Kind::Endpoints => self.endpoints.is_missing(key),
+            Kind::Routes => self.routes.is_missing(key),
+            Kind::Secret => self.secrets.is_missing(key),
+            Kind::Extension => self.extensions.is_missing(key),
+            Kind::Runtime => self.layers.is_missing(key),
+            // Asked for as a whole.
+            Kind::Cluster | Kind::Listener | Kind::Scopes | Kind::VirtualHosts => {}
+        }
     }
 
     /// Nothing came for a kind that is sent as a whole: go on without.
@@ -273,13 +298,25 @@ impl Cascade {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Instant) {
-        self.endpoints.expire(now);
-        self.secrets.expire(now);
-        self.routes.expire(now);
-        self.scopes.expire(now);
-        self.extensions.expire(now);
-        self.layers.expire(now);
+        let (routes, hosts) = self.routes.expire(now);
+        let given_up = [
+            (Kind::Endpoints, self.endpoints.expire(now)),
+            (Kind::Secret, self.secrets.expire(now)),
+            (Kind::Routes, routes),
+            (Kind::VirtualHosts, hosts),
+            (Kind::Scopes, self.scopes.expire(now)),
+            (Kind::Extension, self.extensions.expire(now)),
+            (Kind::Runtime, self.layers.expire(now)),
+        ];
         self.settle(now);
+        for (kind, keys) in given_up {
+            for key in keys {
+                if kind == Kind::Endpoints {
+                    self.tell_endpoints_heard(&key, Heard::Late);
+                }
+                self.actions.push(Action::Heard(kind, key, Heard::Late));
+            }
+        }
     }
 
     /// What is to be done, in this order; each is said once.
@@ -290,6 +327,12 @@ impl Cascade {
     /// How many clusters there are.
     pub fn cluster_counts(&self) -> Counts {
         self.clusters.counts()
+    }
+
+    /// The `stat_prefix` of a connection manager that routes by these, if one does so itself.
+    pub fn stat_prefix_of(&self, routes: &ResourceKey) -> Option<std::sync::Arc<str>> {
+        let listener = self.routes.a_listener(routes)?;
+        self.listeners.stat_prefix(listener, routes)
     }
 
     /// How many listeners there are.
@@ -320,6 +363,13 @@ impl Cascade {
     }
 }
 
+fn key(origin: &Origin, name: &str) -> ResourceKey {
+    ResourceKey {
+        origin: origin.clone(),
+        name: name.into(),
+    }
+}
+
 fn each_named(
     origin: &Origin,
     update: &Update,
@@ -327,10 +377,7 @@ fn each_named(
     mut take: impl FnMut(&ResourceKey, &Resource) -> Result<(), Errors>,
 ) {
     for resource in &update.added {
-        let key = ResourceKey {
-            origin: origin.clone(),
-            name: resource.name.as_str().into(),
-        };
+        let key = key(origin, &resource.name);
         // A fault counts even where nobody asked for what it is a fault of: the name may be wrong.
         let taken = take(&key, resource).and_then(|()| bytes(resource).map(drop));
         if let Err(errors) = taken {

@@ -34,6 +34,14 @@ struct Entry {
     given_up: bool,
 }
 
+impl Entry {
+    /// Nobody waits for it any longer.
+    fn give_up(&mut self) {
+        self.given_up = true;
+        self.deadline = None;
+    }
+}
+
 /// Who routes by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum User {
@@ -85,16 +93,43 @@ impl AllRoutes {
         fetches.chain(waits).min()
     }
 
-    pub(super) fn expire(&mut self, now: Instant) {
-        for entry in self.all.values_mut() {
-            if entry.active.is_none() && entry.deadline.is_some_and(|deadline| deadline <= now) {
-                entry.given_up = true;
-                entry.deadline = None;
+    /// Gives up what is late; which routes that are, and whose virtual hosts.
+    pub(super) fn expire(&mut self, now: Instant) -> (Vec<ResourceKey>, Vec<ResourceKey>) {
+        let (mut routes, mut hosts) = (Vec::new(), Vec::new());
+        for (key, entry) in &mut self.all {
+            let late = entry.deadline.is_some_and(|deadline| deadline <= now);
+            if late && entry.active.is_none() {
+                // What came waits for its clusters, and was given a time for that.
+                if entry.pending.is_none() {
+                    routes.push(key.clone());
+                }
+                entry.give_up();
             }
             let late = |hosts: &Hosts| hosts.until.is_some_and(|until| until <= now);
             if entry.hosts.as_ref().is_some_and(late) {
                 entry.hosts = None;
+                hosts.push(key.clone());
             }
+        }
+        (routes, hosts)
+    }
+
+    /// A listener that routes by these.
+    pub(super) fn a_listener(&self, key: &ResourceKey) -> Option<&str> {
+        let mut users = self.all.get(key)?.users.iter();
+        users.find_map(|user| match user {
+            User::Listener(name) => Some(&**name),
+            User::Scopes(_) => None,
+        })
+    }
+
+    pub(super) fn is_asked_for(&self, key: &ResourceKey) -> bool {
+        self.all.contains_key(key)
+    }
+
+    pub(super) fn is_missing(&mut self, key: &ResourceKey) {
+        if let Some(entry) = self.all.get_mut(key) {
+            entry.give_up();
         }
     }
 

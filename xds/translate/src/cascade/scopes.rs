@@ -80,13 +80,19 @@ impl AllScopes {
         self.all.iter().filter_map(waiting).min()
     }
 
-    pub(super) fn expire(&mut self, now: Instant) {
-        for entry in self.all.values_mut() {
+    /// Gives up what is late; what of it never came.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<ResourceKey> {
+        let mut late = Vec::new();
+        for (key, entry) in &mut self.all {
             if entry.deadline.is_some_and(|deadline| deadline <= now) {
                 entry.given_up = true;
                 entry.deadline = None;
+                if self.sources.get(&key.scopes).is_none_or(Option::is_none) {
+                    late.push(key.scopes.clone());
+                }
             }
         }
+        late
     }
 
     fn heard(&self, key: &ScopesKey) -> Option<&Heard> {

@@ -30,6 +30,14 @@ struct Entry {
     refused: Option<Refused>,
 }
 
+impl Entry {
+    /// Nobody waits for it any longer.
+    fn give_up(&mut self) {
+        self.given_up = true;
+        self.deadline = None;
+    }
+}
+
 /// Who needs a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum User {
@@ -107,12 +115,25 @@ impl AllSecrets {
         waiting.filter_map(|entry| entry.deadline).min()
     }
 
-    pub(super) fn expire(&mut self, now: Instant) {
-        for entry in self.0.values_mut() {
+    /// Gives up what is late; what that is.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<ResourceKey> {
+        let mut late = Vec::new();
+        for (key, entry) in &mut self.0 {
             if !entry.arrived && entry.deadline.is_some_and(|deadline| deadline <= now) {
-                entry.given_up = true;
-                entry.deadline = None;
+                entry.give_up();
+                late.push(key.clone());
             }
+        }
+        late
+    }
+
+    pub(super) fn is_asked_for(&self, key: &ResourceKey) -> bool {
+        self.0.contains_key(key)
+    }
+
+    pub(super) fn is_missing(&mut self, key: &ResourceKey) {
+        if let Some(entry) = self.0.get_mut(key) {
+            entry.give_up();
         }
     }
 }

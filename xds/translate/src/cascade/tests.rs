@@ -17,6 +17,7 @@ use super::{Action, Cascade, GRACE, Kind, LINGER, PATIENCE};
 
 mod hosts;
 mod layers;
+mod missing;
 mod scopes;
 mod secrets;
 
@@ -253,9 +254,12 @@ impl Rig {
 
     /// The steps since the last time, in short.
     fn steps(&mut self) -> Vec<String> {
+        let is_step =
+            |action: &Action| !matches!(action, Action::Heard(..) | Action::EndpointsHeard(..));
         let short = |action: Action| match action {
             Action::Subscribe(kind, key) => format!("+{kind:?} {}", key.name),
             Action::Unsubscribe(kind, key) => format!("-{kind:?} {}", key.name),
+            Action::Heard(..) | Action::EndpointsHeard(..) => String::new(),
             Action::Resolve(cluster) => format!("resolve {}", cluster.name),
             Action::SetCluster(cluster, endpoints) => {
                 let count = endpoints.map_or(0, |all| {
@@ -296,7 +300,8 @@ impl Rig {
             Action::SetListener(listener) => format!("listener {}", listener.name),
             Action::RemoveListener(name) => format!("no listener {name}"),
         };
-        self.cascade.actions().into_iter().map(short).collect()
+        let actions = self.cascade.actions().into_iter();
+        actions.filter(is_step).map(short).collect()
     }
 
     /// Serves listener `l` by routes `r` to cluster `c`.

@@ -147,3 +147,49 @@ fn metrics_are_selected() {
         assert_eq!(lines, names.len());
     }
 }
+
+/// A gauge that was set is used, whatever it was set to: agents look for a state that is zero.
+#[test]
+fn a_gauge_that_was_set_is_used_at_zero() {
+    struct State;
+    impl Source for State {
+        fn scope(&self, registry: &Registry) -> Scope {
+            registry.plain("server")
+        }
+
+        fn visit(&self, visit: &mut dyn FnMut(Sample<'_>)) {
+            for (name, value) in [("state", Value::Set(0)), ("idle", Value::Gauge(0))] {
+                let (family, label) = (name, None);
+                visit(Sample {
+                    name,
+                    family,
+                    label,
+                    value,
+                });
+            }
+        }
+    }
+    let registry = Registry::default();
+    let state = Arc::new(State);
+    registry.add(&state);
+    assert_eq!(registry.text(|_| true, true), "server.state: 0\n");
+    assert_eq!(
+        registry.text(|_| true, false),
+        "server.idle: 0\nserver.state: 0\n"
+    );
+}
+
+/// What is summed is of listeners, and of this name alone.
+#[test]
+fn gauges_of_listeners_are_summed() {
+    let registry = Registry::default();
+    let [a, b] = ["1.1.1.1:1", "1.1.1.1:2"].map(|name| registry.listener(name));
+    let held = [
+        a.gauge("cx"),
+        b.gauge("cx"),
+        b.gauge("pre_cx"),
+        registry.http("x").gauge("cx"),
+    ];
+    held.iter().for_each(|gauge| gauge.add(2));
+    assert_eq!(registry.sum_of_listeners("cx"), 4);
+}

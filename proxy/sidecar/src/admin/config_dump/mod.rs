@@ -5,6 +5,8 @@ mod ask;
 
 pub(super) use ask::{Ask, Refused};
 
+use std::time::SystemTime;
+
 use serde_json::{Value, json};
 use tandem_xds_translate::cascade::Dump;
 
@@ -17,7 +19,15 @@ type List = (&'static str, &'static str, Vec<Value>);
 ///
 /// # Errors
 /// What Envoy would answer: the list is not there, the mask does not fit.
-pub(super) fn dump(bootstrap: &Value, dynamic: Dump, ask: &Ask) -> Result<Value, Refused> {
+pub(super) fn dump(
+    (bootstrap, read): (&Value, SystemTime),
+    dynamic: Dump,
+    ask: &Ask,
+) -> Result<Value, Refused> {
+    let versions = [
+        ("Clusters", dynamic.clusters_version.clone()),
+        ("Listeners", dynamic.listeners_version.clone()),
+    ];
     let mut sections = sections(&bootstrap["static_resources"], dynamic);
     if !ask.include_eds {
         sections.retain(|(name, _)| *name != "Endpoints");
@@ -30,8 +40,9 @@ pub(super) fn dump(bootstrap: &Value, dynamic: Dump, ask: &Ask) -> Result<Value,
             let mut all = vec![json!({
                 "@type": format!("type.googleapis.com/{ADMIN}BootstrapConfigDump"),
                 "bootstrap": bootstrap,
+                "last_updated": prost_types::Timestamp::from(read).to_string(),
             })];
-            all.extend(sections.into_iter().map(section));
+            all.extend(sections.into_iter().map(|one| section(one, &versions)));
             ask.sections(all)?
         }
     };
@@ -55,8 +66,12 @@ fn list(sections: Vec<(&str, Vec<List>)>, wanted: &str) -> Result<Vec<Value>, Re
 }
 
 /// One section of the dump; empty lists are left out, as everywhere in protobuf's JSON.
-fn section((name, lists): (&str, Vec<List>)) -> Value {
+fn section((name, lists): (&str, Vec<List>), versions: &[(&str, String)]) -> Value {
     let mut section = json!({ "@type": format!("type.googleapis.com/{ADMIN}{name}ConfigDump") });
+    let version = versions.iter().find(|(of, _)| *of == name);
+    if let Some((_, version)) = version.filter(|(_, version)| !version.is_empty()) {
+        section["version_info"] = version.as_str().into();
+    }
     for (name, _, list) in lists {
         if !list.is_empty() {
             section[name] = list.into();

@@ -102,6 +102,16 @@ impl Rig {
         port
     }
 
+    /// Takes a listener away.
+    pub(super) fn remove(&mut self, name: &str) {
+        let scope = self.stats.plain("listener_manager");
+        let draining = scope.gauge("total_listeners_draining").guard();
+        self.listeners.apply([Command::Remove {
+            name: name.into(),
+            draining: Arc::new(draining),
+        }]);
+    }
+
     pub(super) async fn open(&self, to: SocketAddr) -> Client {
         Client(TcpStream::connect(to).await.unwrap())
     }

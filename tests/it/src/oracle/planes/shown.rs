@@ -37,6 +37,8 @@ const STATS: &[&str] = &[
     "http.main.rds.r.config_reload",
     "http.main.rds.r.update_success",
     "http.main.rds.r.update_rejected",
+    "http.main.rds.r.update_empty",
+    "http.main.rds.r.init_fetch_timeout",
     "runtime.num_layers",
 ];
 
@@ -62,6 +64,10 @@ pub async fn dump(proxy: &Proxy, fields: &mut Fields) {
         // What files say is no part of the comparison.
         if of == "BootstrapConfigDump" {
             continue;
+        }
+        if let Some(version) = part["version_info"].as_str() {
+            let of = of.trim_end_matches("ConfigDump");
+            fields.insert(format!("dump.{of}.version_info"), version.to_owned());
         }
         for (list, entries) in part.as_object().into_iter().flatten() {
             let Some(entries) = entries.as_array().filter(|_| !list.starts_with("static")) else {

@@ -133,3 +133,21 @@ async fn with_an_interval_the_file_is_read_again_and_offered_when_it_differs() {
     fs::write(&path, "2: b").unwrap();
     assert_eq!(names(&offer(&mut run.clusters).await), ["b"]);
 }
+
+/// A file is all that there is: what it lacks of what was asked for is said.
+#[tokio::test]
+async fn what_a_file_lacks_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("eds.yaml");
+    fs::write(&path, "1: a other").unwrap();
+    let (files, mut endpoints) = Files::new(EDS, false, None, file(&path), decode(EDS));
+    endpoints.subscribe(["a", "b"]);
+    tokio::spawn(files.run());
+    let first = offer(&mut endpoints).await;
+    assert_eq!(first.update().missing, ["b"]);
+    first.accept();
+    exchange(&folder, &path, "2: a b");
+    let next = offer(&mut endpoints).await;
+    assert!(next.update().missing.is_empty());
+    next.accept();
+}

@@ -22,7 +22,8 @@ pub(super) const AREA: Area = Area {
             typed_config = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
         }
         "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig" {
-            max_active_downstream_connections,
+            ;
+            max_active_downstream_connections: "since what would limit anything, a number below 2147483647, is refused",
         }
         "envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig" { log_format }
         "envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig.LogFormat" {

@@ -1,0 +1,58 @@
+//! What does not come, or is known not to be there.
+
+use super::*;
+use crate::cascade::Heard;
+
+/// Who says all that there is says what is not there: nobody waits for that, and it is used when
+/// it comes after all.
+#[test]
+fn what_a_source_lacks_is_not_waited_for() {
+    let mut rig = rig();
+    rig.send(Kind::Cluster, vec![eds_cluster("c", 1)]).unwrap();
+    rig.send(Kind::Listener, vec![listener("l", 1, "r")])
+        .unwrap();
+    assert_eq!(rig.steps(), ["+Endpoints c", "+Routes r"]);
+    rig.lacks(Kind::Endpoints, "other");
+    assert!(rig.steps().is_empty());
+    rig.lacks(Kind::Endpoints, "c");
+    assert_eq!(rig.steps(), ["cluster c of 0"]);
+    rig.lacks(Kind::Routes, "r");
+    assert_eq!(rig.steps(), ["listener l"]);
+    assert!(rig.cascade.initialized());
+    rig.send(Kind::Endpoints, vec![assignment("c", &[1])])
+        .unwrap();
+    rig.send(Kind::Routes, vec![routes("r", &["c"])]).unwrap();
+    assert_eq!(rig.steps(), ["endpoints c of 1", "routes r of 1"]);
+    // Nor does it take away what came.
+    rig.lacks(Kind::Endpoints, "c");
+    assert!(rig.steps().is_empty());
+}
+
+/// Who gives up says what for.
+#[test]
+fn what_is_late_is_named() {
+    let mut rig = rig();
+    rig.send(Kind::Cluster, vec![eds_cluster("c", 1)]).unwrap();
+    rig.send(Kind::Listener, vec![listener("l", 1, "r")])
+        .unwrap();
+    rig.steps();
+    rig.pass(Duration::from_secs(3));
+    let late = |action| match action {
+        Action::Heard(kind, key, Heard::Late) => Some(format!("{kind:?} {}", key.name)),
+        Action::EndpointsHeard(cluster, Heard::Late) => Some(format!("of {cluster}")),
+        _ => None,
+    };
+    let late: Vec<_> = rig.cascade.actions().into_iter().filter_map(late).collect();
+    assert_eq!(late, ["of c", "Endpoints c", "Routes r"]);
+}
+
+impl Rig {
+    fn lacks(&mut self, kind: Kind, name: &str) {
+        let update = Update {
+            missing: vec![name.to_owned()],
+            ..Update::default()
+        };
+        let heard = self.cascade.update(kind, &Origin::Ads, &update, self.now);
+        heard.unwrap();
+    }
+}
