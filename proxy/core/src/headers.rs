@@ -23,6 +23,12 @@ pub fn size(headers: &HeaderMap) -> u64 {
     sizes.sum::<usize>() as u64
 }
 
+/// That of a response's head: a status counts with its name in HTTP/2.
+pub fn response_size(headers: &HeaderMap) -> u64 {
+    const STATUS: u64 = ":status".len() as u64 + 3;
+    STATUS + size(headers)
+}
+
 /// Bytes of a request's names and values, where what HTTP/1 has in its first line and in `host`
 /// has the names of HTTP/2: so Envoy counts them.
 pub fn request_size(method: &Method, uri: &Uri, scheme: &str, headers: &HeaderMap) -> u64 {

@@ -130,7 +130,8 @@ fn failed(pool: &HostPool, error: &Error, info: &StreamInfo) {
                 .store(Some(Arc::new(tandem_core::ext::UpstreamFacts {
                     host: Arc::clone(pool.target().text()),
                     cluster: Arc::clone(&pool.cluster.config.name),
-                    connected: false,
+                    hostname: Arc::clone(&pool.host.hostname),
+                    connection: 0,
                     local: None,
                     protocol: None,
                     tls: None,
@@ -175,6 +176,7 @@ async fn over_http1(
             },
         };
         info.mark_upstream_sent();
+        connection.carry(info.wire.as_ref());
         match connection.send(&mut request).await {
             Ok(response) => {
                 info.mark_upstream_first_byte();
@@ -185,6 +187,9 @@ async fn over_http1(
                     }
                     // Both directions are the caller's from here; the task ends with them.
                     active.complete();
+                    if let Some(wire) = &info.wire {
+                        wire.lose_upstream();
+                    }
                     connection.live.busy = false;
                     connection.detach();
                     return Ok(Answer {
@@ -274,6 +279,9 @@ async fn over_http2(
         None => Box::pin(pool.wait_http2(high_priority)).await?,
     };
     info.upstream.store(Some(Arc::clone(slot.facts())));
+    if let Some(wire) = &info.wire {
+        wire.lose_upstream();
+    }
     if let Some(connected) = connected {
         connected.store(true, Relaxed);
     }

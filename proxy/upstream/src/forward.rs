@@ -249,6 +249,8 @@ impl Tries<'_> {
                 let hostname = Arc::clone(&pool.host.hostname);
                 self.info.endpoint_authority.store(Some(hostname));
             }
+            let info = self.info;
+            info.measure_request(&head.method, &head.uri, &head.headers);
         }
         let high_priority = self.policy.high_priority;
         let limited = alarm.as_mut().and_then(Alarm::begin_try);

@@ -63,7 +63,8 @@ impl Clusters {
         let mut facts = UpstreamFacts {
             host: Arc::clone(target.text()),
             cluster: Arc::clone(&pool.cluster.config.name),
-            connected: false,
+            hostname: Arc::clone(&pool.host.hostname),
+            connection: 0,
             local: None,
             protocol: None,
             tls: None,
@@ -80,7 +81,7 @@ impl Clusters {
                 return Err(error);
             }
         };
-        facts.connected = true;
+        facts.connection = UpstreamFacts::new_connection();
         facts.local = wire.io.local_addr();
         facts.tls = wire.tls;
         info.upstream.store(Some(Arc::new(facts)));

@@ -9,6 +9,7 @@ mod interim;
 mod stream;
 mod tls;
 mod tunnel;
+pub mod wire;
 
 pub use chosen::{LocalAnswer, Rejected};
 pub use conn::{ConnectionInfo, Protocol};

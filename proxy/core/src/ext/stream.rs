@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use tandem_model::scheme;
 
+use super::wire::Wire;
 use super::{ConnectionInfo, Interim, Protocol, TlsFacts};
 use crate::ResponseFlags;
 
@@ -70,6 +71,8 @@ pub struct StreamInfo {
     pub request_id: OnceLock<HeaderValue>,
     /// Where interim answers are left, if they are passed on.
     pub interim: Option<Arc<Interim>>,
+    /// Its bytes on the wire, if logs want to know.
+    pub wire: Option<Arc<Wire>>,
     /// What logs want of the request headers.
     pub capture: Option<Arc<CaptureSpec>>,
     flags: AtomicU32,
@@ -87,14 +90,32 @@ pub struct UpstreamFacts {
     pub host: Arc<str>,
     /// Its cluster.
     pub cluster: Arc<str>,
-    /// Whether there is a connection to it.
-    pub connected: bool,
+    /// Its own name, if it has one.
+    pub hostname: Arc<str>,
+    /// The number of the connection to it; 0: there is none.
+    pub connection: u64,
     /// This side's address of the connection, when connected.
     pub local: Option<SocketAddr>,
     /// The protocol spoken.
     pub protocol: Option<Protocol>,
     /// What its handshake showed, if it is encrypted.
     pub tls: Option<Arc<TlsFacts>>,
+}
+
+impl UpstreamFacts {
+    /// A number for a connection that is made.
+    pub fn new_connection() -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        NEXT.fetch_add(1, Relaxed)
+    }
+
+    /// Its name, or else its address.
+    pub fn name(&self) -> &str {
+        match &*self.hostname {
+            "" => &self.host,
+            name => name,
+        }
+    }
 }
 
 /// A fact that a later try replaces. It is written and read a few times by one thread, so an
@@ -129,6 +150,8 @@ pub struct CaptureSpec {
     pub matched: Vec<HeaderName>,
     /// Whether logs want sizes of heads and more moments.
     pub measured: bool,
+    /// Whether logs want bytes on the wire.
+    pub wire: bool,
 }
 
 /// Request headers kept for logs.
@@ -176,6 +199,7 @@ impl StreamInfo {
             idle_timeout: OnceLock::new(),
             request_id: OnceLock::new(),
             interim: None,
+            wire: None,
             capture: None,
             flags: AtomicU32::new(0),
             request_end: AtomicU64::new(0),
@@ -252,6 +276,12 @@ impl StreamInfo {
     /// Start to the request's first byte to the upstream.
     pub fn upstream_sent(&self) -> Option<Duration> {
         nanos(self.upstream_sent.load(Relaxed))
+    }
+
+    /// Start to the request's last byte to the upstream: what was read was not held back.
+    pub fn upstream_sent_all(&self) -> Option<Duration> {
+        let (sent, read) = (self.upstream_sent()?, self.request_duration()?);
+        Some(sent.max(read))
     }
 
     /// Notes that the response goes to the client, if logs want to know.

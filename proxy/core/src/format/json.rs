@@ -46,14 +46,25 @@ fn value(entry: &JsonValue, omit_empty: bool, context: &Context<'_>, out: &mut V
             out.extend_from_slice(b"null");
             return false;
         }
-        JsonValue::Object(entries) => object(entries, omit_empty, context, out),
+        JsonValue::Object(entries) => {
+            let start = out.len();
+            object(entries, omit_empty, context, out);
+            // One of which nothing is left has no value either.
+            return out.len() > start + "{}".len();
+        }
         JsonValue::Array(items) => {
             out.push(b'[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
+            let mut first = true;
+            for item in items {
+                let start = out.len();
+                if !first {
                     out.push(b',');
                 }
-                value(item, omit_empty, context, out);
+                if value(item, omit_empty, context, out) || !omit_empty {
+                    first = false;
+                } else {
+                    out.truncate(start);
+                }
             }
             out.push(b']');
         }

@@ -2,8 +2,12 @@
 
 mod json;
 mod operator;
+mod size;
+mod status;
+mod target;
 mod time;
 mod tls;
+mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -12,9 +12,9 @@ use tandem_model::format::{
 };
 use tandem_model::scheme::{self, X_FORWARDED_PROTO};
 
-use super::{Context, time, tls};
+use super::{Context, size, status, target, time, tls, wire};
 use crate::ext::{Captured, Protocol, StreamInfo};
-use crate::{ResponseFlags, grpc, id};
+use crate::{ResponseFlags, headers, id};
 
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
     let connection = &info.connection;
     let pipe = connection.pipe.as_deref();
     let upstream = || info.upstream.load_full();
-    let remote = || upstream().filter(|upstream| upstream.connected);
+    let remote = || upstream().filter(|upstream| upstream.connection != 0);
     match operator {
         O::Req(arg) => header(arg, out, |key, out| request_header(context, key, out)),
         O::Resp(arg) => header(arg, out, |key, out| {
@@ -86,9 +86,10 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
         }
         O::BytesReceived => number(out, info.bytes_received.load(Relaxed)),
         O::BytesSent => number(out, info.bytes_sent.load(Relaxed)),
-        O::DownstreamWireBytesReceived => number(out, connection.wire_received.load(Relaxed)),
-        O::DownstreamWireBytesSent => number(out, connection.wire_sent.load(Relaxed)),
-        O::UpstreamWireBytesReceived | O::UpstreamWireBytesSent => number(out, 0),
+        O::DownstreamWireBytesReceived => number(out, wire::downstream(info)?.received),
+        O::DownstreamWireBytesSent => number(out, wire::downstream(info)?.sent),
+        O::UpstreamWireBytesReceived => number(out, wire::upstream(info)?.received),
+        O::UpstreamWireBytesSent => number(out, wire::upstream(info)?.sent),
         O::Duration => millis(out, context.duration?),
         O::RequestDuration => millis(out, info.request_duration()?),
         O::ResponseDuration => millis(out, info.response_duration()?),
@@ -133,8 +134,8 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
             out.extend_from_slice(info.id()?.as_bytes());
             Some(Kind::Text)
         }
-        O::GrpcStatus(format) => grpc_status(out, context, *format),
-        O::GrpcStatusNumber => grpc_status(out, context, GrpcStatusFormat::Number),
+        O::GrpcStatus(format) => status::write(out, context, *format),
+        O::GrpcStatusNumber => status::write(out, context, GrpcStatusFormat::Number),
         O::Environment(value) => text(out, value.as_ref()?),
         O::FilterChainName => text(out, some(&connection.filter_chain)?),
         O::ListenerName => text(out, some(&connection.listener)?),
@@ -143,10 +144,22 @@ pub(super) fn write(operator: &Operator, context: &Context<'_>, out: Out<'_>) ->
             Some(Kind::Text)
         }
         O::AccessLogType => text(out, log_type(info)),
-        O::QueryParameter(name) => query_parameter(out, context, name),
+        O::QueryParameter(name) => target::query_parameter(out, context, name),
         O::RequestedServerName => text(out, connection.server_name.as_ref()?),
         O::Tls(side, fact) => tls::write(*side, fact, context, out),
-        O::VirtualClusterName | O::TraceId => None,
+        O::QueryParameters => text(out, some(target::uri(context)?.query()?)?),
+        O::Path(spec) => target::path(out, context, *spec),
+        O::RequestHeadersBytes => number(out, size::request(context)?),
+        O::ResponseHeadersBytes => number(out, size::response(context)?),
+        O::ResponseTrailersBytes => number(out, context.trailers.map_or(0, headers::size)),
+        O::RequestTxDuration => millis(out, info.upstream_sent_all()?),
+        O::UpstreamHostName => text(out, upstream()?.name()),
+        O::UpstreamHostNameWithoutPort => {
+            text(out, tandem_model::matching::strip_port(upstream()?.name()))
+        }
+        O::UpstreamConnectionId => number(out, upstream().map_or(0, |facts| facts.connection)),
+        O::LocalReplyBody => Some(Kind::Text),
+        O::VirtualClusterName | O::TraceId | O::WrittenByNobody => None,
     }
 }
 
@@ -177,7 +190,7 @@ fn header(
     write(arg.alternative.as_ref()?, out).map(|()| Kind::Text)
 }
 
-fn request_header(context: &Context<'_>, key: &HeaderKey, out: Out<'_>) -> Option<()> {
+pub(super) fn request_header(context: &Context<'_>, key: &HeaderKey, out: Out<'_>) -> Option<()> {
     let captured = match &context.request {
         Some(_) => None,
         None => Some(context.info.logged_request()?),
@@ -267,7 +280,7 @@ pub(super) fn some(value: &str) -> Option<&str> {
     (!value.is_empty()).then_some(value)
 }
 
-fn number(out: Out<'_>, value: u64) -> Option<Kind> {
+pub(super) fn number(out: Out<'_>, value: u64) -> Option<Kind> {
     decimal(out, value);
     Some(Kind::Number)
 }
@@ -330,9 +343,15 @@ fn port(out: Out<'_>, address: Option<SocketAddr>, pipe: Option<&str>) -> Option
 }
 
 fn span(out: Out<'_>, spec: &DurationSpec, context: &Context<'_>) -> Option<Kind> {
+    if context.info.protocol == Protocol::Tcp {
+        return None;
+    }
     let at = |point| match point {
         TimePoint::RequestStart => Some(Duration::ZERO),
         TimePoint::RequestEnd => context.info.request_duration(),
+        TimePoint::UpstreamStart => context.info.upstream_sent(),
+        TimePoint::UpstreamEnd => context.info.upstream_sent_all(),
+        TimePoint::ResponseBegun => context.info.answered(),
         TimePoint::ResponseStart => context.info.response_duration(),
         TimePoint::ResponseEnd => context.duration,
     };
@@ -343,59 +362,6 @@ fn span(out: Out<'_>, spec: &DurationSpec, context: &Context<'_>) -> Option<Kind
         DurationUnit::Nanoseconds => length.as_nanos(),
     };
     number(out, u64::try_from(value).ok()?)
-}
-
-fn query_parameter(out: Out<'_>, context: &Context<'_>, name: &str) -> Option<Kind> {
-    let uri = match &context.request {
-        Some(live) => live.uri,
-        None => &context.info.logged_request()?.uri,
-    };
-    let found = uri.query()?.split('&').find_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (key == name).then_some(value)
-    })?;
-    text(out, found)
-}
-
-const CODES: [(&str, &str); 17] = [
-    ("OK", "OK"),
-    ("Canceled", "CANCELLED"),
-    ("Unknown", "UNKNOWN"),
-    ("InvalidArgument", "INVALID_ARGUMENT"),
-    ("DeadlineExceeded", "DEADLINE_EXCEEDED"),
-    ("NotFound", "NOT_FOUND"),
-    ("AlreadyExists", "ALREADY_EXISTS"),
-    ("PermissionDenied", "PERMISSION_DENIED"),
-    ("ResourceExhausted", "RESOURCE_EXHAUSTED"),
-    ("FailedPrecondition", "FAILED_PRECONDITION"),
-    ("Aborted", "ABORTED"),
-    ("OutOfRange", "OUT_OF_RANGE"),
-    ("Unimplemented", "UNIMPLEMENTED"),
-    ("Internal", "INTERNAL"),
-    ("Unavailable", "UNAVAILABLE"),
-    ("DataLoss", "DATA_LOSS"),
-    ("Unauthenticated", "UNAUTHENTICATED"),
-];
-
-fn grpc_status(out: Out<'_>, context: &Context<'_>, format: GrpcStatusFormat) -> Option<Kind> {
-    if !context.info.is_grpc {
-        return None;
-    }
-    let (status, headers) = context.response?;
-    let found = context
-        .trailers
-        .and_then(|trailers| trailers.get(grpc::GRPC_STATUS))
-        .or_else(|| headers.get(grpc::GRPC_STATUS));
-    let code = match found {
-        Some(value) => value.to_str().ok()?.parse().ok()?,
-        None => grpc::status_from_http(status),
-    };
-    let names = usize::try_from(code).ok().and_then(|code| CODES.get(code));
-    match (format, names) {
-        (GrpcStatusFormat::CamelString, Some((camel, _))) => text(out, camel),
-        (GrpcStatusFormat::SnakeString, Some((_, snake))) => text(out, snake),
-        (GrpcStatusFormat::Number, _) | (_, None) => number(out, u64::from(code)),
-    }
 }
 
 fn hostname() -> &'static str {

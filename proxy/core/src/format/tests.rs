@@ -128,3 +128,66 @@ fn times_are_written_as_strftime_writes_them() {
         assert_eq!(String::from_utf8(out).expect("text"), expected);
     }
 }
+
+#[test]
+fn parts_of_the_path_are_told_alone() {
+    let info = info();
+    let request = Request::get("/p?a=%41+x%zz&b")
+        .header("x-envoy-original-path", "/was?it=1")
+        .body(());
+    let request = request.expect("valid");
+    let context = Context {
+        info: &info,
+        request: Some(LiveRequest::of(&request)),
+        response: None,
+        trailers: None,
+        duration: None,
+    };
+    for (format, expected) in [
+        (
+            "%PATH%|%PATH(NQ)%|%PATH(:PATH)%",
+            "/was?it=1|/was|/p?a=%41+x%zz&b",
+        ),
+        ("%PATH(NQ:PATH)%|%PATH(NQ:ORIG)%", "/p|/was"),
+        (
+            "%QUERY_PARAM(a)%|%QUERY_PARAM(b)%|%QUERY_PARAM(c)%",
+            "A+x%zz||-",
+        ),
+        ("%QUERY_PARAMS(ORIG)%", "a=%41+x%zz&b"),
+    ] {
+        assert_eq!(line(format, &context), expected, "{format}");
+    }
+}
+
+/// Of what is left empty nothing is left, as in Envoy.
+#[test]
+fn objects_without_members_are_left_out_with_them() {
+    let info = info();
+    let context = Context {
+        info: &info,
+        request: None,
+        response: None,
+        trailers: None,
+        duration: None,
+    };
+    let missing = || JsonSource::String("%REQ(x)%".to_owned());
+    let inner = JsonSource::Object(vec![("i".to_owned(), missing())]);
+    let list = JsonSource::Array(vec![missing(), inner.clone()]);
+    let source = [
+        ("a".to_owned(), inner),
+        ("b".to_owned(), list),
+        ("d".to_owned(), JsonSource::String("%REQ(x)%-x".to_owned())),
+    ];
+    for (omit, expected) in [
+        (true, "{\"b\":[],\"d\":\"-x\"}\n"),
+        (
+            false,
+            "{\"a\":{\"i\":null},\"b\":[null,{\"i\":null}],\"d\":\"--x\"}\n",
+        ),
+    ] {
+        let mut out = Vec::new();
+        let format = JsonFormat::parse(&source, omit).expect("valid");
+        write_json(&format, &context, &mut out);
+        assert_eq!(String::from_utf8(out).expect("text"), expected);
+    }
+}

@@ -1,5 +1,6 @@
 //! Parsed substitution formats: the `%…%` operators of access logs and header values.
 
+mod arguments;
 mod json;
 mod names;
 mod operator;
@@ -10,8 +11,10 @@ mod time;
 mod tls;
 
 pub use json::{JsonFormat, JsonSource, JsonValue};
+pub use names::{Accepted, accepted};
 pub use operator::{
-    DurationSpec, DurationUnit, GrpcStatusFormat, HeaderArg, HeaderKey, Operator, TimePoint,
+    DurationSpec, DurationUnit, GrpcStatusFormat, HeaderArg, HeaderKey, Operator, PathKind,
+    PathSpec, TimePoint,
 };
 pub use time::{TimeFormat, TimePiece};
 pub use tls::{TlsFact, TlsSide};
@@ -84,6 +87,19 @@ impl Format {
             [Segment::Literal(text)] => Some(text),
             _ => None,
         }
+    }
+
+    /// Whether it asks for a moment or a size that is noted only where it is wanted.
+    pub fn measures(&self) -> bool {
+        use TimePoint as P;
+        let is_rare = |point| matches!(point, P::UpstreamStart | P::UpstreamEnd | P::ResponseBegun);
+        self.operators().any(|operator| match operator {
+            Operator::RequestHeadersBytes
+            | Operator::ResponseHeadersBytes
+            | Operator::RequestTxDuration => true,
+            Operator::CommonDuration(spec) => is_rare(spec.from) || is_rare(spec.to),
+            _ => false,
+        })
     }
 
     /// Every operator in it.

@@ -101,8 +101,42 @@ pub enum Operator {
     AccessLogType,
     TraceId,
     QueryParameter(Arc<str>),
+    QueryParameters,
+    Path(PathSpec),
+    RequestHeadersBytes,
+    ResponseHeadersBytes,
+    ResponseTrailersBytes,
+    /// `REQUEST_TX_DURATION`: start to the last byte of the request to the upstream.
+    RequestTxDuration,
+    UpstreamHostName,
+    UpstreamHostNameWithoutPort,
+    UpstreamConnectionId,
+    /// Empty in logs.
+    LocalReplyBody,
+    /// Metadata and state that only filters write which are not here.
+    WrittenByNobody,
     /// A fact of TLS connections.
     Tls(TlsSide, TlsFact),
+}
+
+/// `%PATH(X:Y)%`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PathSpec {
+    /// With the query.
+    pub query: bool,
+    /// Which path.
+    pub kind: PathKind,
+}
+
+/// A path as it came or as it went on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PathKind {
+    /// As it came, if it was rewritten.
+    Original,
+    /// As it went on.
+    Path,
+    /// As it came.
+    OriginalOrPath,
 }
 
 /// `%GRPC_STATUS(X)%`.
@@ -135,6 +169,12 @@ pub enum TimePoint {
     RequestStart,
     /// `DS_RX_END`: the whole request was read.
     RequestEnd,
+    /// `US_TX_BEG`: the request goes to the upstream.
+    UpstreamStart,
+    /// `US_TX_END`: the whole request went to the upstream.
+    UpstreamEnd,
+    /// `DS_TX_BEG`: the response goes to the client.
+    ResponseBegun,
     /// `US_RX_BEG`: the upstream's response began.
     ResponseStart,
     /// `DS_TX_END`: the response was written.

@@ -77,3 +77,26 @@ fn json_keys_are_sorted_and_numbers_plain() {
     assert_eq!(&*format.root[0].0, "a");
     assert_eq!(format.root[1].1, JsonValue::Literal("7".into()));
 }
+
+/// The list that the documentation and the comparisons with Envoy are made from.
+#[test]
+fn each_operator_of_the_list_is_accepted() {
+    for Accepted { name, argument } in accepted() {
+        let text = match argument {
+            "" => format!("%{name}%"),
+            argument => format!("%{name}({argument})%"),
+        };
+        one(&text);
+    }
+}
+
+#[test]
+fn state_that_filters_of_envoy_write_is_refused() {
+    assert!(Format::parse("%DYNAMIC_METADATA(mine:key)%").is_ok());
+    let error = Format::parse("%DYNAMIC_METADATA(envoy.filters.http.rbac:x)%").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "operator '%DYNAMIC_METADATA%': expected a name that Envoy's own filters do not write, \
+         got 'envoy.filters.http.rbac:x'"
+    );
+}

@@ -138,7 +138,8 @@ fn a_request_that_failed_is_told_with_what_is_known() {
     info.upstream.store(Some(Arc::new(UpstreamFacts {
         host: "[::1]:80".into(),
         cluster: "c".into(),
-        connected: false,
+        hostname: "".into(),
+        connection: 0,
         local: None,
         protocol: None,
         tls: None,

@@ -1,13 +1,13 @@
 //! The end of a request: whoever drops the last of it, the line is written once.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context as Task, Poll};
 
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
+use tandem_core::ext::wire::{Bytes, Wire};
 use tandem_core::ext::{Protocol, StreamInfo};
 use tandem_core::format::Context;
 use tandem_core::stats::GaugeGuard;
@@ -15,9 +15,6 @@ use tandem_core::{Body, BodyError, Response, ResponseFlags};
 
 use super::{Logs, sinks};
 use crate::hcm::Stats;
-
-/// A status counts with its name in HTTP/2.
-const STATUS_BYTES: u64 = ":status".len() as u64 + 3;
 
 /// Where the requests of one connection manager are logged and counted.
 #[derive(Debug)]
@@ -41,7 +38,25 @@ pub struct Finish {
     response: Option<(StatusCode, HeaderMap)>,
     trailers: Option<HeaderMap>,
     complete: bool,
-    _active: GaugeGuard,
+    /// Where it waits for the server to have written the answer.
+    unwritten: Option<Arc<OnceLock<Finish>>>,
+    active: Option<GaugeGuard>,
+}
+
+/// A request whose answer is still to be written: that it is over, but for that, is noted here.
+/// Lines that show bytes on the wire wait for whoever writes them.
+#[derive(Clone, Debug)]
+pub(crate) struct Unwritten {
+    wire: Arc<Wire>,
+    finish: Arc<OnceLock<Finish>>,
+}
+
+impl Unwritten {
+    /// The answer is written, or given up; this is what it all was.
+    pub(crate) fn written(self, bytes: Bytes) {
+        self.wire.set_downstream(bytes);
+        drop(self.finish);
+    }
 }
 
 impl Finish {
@@ -54,7 +69,8 @@ impl Finish {
             response: None,
             trailers: None,
             complete: false,
-            _active: active,
+            unwritten: None,
+            active: Some(active),
         }
     }
 
@@ -70,10 +86,18 @@ impl Finish {
         }
         if self.info.is_measured() {
             self.info.mark_answered();
-            let size = STATUS_BYTES + tandem_core::headers::size(&parts.headers);
+            let size = tandem_core::headers::response_size(&parts.headers);
             self.info.response_header_bytes.store(size, Relaxed);
         }
         self.response = Some((parts.status, kept));
+        if let Some(wire) = &self.info.wire
+            && self.info.protocol != Protocol::Http2
+        {
+            let finish = Arc::default();
+            self.unwritten = Some(Arc::clone(&finish));
+            let wire = Arc::clone(wire);
+            parts.extensions.insert(Unwritten { wire, finish });
+        }
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
             // What follows belongs to the request: who relays it counts it.
             parts.extensions.insert(Arc::clone(&self.info));
@@ -111,6 +135,18 @@ impl Drop for Finish {
             self.info.set_details(details);
             self.shared.stats.reset();
         }
+        if let Some(unwritten) = self.unwritten.take() {
+            let _ = unwritten.set(Self {
+                info: Arc::clone(&self.info),
+                shared: Arc::clone(&self.shared),
+                response: self.response.take(),
+                trailers: self.trailers.take(),
+                complete: true,
+                unwritten: None,
+                active: self.active.take(),
+            });
+            return;
+        }
         let duration = self.info.start.elapsed();
         self.shared.stats.ended(duration);
         self.shared.logs.write(&Context {
@@ -133,13 +169,13 @@ struct Followed {
 }
 
 impl http_body::Body for Followed {
-    type Data = Bytes;
+    type Data = bytes::Bytes;
     type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         task: &mut Task<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    ) -> Poll<Option<Result<Frame<bytes::Bytes>, BodyError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(task);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {

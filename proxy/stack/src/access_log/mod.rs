@@ -12,7 +12,7 @@ pub use entries::{EntrySink, EntrySinks, Worker};
 pub use layer::{AccessLog, AccessLogLayer};
 pub use sinks::Sinks;
 
-pub(crate) use finish::{Finish, cut_off_here};
+pub(crate) use finish::{Finish, Unwritten, cut_off_here};
 
 use std::sync::Arc;
 
@@ -81,9 +81,10 @@ impl Logs {
         {
             match operator {
                 Operator::Resp(arg) => names(arg, &mut response_headers),
-                Operator::Trailer(_) | Operator::GrpcStatus(_) | Operator::GrpcStatusNumber => {
-                    wants_trailers = true;
-                }
+                Operator::Trailer(_)
+                | Operator::ResponseTrailersBytes
+                | Operator::GrpcStatus(_)
+                | Operator::GrpcStatusNumber => wants_trailers = true,
                 _ => {}
             }
         }
@@ -119,17 +120,25 @@ pub(crate) fn capture<'a>(
     more: impl IntoIterator<Item = &'a Format>,
 ) -> Arc<CaptureSpec> {
     let mut headers = Vec::new();
-    let logs = formats(configs);
-    for operator in logs.into_iter().chain(more).flat_map(Format::operators) {
-        if let Operator::Req(arg) = operator {
-            names(arg, &mut headers);
+    let mut all = formats(configs);
+    all.extend(more);
+    let mut wire = false;
+    for operator in all.iter().flat_map(|format| format.operators()) {
+        match operator {
+            Operator::Req(arg) => names(arg, &mut headers),
+            Operator::Path(_) => headers.push(X_ENVOY_ORIGINAL_PATH),
+            Operator::DownstreamWireBytesReceived
+            | Operator::DownstreamWireBytesSent
+            | Operator::UpstreamWireBytesReceived
+            | Operator::UpstreamWireBytesSent => wire = true,
+            _ => {}
         }
     }
     let mut matched = Vec::new();
     for filter in configs.iter().filter_map(|config| config.filter.as_ref()) {
         filter::names(filter, &mut matched);
     }
-    let mut measured = false;
+    let mut measured = all.iter().any(|format| format.measures());
     for LoggedHeaders { request, .. } in logged_headers(configs) {
         measured = true;
         headers.extend(IN_ENTRIES);
@@ -140,6 +149,7 @@ pub(crate) fn capture<'a>(
         headers,
         matched,
         measured,
+        wire,
     })
 }
 

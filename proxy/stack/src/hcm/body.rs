@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http_body::{Body as _, Frame, SizeHint};
 use tandem_core::ext::StreamInfo;
 use tandem_core::{Body, BodyError, Request};
@@ -47,11 +48,14 @@ pub(crate) fn follow(request: Request, info: &Arc<StreamInfo>) -> (Request, Acti
     activity.last = Some(Arc::default());
     let follower = activity.clone();
     let info = Arc::clone(info);
+    let length = request.headers().get(CONTENT_LENGTH);
+    let left = length.and_then(|length| length.to_str().ok()?.parse().ok());
     let request = request.map(|body| {
         Body::new(Followed {
             body,
             info,
             activity: follower,
+            left,
         })
     });
     (request, activity)
@@ -61,6 +65,8 @@ struct Followed {
     body: Body,
     info: Arc<StreamInfo>,
     activity: Activity,
+    /// What is to come of a length that was said.
+    left: Option<u64>,
 }
 
 impl http_body::Body for Followed {
@@ -77,8 +83,11 @@ impl http_body::Body for Followed {
             if let Some(Ok(frame)) = frame {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 self.info.bytes_received.fetch_add(bytes as u64, Relaxed);
+                self.left = self.left.map(|left| left.saturating_sub(bytes as u64));
             }
-            if frame.is_none() || self.body.is_end_stream() {
+            // Nobody may read on behind the last byte of a length that was said.
+            let is_over = self.body.is_end_stream() || self.left == Some(0);
+            if frame.is_none() || is_over {
                 self.info.mark_request_end();
             }
         }

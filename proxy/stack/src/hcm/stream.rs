@@ -82,6 +82,7 @@ impl<S: Service<Request, Error = Error>> Service<Request> for Stream<S> {
         let mut info = StreamInfo::new(connection, protocol, NEXT.fetch_add(1, Relaxed));
         info.is_grpc = grpc::is_grpc(request.headers());
         info.capture = Some(Arc::clone(capture));
+        info.wire = capture.wire.then(Arc::default);
         if settings.manager.proxy_100_continue {
             info.interim = request.extensions_mut().remove::<Arc<Interim>>();
         }

@@ -19,6 +19,7 @@ use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tandem_core::Error;
 use tandem_core::error::{Kind, ResetReason, UpstreamReset};
+use tandem_core::ext::wire::{Counters, Share, Wire};
 use tandem_core::ext::{Protocol, UpstreamFacts};
 use tandem_transport::tls::Offer;
 use tokio::sync::oneshot;
@@ -50,6 +51,9 @@ pub(crate) struct Connection {
     ended: bool,
     /// Whether the peer said anything since the latest request.
     heard: Arc<AtomicBool>,
+    counters: Arc<Counters>,
+    /// The request that it carries, if that wants to know its bytes.
+    pub(crate) carries: Option<Share>,
     requests: u32,
     idle_since: Instant,
     pub(crate) facts: Arc<UpstreamFacts>,
@@ -134,7 +138,8 @@ impl HostPool {
         let facts = UpstreamFacts {
             host: Arc::clone(target.text()),
             cluster: Arc::clone(&self.cluster.config.name),
-            connected: true,
+            hostname: Arc::clone(&self.host.hostname),
+            connection: UpstreamFacts::new_connection(),
             local: wire.io.local_addr(),
             protocol: Some(Protocol::Http11),
             tls: wire.tls,
@@ -146,9 +151,11 @@ impl HostPool {
             builder.max_headers(http.max_headers_count as usize);
         }
         let heard = Arc::new(AtomicBool::new(false));
+        let counters = Arc::<Counters>::default();
         let io = TokioIo::new(Watched {
             stream: wire.io,
             heard: Arc::clone(&heard),
+            counters: Arc::clone(&counters),
             deaf: None,
         });
         let (sender, driver) = builder
@@ -160,6 +167,8 @@ impl HostPool {
             driver: Box::pin(driver.with_upgrades()),
             ended: false,
             heard,
+            counters,
+            carries: None,
             requests: 0,
             idle_since: live.opened,
             facts: Arc::new(facts),
@@ -171,6 +180,7 @@ impl HostPool {
     pub(crate) fn give_back_http1(self: &Arc<Self>, mut connection: Box<Connection>) {
         let http = &self.cluster.config.http;
         let stats = &self.cluster.stats;
+        connection.carries = None;
         if !connection.is_reusable() || self.is_over() || connection.live.is_drained() {
             return;
         }
@@ -268,6 +278,11 @@ pub(super) fn sweep(pool: &Arc<HostPool>) {
 }
 
 impl Connection {
+    /// What it carries from now on belongs to this request.
+    pub(crate) fn carry(&mut self, wire: Option<&Arc<Wire>>) {
+        self.carries = wire.map(|wire| wire.begin(&self.counters));
+    }
+
     /// Sends a request and waits for the response's head.
     pub(crate) async fn send(
         &mut self,
@@ -323,10 +338,11 @@ impl Connection {
             mut ended,
             mut live,
             sender,
+            carries,
             ..
         } = self;
         tokio::spawn(async move {
-            let _open = sender;
+            let _open = (sender, carries);
             poll_fn(|cx| {
                 poll_driver(&mut driver, &mut ended, &mut live, cx);
                 if ended {

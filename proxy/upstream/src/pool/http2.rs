@@ -166,7 +166,8 @@ async fn handshake(pool: &Arc<HostPool>, mut live: Live) -> Result<Arc<Connectio
     let facts = UpstreamFacts {
         host: Arc::clone(target.text()),
         cluster: Arc::clone(&config.name),
-        connected: true,
+        hostname: Arc::clone(&pool.host.hostname),
+        connection: UpstreamFacts::new_connection(),
         local: wire.io.local_addr(),
         protocol: Some(Protocol::Http2),
         tls: wire.tls,

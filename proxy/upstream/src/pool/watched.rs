@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
+use tandem_core::ext::wire::Counters;
 use tandem_transport::io::Io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -17,6 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct Watched {
     pub(super) stream: Io,
     pub(super) heard: Arc<AtomicBool>,
+    /// What goes either way.
+    pub(super) counters: Arc<Counters>,
     /// Why nothing can be written; told when there is nothing left to read.
     pub(super) deaf: Option<io::Error>,
 }
@@ -35,6 +38,10 @@ impl Watched {
                 self.deaf.get_or_insert(error);
                 Poll::Ready(Ok(all))
             }
+            Poll::Ready(Ok(n)) => {
+                self.counters.sent(n);
+                Poll::Ready(Ok(n))
+            }
             other => other,
         }
     }
@@ -49,6 +56,7 @@ impl AsyncRead for Watched {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
+            self.counters.received(buf.filled().len() - before);
             // The end of a head, if nothing has answered the request by it, is an interim one's.
             let said_all = buf.filled()[before..].ends_with(b"\r\n\r\n");
             self.heard.store(!said_all, Relaxed);

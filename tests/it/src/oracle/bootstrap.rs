@@ -54,6 +54,7 @@ pub struct Listener {
     transport_socket: String,
     log_fields: String,
     filtered_logs: String,
+    only_log: Option<String>,
 }
 
 /// A listener of this name without routes.
@@ -68,6 +69,7 @@ pub fn listener(name: &'static str) -> Listener {
         transport_socket: String::new(),
         log_fields: String::new(),
         filtered_logs: String::new(),
+        only_log: None,
     }
 }
 
@@ -116,6 +118,18 @@ impl Listener {
         self
     }
 
+    /// An access log with this `log_format` instead of the common fields; with none if it is empty.
+    pub fn only_log(mut self, format: &str) -> Self {
+        let format = match format {
+            "" => String::new(),
+            format => format!("    log_format: {format}\n"),
+        };
+        self.only_log = Some(format!(
+            "- name: envoy.access_loggers.file\n  typed_config:\n    \"@type\": {FILE}\n    path: \"{{{{log}}}}\"\n{format}"
+        ));
+        self
+    }
+
     /// A virtual host `all` for every domain with these routes.
     pub fn route_list(self, yaml: &str) -> Self {
         let routes = indent(yaml, 2);
@@ -149,7 +163,8 @@ impl Listener {
     }
 
     fn connection_manager(&self) -> String {
-        let access_log = format!("{}{}", self.filtered_logs, access_log(&self.log_fields));
+        let common = || format!("{}{}", self.filtered_logs, access_log(&self.log_fields));
+        let access_log = self.only_log.clone().unwrap_or_else(common);
         let routes = self.scopes.clone().unwrap_or_else(|| {
             let routes = indent(&self.routes, 2);
             format!("route_config:\n  name: {}\n{routes}", self.name)

@@ -97,7 +97,11 @@ pub fn seen(fields: &mut Fields, prefix: &str, seen: &Seen, names: &Names) {
 /// Adds a line of the access log under `prefix`.
 pub fn log_line(fields: &mut Fields, prefix: &str, line: &str, names: &Names) {
     let Ok(Value::Object(entries)) = serde_json::from_str(line) else {
-        fields.insert(format!("{prefix}line"), line.to_owned());
+        let line = match line.starts_with('[') {
+            true => default_line(line),
+            false => line.to_owned(),
+        };
+        fields.insert(format!("{prefix}line"), names.clean(&line));
         return;
     };
     for (name, value) in entries {
@@ -107,10 +111,47 @@ pub fn log_line(fields: &mut Fields, prefix: &str, line: &str, names: &Names) {
             }
             "start" => shape(value.as_str().unwrap_or_default()),
             "request_id" => normal("x-request-id", value.as_str().unwrap_or("null")),
+            name if name.to_ascii_uppercase() == name => operator(name, &value),
             _ => value.to_string(),
         };
         fields.insert(format!("{prefix}{name}"), names.clean(&text));
     }
+}
+
+/// The value of the operator of this name: times and ids have only a shape.
+fn operator(name: &str, value: &Value) -> String {
+    let text = value.as_str().unwrap_or_default();
+    let is_port = name.ends_with("REMOTE_PORT") || name == "UPSTREAM_LOCAL_PORT";
+    match name {
+        _ if name.ends_with("_DURATION") || name == "DURATION" => match value.is_number() {
+            true => "<time>".into(),
+            false => value.to_string(),
+        },
+        "START_TIME" | "EMIT_TIME" => shape(text),
+        "CONNECTION_ID" | "UPSTREAM_CONNECTION_ID" => match value.as_u64() {
+            Some(1..) => "<id>".into(),
+            _ => value.to_string(),
+        },
+        _ if is_port && !name.starts_with("UPSTREAM_REMOTE") && value.is_number() => {
+            "<port>".into()
+        }
+        _ if is_uuid(text) => "<uuid>".into(),
+        _ => value.to_string(),
+    }
+}
+
+/// A line of the default format: its times and ids have only a shape.
+fn default_line(line: &str) -> String {
+    let words = line
+        .split(' ')
+        .enumerate()
+        .map(|(index, word)| match index {
+            0 => shape(word),
+            8 | 9 if word.bytes().all(|byte| byte.is_ascii_digit()) => "<ms>".into(),
+            _ if is_uuid(word.trim_matches('"')) => "<uuid>".into(),
+            _ => word.to_owned(),
+        });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn headers(fields: &mut Fields, prefix: &str, headers: &Headers, names: &Names) {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use tandem_model::format::{Accepted, accepted};
+
 use super::table::AREAS;
 
 /// Everything that is supported or ignored, as Markdown: a heading per area, a section per message.
@@ -25,5 +27,20 @@ pub fn markdown() -> String {
             out.push('\n');
         }
     }
+    out.push_str("## Operators\n\n");
+    out.push_str(OPERATORS);
+    for Accepted { name, argument } in accepted() {
+        let _ = match argument {
+            "" => writeln!(out, "- `%{name}%`"),
+            argument => writeln!(out, "- `%{name}({argument})%`"),
+        };
+    }
     out
 }
+
+const OPERATORS: &str = "\
+Of access logs and of headers to add, with an example of what they take; a length may\n\
+follow (`%REQ(USER-AGENT):20%`). Others are refused by name. They mean what they mean in\n\
+Envoy, but for this: bytes on the wire of HTTP/2 streams and of upgraded connections are\n\
+not known (`-`), metadata and filter state have no value, since only filters write them\n\
+which are not here, and names there that begin with `envoy.` are refused.\n\n";

@@ -17,6 +17,7 @@ use bytes::BytesMut;
 use http::StatusCode;
 use tandem_core::error::LocalReply;
 use tandem_core::ext::ConnectionInfo;
+use tandem_core::ext::wire::Bytes;
 use tandem_transport::deadline::Deadline;
 use tandem_transport::h1::{Head, Refusal, Scan, head};
 use tandem_transport::scratch;
@@ -45,6 +46,8 @@ pub(super) struct Connection<IO> {
     drained: Started,
     expires: Option<Instant>,
     requests: u32,
+    /// What went over the wire for the requests so far.
+    counted: Bytes,
 }
 
 /// What came instead of, or as, the next request.
@@ -84,6 +87,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             drained,
             expires,
             requests: 0,
+            counted: Bytes::default(),
         }
     }
 

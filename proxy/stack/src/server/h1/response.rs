@@ -3,12 +3,14 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body as _, Frame};
+use tandem_core::ext::wire::Bytes as Counted;
 use tandem_core::{Body, Response};
 use tandem_transport::h1::encode::{self, Framing};
 use tandem_transport::rewind::Rewind;
@@ -17,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::super::stats::add;
 use super::request::Asked;
 use super::{After, Connection, End};
+use crate::access_log::Unwritten;
 
 /// A response body on its way out.
 struct Download {
@@ -63,15 +66,31 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             aborted: false,
             stalled: false,
         };
+        let unwritten = parts.extensions.get::<Unwritten>().cloned();
         drop(parts);
         let sent = poll_fn(|cx| self.poll_respond(&mut download, cx)).await;
         add(&self.info.wire_sent, self.output.take_written());
+        let of_request = self.count();
+        if let Some(unwritten) = unwritten {
+            unwritten.written(of_request);
+        }
         match sent {
             Some(end) => After::Ended(end),
             None if download.aborted => After::Ended(End::Local),
             None if close || self.upload.is_some() || self.broken => After::Close,
             None => After::Continue,
         }
+    }
+
+    /// What went over the wire since the last request; what was read ahead is of the next.
+    fn count(&mut self) -> Counted {
+        let received = self.info.wire_received.load(Relaxed);
+        let now = Counted {
+            received: received.saturating_sub(self.input.len() as u64),
+            sent: self.info.wire_sent.load(Relaxed),
+        };
+        let before = std::mem::replace(&mut self.counted, now);
+        now.since(before)
     }
 
     /// Whether this response is the connection's last, and why.

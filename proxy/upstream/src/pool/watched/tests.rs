@@ -14,6 +14,7 @@ async fn what_was_said_before_a_reset_is_read_although_writing_fails() {
     let mut watched = Watched {
         stream: Io::Plain(TcpStream::connect(address).await.expect("connect")),
         heard: Arc::default(),
+        counters: Arc::default(),
         deaf: None,
     };
     watched.write_all(b"unread").await.expect("write");

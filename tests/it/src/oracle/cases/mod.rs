@@ -9,6 +9,7 @@ mod interim;
 mod limits;
 mod log_filters;
 mod matchers;
+mod operators;
 mod paths;
 mod ports;
 mod rbac;
