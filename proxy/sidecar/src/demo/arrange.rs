@@ -59,9 +59,16 @@ pub(super) async fn run(once: bool) -> Result<ExitCode, Error> {
     ])
     .spawn()
     .map_err(Error::system("cannot start the stock's sidecar"))?;
-    if let Err(error) = ready(ports.stock, &mut stock).await {
+    // Signals first, here and below: one that is sent to the group while a sidecar is started, and
+    // has no group of its own yet, ends that one too.
+    let started = tokio::select! {
+        biased;
+        heard = signals.next() => Err(Ok(ExitCode::from(code_of(heard.signal)))),
+        started = ready(ports.stock, &mut stock) => started.map_err(Err),
+    };
+    if let Err(outcome) = started {
         end(stock).await;
-        return Err(error);
+        return outcome;
     }
 
     let mut command = sidecar(
@@ -86,9 +93,10 @@ pub(super) async fn run(once: bool) -> Result<ExitCode, Error> {
         .map_err(Error::system("cannot start the shop's sidecar"))?;
 
     let ended = tokio::select! {
+        biased;
+        heard = signals.next() => Err(heard),
         status = shop.wait() => Ok(status.map_or(1, exit_code)),
         status = stock.wait() => Ok(status.map_or(1, exit_code).max(1)),
-        heard = signals.next() => Err(heard),
     };
     let steps = end(shop).await;
     end(stock).await;
