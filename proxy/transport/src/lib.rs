@@ -5,6 +5,7 @@
 //! it decides where one ends, and refuses what two readers could understand differently.
 
 pub mod accept;
+pub mod code;
 pub mod connect;
 pub mod cork;
 pub mod deadline;

@@ -34,6 +34,9 @@ use crate::shutdown::{Heard, Quit, Signals};
 use crate::tls;
 use crate::worker::{self, Drain, Worker};
 
+/// When what start-up ran is done with.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// How long workers may take to cut off what outlasted the drain.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -69,6 +72,14 @@ pub(super) fn serve(
         let started = Started::start(loaded, &settings, levels).await?;
         started.until_end(settings).await
     })
+}
+
+/// Gives back the memory of the code that only start-up ran: three quarters of it.
+async fn release_start_up() {
+    tokio::time::sleep(SETTLED).await;
+    if let Err(error) = tandem_transport::code::release() {
+        tracing::debug!(%error, "the code of start-up stays in memory");
+    }
 }
 
 /// A process that serves.
@@ -207,6 +218,7 @@ impl Started {
         for (name, address) in &addresses {
             tracing::info!(listener = %name, %address, "listening");
         }
+        tokio::spawn(release_start_up());
     }
 
     async fn until_end(mut self, settings: Settings) -> Result<ExitCode, Error> {
