@@ -87,8 +87,9 @@ class Process:
         return (time.monotonic() - self.started) * 1000
 
     def settle(self):
-        """Lets what runs after the first answer come to rest."""
-        time.sleep(0.5)
+        """Lets what runs after the first answer come to rest: Tandem gives back the code that only
+        its start ran when it has served for a second."""
+        time.sleep(1.5)
 
     @property
     def pids(self):
