@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ::http::StatusCode;
+use tandem_core::Request;
 use tandem_core::ext::StreamInfo;
-use tandem_core::{Request, authority};
 use tandem_model::matching::{RequestView, RouteTable};
 use tandem_model::route::{Route, RouteConfiguration, VirtualHost};
 
@@ -12,21 +12,6 @@ use super::http::refused;
 use super::table::Routes;
 use super::{Explanation, World};
 use crate::router;
-
-/// What routes look at. Zero lies within every share, so that of routes that take a share only
-/// the first is found.
-fn view<'a>(request: &'a Request, info: &StreamInfo) -> RequestView<'a> {
-    RequestView {
-        method: request.method(),
-        path_and_query: authority::path_and_query(request),
-        authority: authority::get(request),
-        uri_scheme: request.uri().scheme_str(),
-        encrypted: info.connection.is_tls(),
-        headers: request.headers(),
-        is_grpc: info.is_grpc,
-        random: 0,
-    }
-}
 
 /// The virtual host, and the routes that take the request with their shares. Of these the first
 /// is said.
@@ -38,7 +23,8 @@ pub(super) fn find(
     given: &str,
     out: &mut Explanation,
 ) -> Option<(usize, Vec<(usize, f64)>)> {
-    let view = view(request, info);
+    // Zero lies within every share, so that of routes that take a share only the first is found.
+    let view = router::view(request, info, 0);
     let table = &*routes.table;
     let config = table.config();
     let Some(at) = table.virtual_host(view.authority) else {

@@ -8,6 +8,7 @@ pub(crate) mod redirect;
 pub(crate) mod rewrite;
 mod send;
 mod terminal;
+
 #[cfg(test)]
 mod tests;
 
@@ -110,16 +111,7 @@ impl Inner {
             return Ok(&self.unrouted);
         };
         let random = rand::random::<u64>();
-        let view = RequestView {
-            method: request.method(),
-            path_and_query: authority::path_and_query(request),
-            authority: authority::get(request),
-            uri_scheme: request.uri().scheme_str(),
-            encrypted: info.connection.is_tls(),
-            headers: request.headers(),
-            is_grpc: info.is_grpc,
-            random,
-        };
+        let view = view(request, &info, random);
         let Some(host) = self.table.virtual_host(view.authority) else {
             return Ok(&self.unrouted);
         };
@@ -224,6 +216,20 @@ pub(crate) fn choose(
             }
             Ok((None, 0))
         }
+    }
+}
+
+/// What routes look at, with the number that decides about shares.
+pub(crate) fn view<'a>(request: &'a Request, info: &StreamInfo, random: u64) -> RequestView<'a> {
+    RequestView {
+        method: request.method(),
+        path_and_query: authority::path_and_query(request),
+        authority: authority::get(request),
+        uri_scheme: request.uri().scheme_str(),
+        encrypted: info.connection.is_tls(),
+        headers: request.headers(),
+        is_grpc: info.is_grpc,
+        random,
     }
 }
 
