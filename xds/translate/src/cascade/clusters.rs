@@ -187,7 +187,6 @@ impl Cascade {
 
     fn set_cluster(&mut self, cluster: Arc<Cluster>, resource: &Resource, now: Instant) {
         let name = Arc::clone(&cluster.name);
-        let received = Some(Received::from(resource));
         let all = &mut self.clusters.all;
         let entry = all.entry(Arc::clone(&name)).or_insert_with(|| Entry {
             active: None,
@@ -206,18 +205,21 @@ impl Cascade {
         if let Some((active, from)) = &mut entry.active
             && **active == *cluster
         {
-            *from = received;
+            match from {
+                Some(from) if !is_back => from.came(resource),
+                _ => *from = Some(Received::from(resource)),
+            }
             self.drop_warming(&name, now);
             return;
         }
-        if let Some((warming, from)) = &mut entry.warming
+        if let Some((warming, Some(from))) = &mut entry.warming
             && **warming == *cluster
         {
-            *from = received;
+            from.came(resource);
             return;
         }
         counts.modified += u64::from(!is_new);
-        let dropped = entry.warming.replace((cluster, received));
+        let dropped = (entry.warming).replace((cluster, Some(Received::from(resource))));
         entry.names = Names::default();
         self.clusters.warming.insert(Arc::clone(&name));
         self.watch_endpoints(&name, now);

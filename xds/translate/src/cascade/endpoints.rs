@@ -125,7 +125,10 @@ impl Cascade {
                 entry.refused = Some(Refused::new(resource, errors));
             })?;
         entry.refused = None;
-        entry.received = Some(Received::from(resource));
+        match &mut entry.received {
+            Some(received) => received.came(resource),
+            None => entry.received = Some(Received::from(resource)),
+        }
         if entry.latest.as_deref() == Some(&assignment) {
             return Ok(());
         }

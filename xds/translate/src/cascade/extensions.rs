@@ -165,16 +165,15 @@ impl Cascade {
             }
         };
         self.extensions.refused.remove(&resource.name);
-        let received = Received::from(resource);
         if let Some((active, from)) = &mut entry.active
             && **active == *extension
         {
-            *from = received;
+            from.came(resource);
             return Ok(());
         }
         let action = Action::SetExtension(key.clone(), Some(Arc::clone(&extension)));
         self.actions.push(action);
-        entry.active = Some((extension, received));
+        entry.active = Some((extension, Received::from(resource)));
         entry.deadline = None;
         Ok(())
     }

@@ -291,7 +291,6 @@ impl Cascade {
 
     fn set_listener(&mut self, listener: Arc<Listener>, resource: &Resource, now: Instant) {
         let name = Arc::clone(&listener.name);
-        let received = Some(Received::from(resource));
         let Listeners { all, counts, .. } = &mut self.listeners;
         let entry = all.entry(Arc::clone(&name)).or_insert_with(|| {
             counts.added += 1;
@@ -305,19 +304,24 @@ impl Cascade {
             // As in Envoy: what the bootstrap has is nobody else's.
             return;
         }
-        if let Some((active, from)) = &mut entry.active
+        if let Some((active, Some(from))) = &mut entry.active
             && **active == *listener
         {
-            *from = received;
+            from.came(resource);
             let dropped = entry.warming.take();
             self.listeners.warming.remove(&name);
             self.release_unused(&name, dropped.map(|(listener, _)| listener));
             self.watch_extensions(&name, now);
             return;
         }
-        let waits = entry.warming.as_ref();
-        let again = waits.is_some_and(|(waiting, _)| **waiting == *listener);
-        counts.modified += u64::from(!again && (waits.is_some() || entry.active.is_some()));
+        if let Some((warming, Some(from))) = &mut entry.warming
+            && **warming == *listener
+        {
+            from.came(resource);
+            return;
+        }
+        counts.modified += u64::from(entry.warming.is_some() || entry.active.is_some());
+        let received = Some(Received::from(resource));
         let dropped = entry.warming.replace((listener, received));
         self.listeners.warming.insert(Arc::clone(&name));
         self.watch_routes(&name, now);

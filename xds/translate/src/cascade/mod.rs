@@ -106,7 +106,7 @@ pub trait Judge: Send {
 /// A resource as it was received, for `/config_dump`.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// The version the control plane gave it.
+    /// The version the control plane gave it when it last changed it.
     pub version: String,
     /// The serialized message.
     pub bytes: Vec<u8>,
@@ -135,6 +135,15 @@ impl Refused {
         Self {
             received: Received::from(resource),
             reason: errors.to_string(),
+        }
+    }
+}
+
+impl Received {
+    /// It came again: as in Envoy, the version is that with which it last came as news.
+    fn came(&mut self, resource: &Resource) {
+        if self.bytes != resource.value {
+            *self = Self::from(resource);
         }
     }
 }

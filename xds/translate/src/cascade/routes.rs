@@ -198,7 +198,14 @@ impl Cascade {
             entry.hosts = vhds.map(|vhds| Hosts {
                 until: (vhds.source.initial_fetch_timeout).map(|timeout| now + timeout),
             });
-            entry.base = Some((config, Received::from(resource)));
+            let received = match entry.base.take() {
+                Some((_, mut received)) => {
+                    received.came(resource);
+                    received
+                }
+                None => Received::from(resource),
+            };
+            entry.base = Some((config, received));
         }
         self.assemble_routes(key, now);
         Ok(())

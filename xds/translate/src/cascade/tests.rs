@@ -20,6 +20,7 @@ mod layers;
 mod missing;
 mod scopes;
 mod secrets;
+mod versions;
 
 /// A cascade and its clock.
 struct Rig {

@@ -39,6 +39,12 @@ impl Cascade {
             return;
         };
         let before = before.clone().unwrap_or_default();
+        for (name, (_, received)) in &mut came {
+            let known = before.get(name).map(|(_, known)| known);
+            if let Some(known) = known.filter(|known| known.bytes == received.bytes) {
+                received.clone_from(known);
+            }
+        }
         match self.scopes.next(&before, update, came) {
             Ok(next) => {
                 self.scopes.sources.insert(source, Some(next));
