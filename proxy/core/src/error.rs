@@ -62,6 +62,8 @@ pub enum ConnectFailure {
     Timeout,
     /// It could not come from the address that it was to come from.
     Bind,
+    /// The system refused an option that its socket is to have.
+    Option,
 }
 
 /// How an upstream stream broke.
@@ -228,6 +230,9 @@ impl fmt::Display for Error {
             Kind::ConnectFailure(ConnectFailure::Refused) => "connection to the upstream failed",
             Kind::ConnectFailure(ConnectFailure::Bind) => {
                 "connection to the upstream could not be bound to its source"
+            }
+            Kind::ConnectFailure(ConnectFailure::Option) => {
+                "connection to the upstream could not have its socket options"
             }
             Kind::ConnectFailure(ConnectFailure::Timeout) => "connection to the upstream timed out",
             Kind::UpstreamReset(_) => "the upstream reset the stream",

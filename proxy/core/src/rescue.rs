@@ -41,7 +41,7 @@ fn by_kind(error: &Error) -> Option<LocalReply> {
             error,
             F::UPSTREAM_CONNECTION_FAILURE,
         ),
-        Kind::ConnectFailure(ConnectFailure::Bind) => upstream(
+        Kind::ConnectFailure(ConnectFailure::Bind | ConnectFailure::Option) => upstream(
             "local connection failure",
             error,
             F::UPSTREAM_CONNECTION_FAILURE,

@@ -6,7 +6,9 @@ mod listener_filter;
 pub use filter_chain::{
     ConnectionFilter, FilterChain, FilterChainMatch, NetworkFilter, ServerName, SourceType,
 };
-pub use listener_filter::{ListenerFilter, ListenerFilterKind, PortPredicate, TlsInspector};
+pub use listener_filter::{
+    ListenerFilter, ListenerFilterKind, OriginalSrc, PortPredicate, TlsInspector,
+};
 
 use std::sync::Arc;
 use std::time::Duration;

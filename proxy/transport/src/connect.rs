@@ -9,23 +9,27 @@ use std::time::Duration;
 use socket2::SockRef;
 use tandem_core::Error;
 use tandem_core::error::{ConnectFailure, Kind};
+use tandem_core::ext::Source;
 use tandem_model::Address;
 use tandem_model::cluster::{Bind, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::unix;
 
-/// Opens a connection to `address`, without Nagle's delay. A name is not looked up here.
+/// Opens a connection to `address`, without Nagle's delay. A name is not looked up here. It comes
+/// from `source` if there is one, whatever `bind` says; a Unix socket has no use for either.
 ///
 /// # Errors
 /// [`Kind::ConnectFailure`] with the system's reason as its cause, in the words that Envoy
 /// gives for `%UPSTREAM_TRANSPORT_FAILURE_REASON%`; [`ConnectFailure::Timeout`] after `timeout`;
-/// [`ConnectFailure::Bind`] if it cannot come from where `bind` says.
+/// [`ConnectFailure::Bind`] if it cannot come from where it should, and
+/// [`ConnectFailure::Option`] if it needs rights for that which this process does not have.
 pub async fn connect(
     address: &Address,
     timeout: Duration,
     keepalive: Option<&TcpKeepalive>,
     bind: Option<&Bind>,
+    source: Option<&Source>,
 ) -> Result<TcpStream, Error> {
     let addr = match address {
         Address::Socket(addr) => *addr,
@@ -40,8 +44,8 @@ pub async fn connect(
         }
     };
     let socket = open(addr, keepalive).map_err(|error| refused("immediate", &error))?;
-    if let Some(bind) = bind {
-        source::bind(&socket, addr, bind)?;
+    if bind.is_some() || source.is_some() {
+        source::bind(&socket, addr, bind, source)?;
     }
     match tokio::time::timeout(timeout, socket.connect(addr)).await {
         Ok(Ok(stream)) => Ok(stream),

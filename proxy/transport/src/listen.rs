@@ -2,14 +2,13 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tandem_model::{Address, Listener, Pipe};
 
-use crate::unix;
+use crate::{option, unix};
 
 /// A listening socket.
 #[derive(Debug)]
@@ -140,7 +139,7 @@ fn bound(addr: SocketAddr, options: &Options) -> io::Result<Socket> {
         socket.set_only_v6(true)?;
     }
     if options.transparent {
-        set_transparent(&socket, addr)?;
+        option::set_transparent(&socket, addr)?;
     }
     if options.freebind {
         match addr {
@@ -151,32 +150,6 @@ fn bound(addr: SocketAddr, options: &Options) -> io::Result<Socket> {
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
     Ok(socket)
-}
-
-fn set_transparent(socket: &Socket, addr: SocketAddr) -> io::Result<()> {
-    match addr {
-        SocketAddr::V4(_) => socket.set_ip_transparent_v4(true),
-        SocketAddr::V6(_) => {
-            let on: libc::c_int = 1;
-            let size = std::mem::size_of_val(&on);
-            // SAFETY: the descriptor is open while `socket` is borrowed, and the value is read
-            // from memory of exactly the size that is told.
-            #[allow(unsafe_code, reason = "socket2 has this option for IPv4 only")]
-            let result = unsafe {
-                libc::setsockopt(
-                    socket.as_raw_fd(),
-                    libc::SOL_IPV6,
-                    libc::IPV6_TRANSPARENT,
-                    (&raw const on).cast(),
-                    size as libc::socklen_t,
-                )
-            };
-            match result {
-                0 => Ok(()),
-                _ => Err(io::Error::last_os_error()),
-            }
-        }
-    }
 }
 
 #[cfg(test)]

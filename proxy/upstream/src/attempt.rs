@@ -18,7 +18,7 @@ use crate::active::Active;
 use crate::body::{ResponseBody, Source};
 use crate::forward::misbuilt;
 use crate::pool::http1::Failure;
-use crate::pool::{HostPool, http2};
+use crate::pool::{Apart, HostPool, http2};
 use crate::timeout::Alarm;
 use crate::transport::ServerName;
 use crate::upload::{Outgoing, Upload};
@@ -64,14 +64,8 @@ pub(crate) async fn send(
     info: &StreamInfo,
     connected: Option<&AtomicBool>,
 ) -> Result<Answer, Error> {
-    let named;
-    let pool = match server_name(pool, head.as_ref()) {
-        None => pool,
-        Some(name) => {
-            named = pool.for_name(name);
-            &named
-        }
-    };
+    let apart = apart(pool, head.as_ref(), info);
+    let pool = apart.as_ref().unwrap_or(pool);
     let wants_http2 = match pool.cluster.config.http.protocol {
         UpstreamProtocol::Http1 => false,
         UpstreamProtocol::Http2 => true,
@@ -95,6 +89,13 @@ pub(crate) async fn send(
     }
     // A client that broke off its own body is why the upstream was left, not the upstream.
     result.map_err(|error| upload.take_error().unwrap_or(error))
+}
+
+/// The pool of what only some requests may share, if this is one of those.
+fn apart(pool: &Arc<HostPool>, head: Option<&Parts>, info: &StreamInfo) -> Option<Arc<HostPool>> {
+    let (name, source) = (server_name(pool, head), info.connection.source);
+    let is_own = name.is_some() || source.is_some();
+    is_own.then(|| pool.apart(Apart { name, source }))
 }
 
 /// The name to ask the endpoint for, where the request decides about that.

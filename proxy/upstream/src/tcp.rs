@@ -71,7 +71,8 @@ impl Clusters {
         };
         let connected = {
             let _pending = Pending::begin(&pool, breaker)?;
-            pool.connect(&target, Offer::Nothing).await
+            let source = info.connection.source.as_ref();
+            pool.connect_from(source, &target, Offer::Nothing).await
         };
         let wire = match connected {
             Ok(wire) => wire,

@@ -23,6 +23,7 @@ mod layotto;
 mod lifecycle;
 mod mesh;
 mod oracle;
+mod original_src;
 mod pipes;
 mod rotation;
 mod runtime;

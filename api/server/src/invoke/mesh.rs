@@ -79,7 +79,7 @@ fn heading_for(destination: Option<SocketAddr>, facts: &mut Extensions) {
     let Some(connection) = facts.get_mut::<Arc<ConnectionInfo>>() else {
         return;
     };
-    if connection.original_destination == destination {
+    if connection.original_destination == destination && connection.source.is_none() {
         return;
     }
     *connection = Arc::new(ConnectionInfo {

@@ -24,6 +24,8 @@ pub struct ConnectionInfo {
     pub local: Option<SocketAddr>,
     /// Where a redirected connection was going, if the kernel was asked and knew.
     pub original_destination: Option<SocketAddr>,
+    /// Where connections that are made on its behalf are to come from; `None`: wherever they do.
+    pub source: Option<Source>,
     /// The server name that the client asked for (SNI), in lower case.
     pub server_name: Option<Arc<str>>,
     /// The application protocols that the client offered (ALPN), or the one that was found by
@@ -53,6 +55,30 @@ impl ConnectionInfo {
     /// Whether it came encrypted.
     pub fn is_tls(&self) -> bool {
         self.tls.is_some()
+    }
+}
+
+/// Where connections to endpoints come from, if that is where the client itself is.
+///
+/// Requests that have different ones never share a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// The client's address; port 0, which is the system's to choose.
+    pub address: SocketAddr,
+    /// `SO_MARK` of the socket.
+    pub mark: Option<u32>,
+}
+
+impl Source {
+    /// What keeps the address of this client.
+    pub fn of(client: SocketAddr, mark: Option<u32>) -> Self {
+        let mut address = client;
+        address.set_port(0);
+        if let SocketAddr::V6(address) = &mut address {
+            // A label of the client's packets, not of those sent for it.
+            address.set_flowinfo(0);
+        }
+        Self { address, mark }
     }
 }
 
@@ -89,3 +115,6 @@ impl Protocol {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

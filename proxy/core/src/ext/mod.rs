@@ -12,7 +12,7 @@ mod tunnel;
 pub mod wire;
 
 pub use chosen::{LocalAnswer, Rejected};
-pub use conn::{ConnectionInfo, Protocol};
+pub use conn::{ConnectionInfo, Protocol, Source};
 pub use interim::Interim;
 pub use stream::{CaptureSpec, Captured, Latest, StreamInfo, UpstreamFacts};
 pub use tls::{Certificate, Texts, TlsFacts};

@@ -19,10 +19,22 @@ pub enum ListenerFilterKind {
     /// `envoy.filters.listener.original_dst`: asks the kernel where a redirected connection
     /// was going.
     OriginalDst,
+    /// `envoy.filters.listener.original_src`: connections to endpoints come from the client's
+    /// address.
+    OriginalSrc(OriginalSrc),
     /// `envoy.filters.listener.tls_inspector`: finds TLS, the server name and ALPN.
     TlsInspector(TlsInspector),
     /// `envoy.filters.listener.http_inspector`: finds HTTP and its version.
     HttpInspector,
+}
+
+/// Settings of the filter that keeps the client's address
+/// (`extensions.filters.listener.original_src.v3.OriginalSrc`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OriginalSrc {
+    /// `SO_MARK` of connections to endpoints, by which rules of routing bring the answers back;
+    /// `None`: unmarked.
+    pub mark: Option<u32>,
 }
 
 /// Settings of the TLS inspector

@@ -206,6 +206,7 @@ fn look(ask: &Ask, listener: &Listener, local: SocketAddr) -> Seen {
                 seen.application_protocols = vec![found.into()];
             }
             ListenerFilterKind::OriginalDst
+            | ListenerFilterKind::OriginalSrc(_)
             | ListenerFilterKind::TlsInspector(_)
             | ListenerFilterKind::HttpInspector => {}
         }

@@ -44,7 +44,7 @@ async fn find_and_serve(
 ) {
     let _open = shared.open.one();
     let pre_active = built.stats.pre_active.guard();
-    let Some(looked_at) = look(&built, stream, &mut facts).await else {
+    let Some(looked_at) = look(&built, stream, &peer, &mut facts).await else {
         return;
     };
     stream = looked_at;
@@ -56,7 +56,7 @@ async fn find_and_serve(
     {
         let _pre_active = other.stats.pre_active.guard();
         built = other;
-        let Some(looked_at) = look(&built, stream, &mut facts).await else {
+        let Some(looked_at) = look(&built, stream, &peer, &mut facts).await else {
             return;
         };
         stream = looked_at;
@@ -104,6 +104,7 @@ fn info(built: &Built, facts: Facts, peer: Peer, filter_chain: Arc<str>) -> Arc<
         },
         local: facts.local,
         original_destination: facts.original_destination,
+        source: facts.source,
         server_name: facts.server_name,
         application_protocols: facts.application_protocols,
         listener: Arc::clone(&built.listener.name),

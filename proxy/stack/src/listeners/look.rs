@@ -5,8 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tandem_core::ext::Source;
 use tandem_core::stats::{Counter, Registry};
-use tandem_model::listener::{ListenerFilter, ListenerFilterKind, PortPredicate, TlsInspector};
+use tandem_model::listener::{
+    ListenerFilter, ListenerFilterKind, OriginalSrc, PortPredicate, TlsInspector,
+};
+use tandem_transport::accept::Peer;
 use tandem_transport::inspect::{self, HttpKind, Judged, Peeked};
 use tandem_transport::original_dst::original_dst;
 use tokio::net::TcpStream;
@@ -20,6 +24,8 @@ pub(super) struct Facts {
     /// Where it connected to, or was going before it was redirected.
     pub(super) local: Option<SocketAddr>,
     pub(super) original_destination: Option<SocketAddr>,
+    /// Where connections made for it come from.
+    pub(super) source: Option<Source>,
     pub(super) tls: bool,
     pub(super) server_name: Option<Arc<str>>,
     pub(super) application_protocols: Vec<Arc<str>>,
@@ -44,6 +50,7 @@ pub(super) struct Filter {
 #[derive(Debug)]
 enum Kind {
     OriginalDst,
+    OriginalSrc(OriginalSrc),
     Tls(TlsInspector, Tls),
     Http(Http),
 }
@@ -55,9 +62,14 @@ struct Close;
 ///
 /// Where the time runs out and the listener says so, it goes on by what is known: a client that
 /// waits for the server to speak first does not wait for ever.
-pub(super) async fn look(built: &Built, stream: TcpStream, facts: &mut Facts) -> Option<TcpStream> {
+pub(super) async fn look(
+    built: &Built,
+    stream: TcpStream,
+    client: &Peer,
+    facts: &mut Facts,
+) -> Option<TcpStream> {
     let listener = &built.listener;
-    let looking = run(built, &stream, facts);
+    let looking = run(built, &stream, client, facts);
     let outcome = match listener.listener_filters_timeout {
         Some(time) => tokio::time::timeout(time, looking).await,
         None => Ok(looking.await),
@@ -75,7 +87,12 @@ pub(super) async fn look(built: &Built, stream: TcpStream, facts: &mut Facts) ->
     }
 }
 
-async fn run(built: &Built, stream: &TcpStream, facts: &mut Facts) -> Result<(), Close> {
+async fn run(
+    built: &Built,
+    stream: &TcpStream,
+    client: &Peer,
+    facts: &mut Facts,
+) -> Result<(), Close> {
     let (listener, stats) = (&built.listener, &*built.stats);
     for filter in &built.filters {
         if filter.is_disabled(facts) {
@@ -83,6 +100,11 @@ async fn run(built: &Built, stream: &TcpStream, facts: &mut Facts) -> Result<(),
         }
         match &filter.kind {
             Kind::OriginalDst => restore(stream, listener.transparent, facts),
+            Kind::OriginalSrc(config) => {
+                // By a Unix socket there is no address to keep.
+                let client = client.address();
+                facts.source = client.map(|client| Source::of(client, config.mark));
+            }
             Kind::Tls(config, counters) => tls(config, counters, stats, stream, facts).await?,
             // HTTP cannot be seen through TLS.
             Kind::Http(_) if facts.tls => {}
@@ -103,6 +125,7 @@ impl Filter {
             disabled: config.disabled.clone(),
             kind: match config.kind {
                 ListenerFilterKind::OriginalDst => Kind::OriginalDst,
+                ListenerFilterKind::OriginalSrc(config) => Kind::OriginalSrc(config),
                 ListenerFilterKind::TlsInspector(config) => Kind::Tls(config, Tls::new(stats)),
                 ListenerFilterKind::HttpInspector => Kind::Http(Http::new(stats)),
             },

@@ -21,6 +21,7 @@ async fn connects_without_delay() {
         Duration::from_secs(5),
         Some(&keepalive),
         None,
+        None,
     )
     .await
     .unwrap();
@@ -34,9 +35,15 @@ async fn a_refusal_names_its_cause() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     drop(listener);
-    let error = connect(&Address::Socket(addr), Duration::from_secs(5), None, None)
-        .await
-        .unwrap_err();
+    let error = connect(
+        &Address::Socket(addr),
+        Duration::from_secs(5),
+        None,
+        None,
+        None,
+    )
+    .await
+    .unwrap_err();
     assert!(matches!(
         error.kind(),
         Kind::ConnectFailure(ConnectFailure::Refused)
@@ -62,6 +69,7 @@ async fn a_connection_comes_from_where_it_is_bound() {
         Duration::from_secs(5),
         None,
         Some(&bind),
+        None,
     )
     .await;
     let stream = stream.unwrap();
@@ -84,6 +92,7 @@ async fn a_foreign_source_is_named() {
         Duration::from_secs(5),
         None,
         Some(&bind),
+        None,
     )
     .await;
     let error = error.unwrap_err();
@@ -122,7 +131,7 @@ async fn a_unix_socket_is_connected_to() {
             mark: None,
         };
         let limit = Duration::from_secs(5);
-        let stream = connect(&pipe(path), limit, Some(&keepalive), Some(&bind)).await;
+        let stream = connect(&pipe(path), limit, Some(&keepalive), Some(&bind), None).await;
         let mut io = crate::io::Io::from(stream.unwrap());
         assert_eq!(io.local_addr(), None);
         let (mut peer, _) = listener.accept().await.unwrap();
@@ -145,9 +154,60 @@ async fn a_missing_unix_socket_is_a_refusal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("none");
     let limit = Duration::from_secs(5);
-    let error = connect(&pipe(path.to_str().unwrap()), limit, None, None).await;
+    let error = connect(&pipe(path.to_str().unwrap()), limit, None, None, None).await;
     assert_eq!(
         error.unwrap_err().cause().unwrap().to_string(),
         "immediate connect error: No such file or directory"
     );
+}
+
+/// A client's address goes before the cluster's; it takes a right to use it.
+#[tokio::test]
+async fn a_connection_comes_from_where_the_client_is() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = Address::Socket(listener.local_addr().unwrap());
+    let bind = Bind {
+        sources: vec!["127.0.0.6:0".parse().unwrap()],
+        mark: None,
+    };
+    let source = Source::of("127.0.0.7:1000".parse().unwrap(), Some(7));
+    let limit = Duration::from_secs(5);
+    match connect(&addr, limit, None, Some(&bind), Some(&source)).await {
+        Ok(stream) => {
+            let (_, peer) = listener.accept().unwrap();
+            assert_eq!(peer.ip().to_string(), "127.0.0.7");
+            assert_eq!(peer, stream.local_addr().unwrap());
+            assert_ne!(peer.port(), 1000);
+        }
+        Err(error) => {
+            eprintln!("SKIPPED: this takes CAP_NET_ADMIN");
+            let failed = Kind::ConnectFailure(ConnectFailure::Option);
+            assert_eq!(format!("{:?}", error.kind()), format!("{failed:?}"));
+        }
+    }
+}
+
+/// An endpoint of the other family cannot be called from there; no other address is taken for it.
+#[tokio::test]
+async fn a_client_of_another_family_is_not_stood_in_for() {
+    let addr = Address::Socket("[::1]:1".parse().unwrap());
+    let source = Source::of("127.0.0.7:1000".parse().unwrap(), None);
+    let limit = Duration::from_secs(5);
+    let error = connect(&addr, limit, None, None, Some(&source)).await;
+    assert!(matches!(
+        error.unwrap_err().kind(),
+        Kind::ConnectFailure(ConnectFailure::Bind | ConnectFailure::Option)
+    ));
+}
+
+/// A Unix socket has no addresses, so nothing is kept.
+#[tokio::test]
+async fn a_client_means_nothing_to_a_unix_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let _listener = UnixListener::bind(&path).unwrap();
+    let source = Source::of("127.0.0.7:1000".parse().unwrap(), Some(7));
+    let limit = Duration::from_secs(5);
+    let to = pipe(path.to_str().unwrap());
+    assert!(connect(&to, limit, None, None, Some(&source)).await.is_ok());
 }

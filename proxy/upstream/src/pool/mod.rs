@@ -1,17 +1,17 @@
 //! Connections to one host, kept by one worker.
 
 mod agreed;
+mod apart;
 pub(crate) mod http1;
 pub(crate) mod http2;
 mod live;
-mod named;
 mod pending;
 mod sweep;
 mod watched;
 
 use agreed::Agreed;
+pub(crate) use apart::Apart;
 pub(crate) use live::Live;
-use named::Named;
 pub(crate) use pending::Pending;
 
 use std::future::Future;
@@ -21,6 +21,7 @@ use std::time::Instant;
 
 use tandem_core::Error;
 use tandem_core::error::{ConnectFailure, Kind};
+use tandem_core::ext::Source;
 use tandem_model::cluster::Discovery;
 use tandem_transport::io::Io;
 use tandem_transport::tls::Offer;
@@ -29,7 +30,7 @@ use tokio::net::TcpStream;
 use crate::cluster::SharedCluster;
 use crate::host::Host;
 use crate::outlier;
-use crate::transport::{ServerName, Transport, Wire};
+use crate::transport::{Transport, Wire};
 
 /// A host's connections on one worker.
 ///
@@ -41,10 +42,10 @@ pub(crate) struct HostPool {
     pub(crate) cluster: Arc<SharedCluster>,
     pub(crate) host: Arc<Host>,
     transport: Transport,
-    /// The name that its connections ask for, where requests decide about that.
-    name: Option<ServerName>,
-    /// Pools for other names.
-    named: Mutex<Named>,
+    /// What sets its connections apart from others of the host.
+    apart: Apart,
+    /// Pools of connections that others do not share.
+    pools_apart: Mutex<apart::Pools>,
     agreed: Agreed,
     pub(crate) http1: Mutex<http1::Pool>,
     pub(crate) http2: Mutex<http2::Pool>,
@@ -54,21 +55,21 @@ pub(crate) struct HostPool {
 impl HostPool {
     pub(crate) fn new(cluster: &Arc<SharedCluster>, host: &Arc<Host>) -> Arc<Self> {
         let transport = cluster.transports.of(&cluster.config, host);
-        Self::with(cluster, host, transport, None)
+        Self::with(cluster, host, transport, Apart::default())
     }
 
     fn with(
         cluster: &Arc<SharedCluster>,
         host: &Arc<Host>,
         transport: Transport,
-        name: Option<ServerName>,
+        apart: Apart,
     ) -> Arc<Self> {
         Arc::new(Self {
             cluster: Arc::clone(cluster),
             host: Arc::clone(host),
             transport,
-            name,
-            named: Mutex::default(),
+            apart,
+            pools_apart: Mutex::default(),
             agreed: Agreed::default(),
             http1: Mutex::default(),
             http2: Mutex::default(),
@@ -83,7 +84,7 @@ impl HostPool {
 
     /// Whether it has an open connection, or opens one.
     pub(crate) fn is_connected(&self) -> bool {
-        http1::is_connected(self) || self.named().values().any(|pool| pool.is_connected())
+        http1::is_connected(self) || self.is_connected_apart()
     }
 
     /// Where its connections go now. A logical host is wherever its name leads at the time.
@@ -98,6 +99,17 @@ impl HostPool {
 
     /// Opens a connection to `target` and counts how that went; `offer` is what is to be spoken on it.
     pub(crate) async fn connect(&self, target: &Host, offer: Offer) -> Result<Wire, Error> {
+        self.connect_from(self.apart.source.as_ref(), target, offer)
+            .await
+    }
+
+    /// The same from a client's address, for a connection that no pool gets.
+    pub(crate) async fn connect_from(
+        &self,
+        source: Option<&Source>,
+        target: &Host,
+        offer: Offer,
+    ) -> Result<Wire, Error> {
         let (stats, config) = (&self.cluster.stats, &self.cluster.config);
         let began = Instant::now();
         let socket = tandem_transport::connect::connect(
@@ -105,6 +117,7 @@ impl HostPool {
             config.connect_timeout,
             config.tcp_keepalive.as_ref(),
             config.bind.as_deref(),
+            source,
         );
         let result = if self.transport.is_secure() {
             // Boxed: its state is large.
@@ -143,7 +156,7 @@ impl HostPool {
         socket: impl Future<Output = Result<TcpStream, Error>>,
         offer: Offer,
     ) -> Result<Wire, Error> {
-        let name = self.name.as_ref();
+        let name = self.apart.name.as_ref();
         let connecting = async { self.transport.wrap(socket.await?, host, name, offer).await };
         let limit = self.cluster.config.connect_timeout;
         match tokio::time::timeout(limit, connecting).await {

@@ -5,13 +5,18 @@ use envoy_types::pb::envoy::config::listener::v3::{
     listener_filter::ConfigType,
     listener_filter_chain_match_predicate::{MatchSet, Rule},
 };
-use envoy_types::pb::envoy::extensions::filters::listener::tls_inspector::v3 as tls;
-use tandem_model::listener::{ListenerFilter, ListenerFilterKind, PortPredicate, TlsInspector};
+use envoy_types::pb::envoy::extensions::filters::listener::{
+    original_src::v3 as original_src, tls_inspector::v3 as tls,
+};
+use tandem_model::listener::{
+    ListenerFilter, ListenerFilterKind, OriginalSrc, PortPredicate, TlsInspector,
+};
 
 use crate::cx::Cx;
 use crate::value;
 
 const ORIGINAL_DST: &str = "envoy.extensions.filters.listener.original_dst.v3.OriginalDst";
+const ORIGINAL_SRC: &str = "envoy.extensions.filters.listener.original_src.v3.OriginalSrc";
 const TLS_INSPECTOR: &str = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector";
 const HTTP_INSPECTOR: &str = "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector";
 
@@ -30,6 +35,7 @@ pub(super) fn listener_filter(
     let cx = &cx.field("typed_config");
     let kind = match value::type_name(any) {
         ORIGINAL_DST => ListenerFilterKind::OriginalDst,
+        ORIGINAL_SRC => ListenerFilterKind::OriginalSrc(original_src(&value::unpack(cx, any)?)),
         HTTP_INSPECTOR => ListenerFilterKind::HttpInspector,
         TLS_INSPECTOR => ListenerFilterKind::TlsInspector(tls_inspector(value::unpack(cx, any)?)),
         other => {
@@ -42,6 +48,13 @@ pub(super) fn listener_filter(
         disabled,
         kind,
     })
+}
+
+/// No mark is 0; that of a socket without one is 0 too.
+fn original_src(proto: &original_src::OriginalSrc) -> OriginalSrc {
+    OriginalSrc {
+        mark: (proto.mark != 0).then_some(proto.mark),
+    }
 }
 
 fn tls_inspector(proto: tls::TlsInspector) -> TlsInspector {

@@ -32,6 +32,7 @@ pub(super) const AREA: Area = Area {
         "envoy.config.listener.v3.ListenerFilter" {
             name, filter_disabled,
             typed_config = "envoy.extensions.filters.listener.original_dst.v3.OriginalDst"
+                | "envoy.extensions.filters.listener.original_src.v3.OriginalSrc"
                 | "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
                 | "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
         }
@@ -41,6 +42,7 @@ pub(super) const AREA: Area = Area {
         "envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet" { rules }
         "envoy.type.v3.Int32Range" { start, end }
         "envoy.extensions.filters.listener.original_dst.v3.OriginalDst" {}
+        "envoy.extensions.filters.listener.original_src.v3.OriginalSrc" { mark }
         "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector" {
             initial_read_buffer_size, max_client_hello_size,
             close_connection_on_client_hello_parsing_errors,
