@@ -13,11 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tandem_model::metrics::MetricsConfig;
 
+mod accepted;
 mod number;
 mod render;
 mod source;
 mod tags;
 
+pub use accepted::Accepted;
 pub use number::{BUCKETS_MS, Counter, Gauge, GaugeGuard, Histogram};
 pub use render::{Kind, Select};
 pub use source::{Level, Sample, Source, Tally, Value};

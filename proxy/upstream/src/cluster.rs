@@ -5,6 +5,7 @@ mod on_demand;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use tandem_model::Cluster;
@@ -22,8 +23,12 @@ use crate::transport::Transports;
 pub(crate) use endpoints::{Resolved, addresses};
 
 /// What a control plane may do but say endpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
+    /// Those that were set were of an answer of this version.
+    Version(Arc<str>),
+    /// In an answer of this version it said them again as they are.
+    Unchanged(Arc<str>),
     /// It has none to say.
     Nothing,
     /// What it said was refused.
@@ -205,8 +210,19 @@ impl SharedCluster {
     /// Counts what was heard of its endpoints beside those that are set.
     pub(crate) fn heard(&self, heard: Heard) {
         let updates = &self.stats.updates;
+        if let Heard::Version(version) | Heard::Unchanged(version) = &heard {
+            updates.accepted.set(version, SystemTime::now());
+        }
+        if let Heard::Version(_) = heard {
+            return;
+        }
         updates.attempt.inc();
         match heard {
+            Heard::Version(_) => {}
+            Heard::Unchanged(_) => {
+                updates.success.inc();
+                updates.no_rebuild.inc();
+            }
             Heard::Nothing => {
                 updates.success.inc();
                 updates.empty.inc();

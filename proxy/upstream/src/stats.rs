@@ -11,7 +11,7 @@ mod shown;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-use tandem_core::stats::{Histogram, Level, Sample, Tally, Value};
+use tandem_core::stats::{Accepted, Histogram, Level, Sample, Tally, Value};
 use tandem_transport::tls;
 
 use crate::cluster::SharedCluster;
@@ -135,6 +135,7 @@ pub(crate) struct Updates {
     /// Of control planes alone, as the next.
     pub(crate) rejected: Tally,
     pub(crate) init_fetch_timeout: Tally,
+    pub(crate) accepted: Accepted,
 }
 
 /// `outlier_detection.*`.

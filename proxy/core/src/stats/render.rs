@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::{BUCKETS_MS, Histogram, Metric, Named, Registry, Value};
+use super::{BUCKETS_MS, Histogram, Metric, Named, Registry, Value, escape};
 
 /// The kinds of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Kind {
     Gauges,
     /// Histograms.
     Histograms,
+    /// Text readouts.
+    Texts,
 }
 
 /// Which metrics are shown.
@@ -39,15 +41,18 @@ impl Select<'_> {
         let is_kind = match self.kind {
             None => true,
             Some(Kind::Counters) => matches!(value, Value::Counter(_)),
-            Some(Kind::Gauges) => matches!(value, Value::Gauge(_) | Value::Set(_)),
+            Some(Kind::Gauges) => {
+                matches!(value, Value::Gauge(_) | Value::Set(_) | Value::Unsigned(_))
+            }
             Some(Kind::Histograms) => matches!(value, Value::Histogram(_)),
+            Some(Kind::Texts) => matches!(value, Value::Text(_)),
         };
         is_kind && (!self.used_only || value.is_used())
     }
 }
 
 impl Registry {
-    /// The text of `/stats`: numbers by name, then histograms; `filter` selects names. Within
+    /// The text of `/stats`: texts and numbers by name, then histograms; `filter` selects names. Within
     /// what is about one thing names are sorted.
     pub fn text(&self, filter: impl Fn(&str) -> bool, used_only: bool) -> String {
         self.text_of(&Select {
@@ -59,11 +64,16 @@ impl Registry {
 
     /// The same of those that are selected.
     pub fn text_of(&self, select: &Select<'_>) -> String {
-        let (mut numbers, mut histograms) = (String::new(), String::new());
+        let [mut texts, mut numbers, mut histograms] = [const { String::new() }; 3];
         self.each(select, &mut |name, value| {
-            line(&mut numbers, &mut histograms, name, value);
+            let part = match value {
+                Value::Text(_) => &mut texts,
+                Value::Histogram(_) => &mut histograms,
+                _ => &mut numbers,
+            };
+            line(part, name, value);
         });
-        numbers + &histograms
+        texts + &numbers + &histograms
     }
 
     /// Shows those that are selected, by their dotted names; within what is about one thing,
@@ -92,6 +102,8 @@ impl Registry {
                         Value::Histogram(_) => write(&name, value),
                         Value::Counter(n) => samples.push((name, Number::Counter(n))),
                         Value::Gauge(n) | Value::Set(n) => samples.push((name, Number::Gauge(n))),
+                        Value::Unsigned(n) => samples.push((name, Number::Unsigned(n))),
+                        Value::Text(text) => samples.push((name, Number::Text(text.to_owned()))),
                     }
                 }
             });
@@ -107,15 +119,17 @@ impl Registry {
 
     /// The Prometheus text exposition, grouped by family.
     pub fn prometheus(&self) -> String {
-        self.prometheus_of(&Select {
+        let all = Select {
             name: &|_| true,
             kind: None,
             used_only: false,
-        })
+        };
+        self.prometheus_of(&all, false)
     }
 
-    /// The same of those that are selected, by their dotted names too.
-    pub fn prometheus_of(&self, select: &Select<'_>) -> String {
+    /// The same of those that are selected, by their dotted names too; `texts` as labels, if they
+    /// are wanted.
+    pub fn prometheus_of(&self, select: &Select<'_>, texts: bool) -> String {
         let mut families: BTreeMap<String, String> = BTreeMap::new();
         let mut write = |name: &str, labels: &str, value: Value<'_>| {
             if !families.contains_key(name) {
@@ -128,7 +142,8 @@ impl Registry {
         };
         for (scope, source) in self.sources() {
             source.visit(&mut |sample| {
-                if !select.may_have(sample.value) {
+                let is_text = matches!(sample.value, Value::Text(_));
+                if is_text && !texts || !select.may_have(sample.value) {
                     return;
                 }
                 let tags = &self.0.tags;
@@ -154,12 +169,16 @@ impl Registry {
 enum Number {
     Counter(u64),
     Gauge(i64),
+    Unsigned(u64),
+    Text(String),
 }
 
 impl Number {
-    fn value(&self) -> Value<'static> {
+    fn value(&self) -> Value<'_> {
         match self {
             Self::Counter(n) => Value::Counter(*n),
+            Self::Unsigned(n) => Value::Unsigned(*n),
+            Self::Text(text) => Value::Text(text),
             // Looked at already: those that were not used have not come here.
             Self::Gauge(n) => Value::Set(*n),
         }
@@ -176,23 +195,37 @@ impl Metric {
     }
 }
 
-fn line(numbers: &mut String, histograms: &mut String, name: &str, value: Value<'_>) {
+fn line(out: &mut String, name: &str, value: Value<'_>) {
     let _ = match value {
-        Value::Counter(n) => writeln!(numbers, "{name}: {n}"),
-        Value::Gauge(n) | Value::Set(n) => writeln!(numbers, "{name}: {n}"),
+        Value::Counter(n) | Value::Unsigned(n) => writeln!(out, "{name}: {n}"),
+        Value::Gauge(n) | Value::Set(n) => writeln!(out, "{name}: {n}"),
+        Value::Text(text) => writeln!(out, "{name}: \"{}\"", for_html(text)),
         Value::Histogram(histogram) => match histogram.filter(|histogram| histogram.count() > 0) {
-            Some(histogram) => writeln!(histograms, "{name}: {}", summary(histogram)),
-            None => writeln!(histograms, "{name}: No recorded values"),
+            Some(histogram) => writeln!(out, "{name}: {}", summary(histogram)),
+            None => writeln!(out, "{name}: No recorded values"),
         },
     };
 }
 
+/// As Envoy: what a control plane says may be looked at in a browser.
+fn for_html(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
 fn exposition(out: &mut String, family: &str, labels: &str, value: Value<'_>) {
+    let comma = if labels.is_empty() { "" } else { "," };
     let _ = match value {
-        Value::Counter(n) => writeln!(out, "{family}{{{labels}}} {n}"),
+        Value::Counter(n) | Value::Unsigned(n) => writeln!(out, "{family}{{{labels}}} {n}"),
         Value::Gauge(n) | Value::Set(n) => writeln!(out, "{family}{{{labels}}} {n}"),
+        Value::Text(text) => {
+            let text = escape(text);
+            writeln!(out, "{family}{{{labels}{comma}text_value=\"{text}\"}} 0")
+        }
         Value::Histogram(histogram) => {
-            let comma = if labels.is_empty() { "" } else { "," };
             let count = |bucket| histogram.map_or(0, |histogram| histogram.bucket(bucket));
             let mut total = 0;
             for bucket in 0..=BUCKETS_MS.len() {

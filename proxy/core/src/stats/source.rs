@@ -59,6 +59,10 @@ pub enum Value<'a> {
     Gauge(i64),
     /// Of a gauge that somebody has set: it tells something at zero too.
     Set(i64),
+    /// Of a gauge that is never below zero.
+    Unsigned(u64),
+    /// Of a text readout.
+    Text(&'a str),
     /// Of a histogram; `None`: nothing was ever recorded.
     Histogram(Option<&'a Histogram>),
 }
@@ -70,6 +74,8 @@ impl Value<'_> {
             Self::Counter(n) => n != 0,
             Self::Gauge(n) => n != 0,
             Self::Set(_) => true,
+            Self::Unsigned(n) => n != 0,
+            Self::Text(text) => !text.is_empty(),
             Self::Histogram(histogram) => histogram.is_some_and(|one| one.count() > 0),
         }
     }
@@ -77,7 +83,7 @@ impl Value<'_> {
     pub(super) fn kind(self) -> &'static str {
         match self {
             Self::Counter(_) => "counter",
-            Self::Gauge(_) | Self::Set(_) => "gauge",
+            Self::Gauge(_) | Self::Set(_) | Self::Unsigned(_) | Self::Text(_) => "gauge",
             Self::Histogram(_) => "histogram",
         }
     }

@@ -127,15 +127,14 @@ impl Format {
     }
 }
 
-/// The kind of metrics asked for with `type`: `Some(None)` is none at all.
-pub(super) fn kind(query: &str) -> Result<Option<Option<Kind>>, Refused> {
+/// The kind of metrics asked for with `type`.
+pub(super) fn kind(query: &str) -> Result<Option<Kind>, Refused> {
     let values = [
         ("All", None),
-        ("Counters", Some(Some(Kind::Counters))),
-        ("Gauges", Some(Some(Kind::Gauges))),
-        ("Histograms", Some(Some(Kind::Histograms))),
-        // There are none.
-        ("TextReadouts", Some(None)),
+        ("Counters", Some(Kind::Counters)),
+        ("Gauges", Some(Kind::Gauges)),
+        ("Histograms", Some(Kind::Histograms)),
+        ("TextReadouts", Some(Kind::Texts)),
     ];
     let known = "All, Counters, Gauges, Histograms, TextReadouts";
     one_of(query, "type", &values, known).map(Option::flatten)

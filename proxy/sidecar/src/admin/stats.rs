@@ -27,14 +27,14 @@ pub(super) fn answer(registry: &Registry, path: &str, query: &str) -> Result<Ans
     let kind = parameters::kind(query)?;
     let regex = parameters::regex(query, "filter")?;
     let invert = has(query, "invert_filter");
-    let none = kind == Some(None);
     let name = |name: &str| {
         let fits = regex.as_ref().map(|regex| regex.is_full_match(name));
-        !none && fits.is_none_or(|fits| fits != invert)
+        fits.is_none_or(|fits| fits != invert)
     };
     let select = Select {
         name: &name,
-        kind: kind.flatten(),
+        // As Envoy, which looks whether there is such a type, and shows Prometheus all of them.
+        kind: kind.filter(|_| format != Format::Prometheus),
         used_only: has(query, "usedonly"),
     };
     Ok(match format {
@@ -42,7 +42,7 @@ pub(super) fn answer(registry: &Registry, path: &str, query: &str) -> Result<Ans
         Format::Prometheus => Answer {
             status: StatusCode::OK,
             content_type: "text/plain; version=0.0.4; charset=UTF-8",
-            body: registry.prometheus_of(&select),
+            body: registry.prometheus_of(&select, has(query, "text_readouts")),
         },
         Format::Json => {
             let all = json(registry, &select);
@@ -60,10 +60,13 @@ pub(super) fn answer(registry: &Registry, path: &str, query: &str) -> Result<Ans
 /// Envoy's shape.
 fn json(registry: &Registry, select: &Select<'_>) -> Json {
     const QUANTILES: [f64; 10] = [0.0, 25.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.5, 99.9, 100.0];
-    let (mut stats, mut histograms) = (Vec::new(), Vec::new());
+    let [mut stats, mut numbers, mut histograms] = [const { Vec::new() }; 3];
     registry.each(select, &mut |name, value| match value {
-        Value::Counter(n) => stats.push(json!({ "name": name, "value": n })),
-        Value::Gauge(n) | Value::Set(n) => stats.push(json!({ "name": name, "value": n })),
+        Value::Text(text) => stats.push(json!({ "name": name, "value": text })),
+        Value::Counter(n) | Value::Unsigned(n) => {
+            numbers.push(json!({ "name": name, "value": n }));
+        }
+        Value::Gauge(n) | Value::Set(n) => numbers.push(json!({ "name": name, "value": n })),
         Value::Histogram(histogram) => {
             let values = QUANTILES.map(|percent| {
                 // Only what was measured since the start is kept.
@@ -72,6 +75,7 @@ fn json(registry: &Registry, select: &Select<'_>) -> Json {
             histograms.push(json!({ "name": name, "values": values }));
         }
     });
+    stats.append(&mut numbers);
     if !histograms.is_empty() {
         stats.push(json!({ "histograms": {
             "supported_quantiles": QUANTILES.map(number),

@@ -160,7 +160,12 @@ fn cluster(
         }
         Action::EndpointsHeard(name, heard) => match heard {
             // Those were set, and counted with that.
-            Heard::Accepted => {}
+            Heard::Accepted(version) => {
+                batch.heard(&name, tandem_upstream::Heard::Version(version));
+            }
+            Heard::Unchanged(version) => {
+                batch.heard(&name, tandem_upstream::Heard::Unchanged(version));
+            }
             Heard::Refused => batch.heard(&name, tandem_upstream::Heard::Refused),
             Heard::Missing => batch.heard(&name, tandem_upstream::Heard::Nothing),
             Heard::Late => batch.heard(&name, tandem_upstream::Heard::Late),

@@ -10,6 +10,7 @@ mod sources;
 mod stats;
 mod thread;
 mod transport;
+mod version;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -160,11 +161,15 @@ impl Mesh {
                 false
             }
             Action::Heard(kind, key, heard) => {
-                self.resources.heard(*kind, key, *heard);
+                self.resources.heard(*kind, key, heard);
                 false
             }
             Action::SetRoutes(key, _) => {
-                self.resources.reloaded(key);
+                self.resources.reloaded(Kind::Routes, key);
+                true
+            }
+            Action::SetExtension(key, Some(_)) => {
+                self.resources.reloaded(Kind::Extension, key);
                 true
             }
             _ => true,

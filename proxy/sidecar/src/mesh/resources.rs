@@ -1,15 +1,17 @@
-//! What was heard of routes and secrets, each by itself, under Envoy's names. There are few of
+//! What was heard of routes, secrets and filters' settings, each by itself, under Envoy's names. There are few of
 //! them; endpoints, of which there are thousands, are counted by the clusters that have them.
 
 use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use tandem_core::stats::{Counter, Gauge, Registry, Scope};
+use tandem_core::stats::{Counter, Registry, Scope};
 use tandem_model::config_source::ResourceKey;
 use tandem_xds_translate::cascade::Heard;
 use tandem_xds_translate::resource::Kind;
 
 use super::stats;
+use super::version::Version;
 
 /// The counters of what is asked for.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub(super) struct Resources {
     registry: Registry,
     routes: HashMap<ResourceKey, Counts>,
     secrets: HashMap<ResourceKey, Counts>,
+    extensions: HashMap<ResourceKey, Counts>,
 }
 
 /// The counters of one resource.
@@ -27,9 +30,8 @@ struct Counts {
     rejected: Counter,
     empty: Counter,
     init_fetch_timeout: Counter,
-    /// Milliseconds since 1970.
-    update_time: Gauge,
-    /// Of routes alone.
+    accepted: Arc<Version>,
+    /// Not of secrets.
     reload: Option<Counter>,
 }
 
@@ -39,19 +41,23 @@ impl Resources {
             registry: registry.clone(),
             routes: HashMap::new(),
             secrets: HashMap::new(),
+            extensions: HashMap::new(),
         }
     }
 
     /// Somebody needs it; `prefix` is of a connection manager that routes by it.
     pub(super) fn asked(&mut self, kind: Kind, key: &ResourceKey, prefix: Option<&str>) {
-        let (all, scope, word, is_routes) = match (kind, prefix) {
-            (Kind::Routes, Some(prefix)) => {
-                (&mut self.routes, self.registry.http(prefix), "rds", true)
+        let registry = &self.registry;
+        let (all, scope, word, reloads) = match (kind, prefix) {
+            (Kind::Routes, Some(prefix)) => (&mut self.routes, registry.http(prefix), "rds", true),
+            (Kind::Secret, _) => (&mut self.secrets, registry.plain("sds"), "", false),
+            (Kind::Extension, _) => {
+                let scope = registry.plain("extension_config_discovery.http_filter");
+                (&mut self.extensions, scope, "", true)
             }
-            (Kind::Secret, _) => (&mut self.secrets, self.registry.plain("sds"), "", false),
             _ => return,
         };
-        let new = || Counts::new(&scope, word, &key.name, is_routes);
+        let new = || Counts::new(registry, &scope, word, &key.name, reloads);
         // A secret may be asked for again while it is there.
         all.entry(key.clone()).or_insert_with(new).attempt.inc();
     }
@@ -61,21 +67,22 @@ impl Resources {
         match kind {
             Kind::Routes => drop(self.routes.remove(key)),
             Kind::Secret => drop(self.secrets.remove(key)),
+            Kind::Extension => drop(self.extensions.remove(key)),
             _ => {}
         }
     }
 
-    /// Routes are served as they are now.
-    pub(super) fn reloaded(&self, key: &ResourceKey) {
-        let counts = self.routes.get(key);
+    /// Routes or settings are served as they are now.
+    pub(super) fn reloaded(&self, kind: Kind, key: &ResourceKey) {
+        let counts = self.of(kind).and_then(|all| all.get(key));
         if let Some(reload) = counts.and_then(|counts| counts.reload.as_ref()) {
             reload.inc();
         }
     }
 
     /// Counts what became of it; what never came is also said.
-    pub(super) fn heard(&self, kind: Kind, key: &ResourceKey, heard: Heard) {
-        if heard == Heard::Late {
+    pub(super) fn heard(&self, kind: Kind, key: &ResourceKey, heard: &Heard) {
+        if *heard == Heard::Late {
             tracing::warn!(
                 kind = kind.type_name(),
                 name = %key.name,
@@ -83,19 +90,23 @@ impl Resources {
             );
             stats::init_fetch_timeout(kind, &self.registry).inc();
         }
-        let counts = match kind {
-            Kind::Routes => self.routes.get(key),
-            Kind::Secret => self.secrets.get(key),
-            _ => None,
-        };
-        if let Some(counts) = counts {
+        if let Some(counts) = self.of(kind).and_then(|all| all.get(key)) {
             counts.heard(heard);
+        }
+    }
+
+    fn of(&self, kind: Kind) -> Option<&HashMap<ResourceKey, Counts>> {
+        match kind {
+            Kind::Routes => Some(&self.routes),
+            Kind::Secret => Some(&self.secrets),
+            Kind::Extension => Some(&self.extensions),
+            _ => None,
         }
     }
 }
 
 impl Counts {
-    fn new(scope: &Scope, word: &str, name: &str, is_routes: bool) -> Self {
+    fn new(registry: &Registry, scope: &Scope, word: &str, name: &str, reloads: bool) -> Self {
         let (dots, label) = match word {
             "" => (format!("{name}."), None),
             word => (
@@ -120,23 +131,17 @@ impl Counts {
             rejected: counter("update_rejected"),
             empty: counter("update_empty"),
             init_fetch_timeout: counter("init_fetch_timeout"),
-            update_time: scope.gauge_tagged(
-                &format!("{dots}update_time"),
-                &format!("{family}update_time"),
-                label,
-            ),
-            reload: is_routes.then(|| counter("config_reload")),
+            accepted: Version::shown(registry, scope, [&dots, &family], label),
+            reload: reloads.then(|| counter("config_reload")),
         }
     }
 
-    fn heard(&self, heard: Heard) {
+    fn heard(&self, heard: &Heard) {
         self.attempt.inc();
         match heard {
-            Heard::Accepted => {
+            Heard::Accepted(version) | Heard::Unchanged(version) => {
                 self.success.inc();
-                let now = SystemTime::now().duration_since(UNIX_EPOCH);
-                let now = now.map_or(0, |now| now.as_millis());
-                self.update_time.set(i64::try_from(now).unwrap_or(i64::MAX));
+                self.accepted.set(version, SystemTime::now());
             }
             Heard::Missing => {
                 self.success.inc();

@@ -9,6 +9,8 @@ use tandem_xds_translate::cascade::Counts;
 use tandem_xds_translate::resource::Kind;
 use tokio::sync::watch;
 
+use super::version::Version;
+
 /// Follows the counters of one kind for as long as it is subscribed to.
 pub(super) async fn follow(kind: Kind, registry: Registry, mut stats: watch::Receiver<Stats>) {
     let scope = registry.plain(prefix(kind));
@@ -20,9 +22,20 @@ pub(super) async fn follow(kind: Kind, registry: Registry, mut stats: watch::Rec
         "init_fetch_timeout",
     ]
     .map(|name| scope.counter(name));
+    // Of the others Envoy shows those of each resource.
+    let has_version = matches!(kind, Kind::Cluster | Kind::Listener | Kind::Runtime);
+    let mut version = None;
     let mut before = [0; 5];
     loop {
-        let now = values(&stats.borrow_and_update());
+        let latest = stats.borrow_and_update().clone();
+        if has_version && latest.update_attempt > 0 {
+            let shown = || Version::shown(&registry, &scope, ["", ""], None);
+            let version = version.get_or_insert_with(shown);
+            if let Some(at) = latest.updated {
+                version.set(&latest.version.as_str().into(), at);
+            }
+        }
+        let now = values(&latest);
         for ((counter, now), before) in counters.iter().zip(now).zip(&mut before) {
             raise(counter, before, now);
         }
@@ -42,7 +55,7 @@ fn prefix(kind: Kind) -> &'static str {
         Kind::VirtualHosts => "http.vhds",
         Kind::Secret => "sds",
         Kind::Extension => "extension_config_discovery",
-        Kind::Runtime => "runtime.rtds",
+        Kind::Runtime => "runtime",
     }
 }
 

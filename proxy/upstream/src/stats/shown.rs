@@ -50,6 +50,11 @@ impl Source for ClusterStats {
                 value: Value::Counter(count.get()),
             });
         }
+        match has_eds {
+            true => updates.accepted.visit(["", ""], None, visit),
+            // As Envoy.
+            false => gauge("version", 0, visit),
+        }
         let mut membership = [0; 3];
         for member in &present {
             let counts = member.membership();

@@ -7,7 +7,7 @@ use tandem_harness::client::h1;
 use super::{Side, text};
 
 /// Pages that both show, and what can be compared of them.
-const SHOWN: [&str; 20] = [
+const SHOWN: [&str; 22] = [
     "/listeners?format=json",
     "/listeners?format=text",
     "/clusters?format=json",
@@ -27,6 +27,8 @@ const SHOWN: [&str; 20] = [
     "/stats/prometheus?filter=several.upstream_rq_t(otal|imeout)",
     "/stats?format=prometheus&filter=several.upstream_rq_t(otal|imeout)",
     "/stats/prometheus?filter=nosuch&usedonly&text_readouts",
+    "/stats/prometheus?type=Counters&filter=several.upstream_cx_(active|total)",
+    "/stats?format=prometheus&type=TextReadouts&filter=several.upstream_cx_(active|total)",
     "/stats?filter=upstream_rq_total$&type=Counters",
 ];
 

@@ -41,7 +41,7 @@ async fn values_of_a_layer_come_from_the_control_plane() {
             tokio::spawn(async move { Proxy::start(Kind::Tandem, &config, admin).await.unwrap() });
         let asked = wait::until_async(wait::PATIENCE, || async {
             let page = h1::get(admin, "/stats").await;
-            page.is_ok_and(|(_, page)| page.contains("runtime.rtds.update_attempt: 1"))
+            page.is_ok_and(|(_, page)| page.contains("runtime.update_attempt: 1"))
         });
         assert!(asked.await, "{variant}: nobody asked for the layer");
         assert_eq!(status(port).await, None, "it did not wait for its layer");

@@ -1,6 +1,7 @@
 //! The real binary under a control plane: configuration that changes while traffic runs.
 
 mod absent;
+mod again;
 mod asked;
 pub mod backend;
 mod backup;

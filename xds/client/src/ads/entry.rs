@@ -1,6 +1,7 @@
 //! One type on the stream.
 
 use std::collections::VecDeque;
+use std::time::SystemTime;
 
 use prost::Message;
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
@@ -245,6 +246,7 @@ impl<M: Machine> Entry<M> {
         self.count(|stats| {
             stats.update_success += 1;
             stats.version.clone_from(&update.version);
+            stats.updated = Some(SystemTime::now());
         });
     }
 

@@ -1,5 +1,7 @@
 //! What the driver counts.
 
+use std::time::SystemTime;
+
 /// One type's counters, named as Envoy's. Those of a type that nobody asked for stay at zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -16,6 +18,8 @@ pub struct Stats {
     /// The version of the response accepted last (Envoy's `version_text`). Empty before the
     /// first, and where the control plane gives none, as it may in delta.
     pub version: String,
+    /// When that was (Envoy's `update_time`).
+    pub updated: Option<SystemTime>,
 }
 
 /// The state of the stream that all types share.

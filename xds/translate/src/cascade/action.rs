@@ -19,9 +19,9 @@ pub enum Action {
     Subscribe(Kind, ResourceKey),
     /// Nothing needs it any more.
     Unsubscribe(Kind, ResourceKey),
-    /// Count what was heard of routes or of a secret; of others, only that they were late.
+    /// Count what was heard of routes, of a secret or of a filter's settings; of others, only that they were late.
     Heard(Kind, ResourceKey, Heard),
-    /// Count what was heard of a cluster's endpoints, beside those that are set.
+    /// Count what was heard of a cluster's endpoints. What is accepted is set before that.
     EndpointsHeard(Arc<str>, Heard),
     /// Resolve the names of a cluster that is to be served; say [`Cascade::resolved`] then.
     ///
@@ -55,10 +55,12 @@ pub enum Action {
 }
 
 /// What became of a resource that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// It came and is used.
-    Accepted,
+    /// It came, with an answer of this version, and is used.
+    Accepted(Arc<str>),
+    /// So it did, as it was before: told of endpoints alone.
+    Unchanged(Arc<str>),
     /// It came and was refused.
     Refused,
     /// Whoever says all that there is does not have it.

@@ -11,7 +11,8 @@ use tandem_xds_client::{Resource, Update};
 
 use super::secrets::{self, User};
 use super::{
-    Action, Cascade, Counts, GRACE, Kind, LINGER, Received, Refused, bytes, named, references,
+    Action, Cascade, Counts, GRACE, Heard, Kind, LINGER, Received, Refused, bytes, named,
+    references,
 };
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
@@ -323,7 +324,12 @@ impl Cascade {
             entry.active = entry.warming.take();
             self.clusters.counts.active += u64::from(replaced.is_none());
             self.clusters.warming.remove(&name);
+            let version = need(&cluster).and_then(|need| self.endpoints.version(&need.key));
+            let heard = version.map(|version| {
+                Action::EndpointsHeard(Arc::clone(&name), Heard::Accepted(Arc::clone(version)))
+            });
             self.actions.push(Action::SetCluster(cluster, endpoints));
+            self.actions.extend(heard);
             if let Some((replaced, _)) = replaced {
                 self.leave_endpoints(&replaced);
             }

@@ -8,7 +8,7 @@ use tandem_model::cluster::LoadAssignment;
 use tandem_model::config_source::{ResourceKey, Subscribed};
 use tandem_xds_client::Resource;
 
-use super::{Action, Cascade, Kind, Received, Refused, bytes};
+use super::{Action, Cascade, Heard, Kind, Received, Refused, bytes};
 use crate::error::Errors;
 use crate::resource;
 
@@ -27,6 +27,8 @@ struct Entry {
     users: Vec<Arc<str>>,
     latest: Option<Arc<LoadAssignment>>,
     received: Option<Received>,
+    /// Of the answer that they came with last.
+    version: Arc<str>,
     refused: Option<Refused>,
     given_up: bool,
 }
@@ -39,6 +41,12 @@ impl AllEndpoints {
             None if entry.given_up => Some(Arc::default()),
             latest => latest.clone(),
         }
+    }
+
+    /// The version of the answer that they came with last, if they have come.
+    pub(super) fn version(&self, key: &ResourceKey) -> Option<&Arc<str>> {
+        let entry = self.all.get(key)?;
+        entry.latest.as_ref().map(|_| &entry.version)
     }
 
     /// Says that a cluster needs them; whether they must be asked for.
@@ -114,6 +122,7 @@ impl Cascade {
         &mut self,
         key: &ResourceKey,
         resource: &Resource,
+        version: &Arc<str>,
     ) -> Result<(), Errors> {
         let Some(entry) = self.endpoints.all.get_mut(key) else {
             // Asked for by nobody any more.
@@ -129,18 +138,27 @@ impl Cascade {
             Some(received) => received.came(resource),
             None => entry.received = Some(Received::from(resource)),
         }
-        if entry.latest.as_deref() == Some(&assignment) {
-            return Ok(());
-        }
+        entry.version.clone_from(version);
+        let heard: fn(Arc<str>) -> Heard = match &entry.latest {
+            Some(latest) if **latest == assignment => Heard::Unchanged,
+            _ => Heard::Accepted,
+        };
+        let heard = heard(Arc::clone(version));
+        let is_news = matches!(heard, Heard::Accepted(_));
         let assignment = Arc::new(assignment);
-        for user in &entry.users {
-            if self.clusters.is_served_with(user, key) {
+        let users = entry.users.iter();
+        for user in users.filter(|user| self.clusters.is_served_with(user, key)) {
+            if is_news {
                 let action = Action::SetEndpoints(Arc::clone(user), Arc::clone(&assignment));
                 self.actions.push(action);
             }
+            let told = Action::EndpointsHeard(Arc::clone(user), heard.clone());
+            self.actions.push(told);
         }
-        entry.latest = Some(assignment);
-        self.endpoints.waiting.remove(key);
+        if is_news {
+            entry.latest = Some(assignment);
+            self.endpoints.waiting.remove(key);
+        }
         Ok(())
     }
 

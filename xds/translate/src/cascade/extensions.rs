@@ -95,6 +95,10 @@ impl AllExtensions {
         late
     }
 
+    pub(super) fn is_asked_for(&self, key: &ResourceKey) -> bool {
+        self.all.contains_key(key)
+    }
+
     pub(super) fn is_missing(&mut self, key: &ResourceKey) {
         if let Some(entry) = self.all.get_mut(key) {
             entry.give_up();

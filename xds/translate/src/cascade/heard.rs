@@ -10,8 +10,8 @@ use super::{Action, Cascade, Heard, Kind, key};
 use crate::error::Errors;
 
 impl Cascade {
-    /// Tells what became of each part of an update. Of endpoints that are used nothing is told:
-    /// there are thousands, and whoever takes them counts them.
+    /// Tells what became of each part of an update. Of endpoints that are used it is told where
+    /// they are set.
     pub(super) fn tell_heard(
         &mut self,
         kind: Kind,
@@ -20,12 +20,13 @@ impl Cascade {
         faults: &[(String, Errors)],
     ) {
         match kind {
-            Kind::Routes | Kind::Secret => {
+            Kind::Routes | Kind::Secret | Kind::Extension => {
+                let version: Arc<str> = update.version.as_str().into();
                 let refused: HashSet<&str> = faults.iter().map(|(name, _)| &**name).collect();
                 for resource in &update.added {
                     let heard = match refused.contains(&*resource.name) {
                         true => Heard::Refused,
-                        false => Heard::Accepted,
+                        false => Heard::Accepted(Arc::clone(&version)),
                     };
                     self.tell(kind, key(origin, &resource.name), heard);
                 }
@@ -35,10 +36,10 @@ impl Cascade {
             }
             Kind::Endpoints => {
                 for (name, _) in faults {
-                    self.tell_endpoints_heard(&key(origin, name), Heard::Refused);
+                    self.tell_endpoints_heard(&key(origin, name), &Heard::Refused);
                 }
                 for name in &update.missing {
-                    self.tell_endpoints_heard(&key(origin, name), Heard::Missing);
+                    self.tell_endpoints_heard(&key(origin, name), &Heard::Missing);
                 }
             }
             _ => {}
@@ -48,6 +49,7 @@ impl Cascade {
     fn tell(&mut self, kind: Kind, key: ResourceKey, heard: Heard) {
         let is_asked_for = match kind {
             Kind::Routes => self.routes.is_asked_for(&key),
+            Kind::Extension => self.extensions.is_asked_for(&key),
             _ => self.secrets.is_asked_for(&key),
         };
         if is_asked_for {
@@ -55,8 +57,8 @@ impl Cascade {
         }
     }
 
-    pub(super) fn tell_endpoints_heard(&mut self, key: &ResourceKey, heard: Heard) {
-        let told = |user: &Arc<str>| Action::EndpointsHeard(Arc::clone(user), heard);
+    pub(super) fn tell_endpoints_heard(&mut self, key: &ResourceKey, heard: &Heard) {
+        let told = |user: &Arc<str>| Action::EndpointsHeard(Arc::clone(user), heard.clone());
         self.actions
             .extend(self.endpoints.users(key).iter().map(told));
     }

@@ -31,6 +31,7 @@ mod secrets;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tandem_model::config_source::{ApiType, Origin, ResourceKey};
@@ -221,9 +222,12 @@ impl Cascade {
             Kind::Cluster => self.update_clusters(update, now, &mut faults),
             Kind::Listener => self.update_listeners(update, now, &mut faults),
             // Envoy ignores their removal too: whoever needs them is removed by itself.
-            Kind::Endpoints => each_named(origin, update, &mut faults, |key, resource| {
-                self.update_endpoints(key, resource)
-            }),
+            Kind::Endpoints => {
+                let version: Arc<str> = update.version.as_str().into();
+                each_named(origin, update, &mut faults, |key, resource| {
+                    self.update_endpoints(key, resource, &version)
+                });
+            }
             Kind::Routes => each_named(origin, update, &mut faults, |key, resource| {
                 self.update_routes(key, resource, now)
             }),
@@ -321,7 +325,7 @@ impl Cascade {
         for (kind, keys) in given_up {
             for key in keys {
                 if kind == Kind::Endpoints {
-                    self.tell_endpoints_heard(&key, Heard::Late);
+                    self.tell_endpoints_heard(&key, &Heard::Late);
                 }
                 self.actions.push(Action::Heard(kind, key, Heard::Late));
             }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
-use crate::stats::{Kind, Registry, Sample, Scope, Select, Source, Tally, Value};
+use crate::stats::{Accepted, Kind, Registry, Sample, Scope, Select, Source, Tally, Value};
 
 /// One counter, and one gauge that never moves.
 #[derive(Default)]
@@ -141,7 +142,10 @@ fn metrics_are_selected() {
         let mut names = Vec::new();
         registry.each(&select, &mut |name, _| names.push(name.to_owned()));
         assert_eq!(names.join(" "), expected);
-        let families = registry.prometheus_of(&select).matches("# TYPE").count();
+        let families = registry
+            .prometheus_of(&select, false)
+            .matches("# TYPE")
+            .count();
         assert_eq!(families, names.len(), "{text} {kind:?}");
         let lines = registry.text_of(&select).lines().count();
         assert_eq!(lines, names.len());
@@ -192,4 +196,60 @@ fn gauges_of_listeners_are_summed() {
     ];
     held.iter().for_each(|gauge| gauge.add(2));
     assert_eq!(registry.sum_of_listeners("cx"), 4);
+}
+
+struct Versions(Accepted);
+
+impl Source for Versions {
+    fn scope(&self, registry: &Registry) -> Scope {
+        registry.cluster("a")
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(Sample<'_>)) {
+        self.0.visit(["", ""], None, visit);
+    }
+}
+
+/// The hash is the one that Envoy 1.40 shows of that version.
+#[test]
+fn a_version_is_shown_as_text_and_as_a_number() {
+    let registry = Registry::default();
+    let versions = Arc::new(Versions(Accepted::default()));
+    registry.add(&versions);
+    let text = || registry.text(|_| true, false);
+    let never = "cluster.a.version_text: \"\"\ncluster.a.update_time: 0\ncluster.a.version: 0\n";
+    assert_eq!(text(), never);
+    assert_eq!(registry.text(|_| true, true), "");
+    let at = UNIX_EPOCH + Duration::from_millis(1_795_292_689_209);
+    versions.0.set(&"v7".into(), at);
+    let numbers = "cluster.a.update_time: 1795292689209\ncluster.a.version: 7308050424466892544\n";
+    assert_eq!(text(), format!("cluster.a.version_text: \"v7\"\n{numbers}"));
+    let all = Select {
+        name: &|_| true,
+        kind: None,
+        used_only: true,
+    };
+    let version = "envoy_cluster_version{envoy_cluster_name=\"a\"} 7308050424466892544\n";
+    assert!(registry.prometheus_of(&all, false).ends_with(version));
+    let label = "envoy_cluster_version_text{envoy_cluster_name=\"a\",text_value=\"v7\"} 0\n";
+    assert!(registry.prometheus_of(&all, true).ends_with(label));
+}
+
+/// A control plane's text is looked at in browsers, and read by Prometheus.
+#[test]
+fn texts_cannot_leave_their_places() {
+    let registry = Registry::default();
+    let versions = Arc::new(Versions(Accepted::default()));
+    registry.add(&versions);
+    versions.0.set(&"<a>&\"'".into(), UNIX_EPOCH);
+    let text = registry.text(|name| name.ends_with("text"), false);
+    let shown = "cluster.a.version_text: \"&lt;a&gt;&amp;&quot;&#39;\"\n";
+    assert_eq!(text, shown);
+    let texts = Select {
+        name: &|_| true,
+        kind: Some(Kind::Texts),
+        used_only: false,
+    };
+    let page = registry.prometheus_of(&texts, true);
+    assert!(page.contains("text_value=\"<a>&\\\"'\"} 0\n"), "{page}");
 }

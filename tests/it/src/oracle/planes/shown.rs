@@ -42,7 +42,7 @@ const STATS: &[&str] = &[
     "runtime.num_layers",
 ];
 
-/// The counters.
+/// The counters, and all versions.
 pub async fn stats(proxy: &Proxy, fields: &mut Fields) {
     let page = proxy.admin("/stats").await;
     let values: BTreeMap<&str, &str> = page
@@ -52,6 +52,20 @@ pub async fn stats(proxy: &Proxy, fields: &mut Fields) {
     for name in STATS {
         let value = values.get(name).copied().unwrap_or("0");
         fields.insert(format!("stat.{name}"), value.to_owned());
+    }
+    for (name, value) in values {
+        if name == "server.version" {
+            // Each has a number of its own.
+            continue;
+        }
+        if name.ends_with(".version") || name.ends_with(".version_text") {
+            fields.insert(format!("stat.{name}"), value.to_owned());
+        }
+        // No two processes do it in the same moment.
+        if name.ends_with(".update_time") {
+            let value = if value == "0" { "never" } else { "once" };
+            fields.insert(format!("stat.{name}"), value.to_owned());
+        }
     }
 }
 
