@@ -1,8 +1,10 @@
 //! The application behind the sidecars: it says which version it is and what it was asked.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -25,6 +27,14 @@ struct State {
     version: &'static str,
     sick: AtomicBool,
     served: AtomicUsize,
+    /// Who called.
+    clients: Mutex<BTreeSet<String>>,
+}
+
+impl State {
+    fn met(&self, client: SocketAddr) {
+        self.clients.lock().unwrap().insert(client.ip().to_string());
+    }
 }
 
 impl App {
@@ -37,10 +47,11 @@ impl App {
             version,
             sick: AtomicBool::new(false),
             served: AtomicUsize::new(0),
+            clients: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(http(machine.listen("0.0.0.0:8080")?, Arc::clone(&state)));
-        tasks.spawn(lines(machine.listen("0.0.0.0:9000")?, version));
+        tasks.spawn(lines(machine.listen("0.0.0.0:9000")?, Arc::clone(&state)));
         Ok(Self {
             state,
             _tasks: tasks,
@@ -52,6 +63,12 @@ impl App {
         self.state.sick.store(sick, Relaxed);
     }
 
+    /// The addresses that called since this was asked before.
+    pub fn clients(&self) -> Vec<String> {
+        let clients = std::mem::take(&mut *self.state.clients.lock().unwrap());
+        clients.into_iter().collect()
+    }
+
     /// How many requests came to it.
     pub fn served(&self) -> usize {
         self.state.served.load(Relaxed)
@@ -60,11 +77,14 @@ impl App {
 
 async fn http(listener: TcpListener, state: Arc<State>) {
     let mut open = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    while let Ok((stream, client)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
         let state = Arc::clone(&state);
         open.spawn(async move {
-            let service = service_fn(move |request| answer(Arc::clone(&state), request));
+            let service = service_fn(move |request| {
+                state.met(client);
+                answer(Arc::clone(&state), request)
+            });
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -95,19 +115,22 @@ async fn answer(
     Ok(response)
 }
 
-async fn lines(listener: TcpListener, version: &'static str) {
+async fn lines(listener: TcpListener, state: Arc<State>) {
     let mut open = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    while let Ok((stream, client)) = listener.accept().await {
+        let state = Arc::clone(&state);
         open.spawn(async move {
-            let _ = echo(stream, version).await;
+            let _ = echo(stream, client, &state).await;
         });
     }
 }
 
-async fn echo(stream: TcpStream, version: &str) -> std::io::Result<()> {
+async fn echo(stream: TcpStream, client: SocketAddr, state: &State) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = String::new();
     while stream.read_line(&mut line).await? > 0 {
+        state.met(client);
+        let version = state.version;
         stream
             .write_all(format!("{version}:{line}").as_bytes())
             .await?;

@@ -11,11 +11,9 @@ use tokio::net::UnixListener;
 
 use crate::calls::{self, Request};
 use crate::istiod::{NAME, tail};
-use crate::network::Machine;
+use crate::network::{Machine, Mode, UID};
 use crate::secrets::{Known, Secrets};
 
-/// Who proxies are: the rules leave what they send alone.
-const UID: u32 = 1337;
 /// Where the server of secrets is, within the proxy's folder.
 const SECRETS: &str = "secrets";
 const ADMIN: &str = "127.0.0.1:15000";
@@ -59,7 +57,7 @@ impl Sidecar {
         let listener = socket(&folder.path().join(SECRETS)).map_err(|error| error.to_string())?;
         let secrets = Secrets::serve(listener, known);
         let config = folder.path().join("bootstrap.json");
-        let mut bootstrap = bootstrap(workload, folder.path());
+        let mut bootstrap = bootstrap(workload, machine.mode, folder.path());
         if kind == Kind::Tandem {
             bootstrap["static_resources"]["listeners"] =
                 json!([runtime(workload.app, folder.path())]);
@@ -72,14 +70,9 @@ impl Sidecar {
             "exec \"$0\" \"$@\" >{} 2>&1",
             log(folder.path()).display()
         ));
-        command.args([
-            "setpriv",
-            "--reuid",
-            "1337",
-            "--regid",
-            "1337",
-            "--clear-groups",
-        ]);
+        let user = machine.mode.user().to_string();
+        command.args(["setpriv", "--reuid", &user, "--regid", "1337"]);
+        command.arg("--clear-groups");
         command.arg(&binary);
         match kind {
             Kind::Tandem => command.arg("proxy"),
@@ -197,7 +190,7 @@ fn envoy() -> std::io::Result<PathBuf> {
     ))
 }
 
-fn bootstrap(workload: &Workload<'_>, folder: &Path) -> Value {
+fn bootstrap(workload: &Workload<'_>, mode: Mode, folder: &Path) -> Value {
     let Workload {
         app,
         version,
@@ -239,7 +232,7 @@ fn bootstrap(workload: &Workload<'_>, folder: &Path) -> Value {
             "metadata": {
                 "NAMESPACE": "default", "SERVICE_ACCOUNT": app, "INSTANCE_IPS": address,
                 "CLUSTER_ID": "Kubernetes", "MESH_ID": "cluster.local", "ISTIO_VERSION": "1.31.0",
-                "INTERCEPTION_MODE": "REDIRECT", "NAME": name, "WORKLOAD_NAME": name,
+                "INTERCEPTION_MODE": mode.name(), "NAME": name, "WORKLOAD_NAME": name,
                 "LABELS": { "app": app, "version": version, "security.istio.io/tlsMode": "istio" },
             },
         },

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::app::App;
 use crate::calls::{self, Connection, Request};
 use crate::mesh::Mesh;
-use crate::network;
+use crate::network::{self, CLIENT};
 use crate::report::Report;
 use crate::rules::{self, POLICY, to};
 
@@ -27,6 +28,7 @@ pub async fn run(mesh: &Mesh, report: &mut Report) {
     retries(mesh, report).await;
     outliers(mesh, report).await;
     limits(mesh, report).await;
+    clients(mesh, report).await;
     late(mesh, report).await;
     crate::basic::restore(mesh, report).await;
 }
@@ -129,6 +131,31 @@ async fn split(mesh: &Mesh, report: &mut Report) {
         good,
         "expected 800 and 200, more or less",
     );
+}
+
+/// Of the second version's machine istiod knows that it is taken by TPROXY: its application sees who
+/// called, the first version's sees its sidecar.
+async fn clients(mesh: &Mesh, report: &mut Report) {
+    let policy = "\nloadBalancer: { simple: ROUND_ROBIN }";
+    mesh.rule_named("clients", &once(&to("all", 100)), policy)
+        .await;
+    for what in ["requests", "bytes"] {
+        let _before = mesh.apps.each_ref().map(App::clients);
+        if what == "requests" {
+            answers(mesh, "/x", 10).await;
+        } else {
+            for _ in 0..10 {
+                let _ = calls::line(&mesh.network.client, "10.96.0.10:9000", "hi").await;
+            }
+        }
+        let found = mesh.apps.each_ref().map(App::clients);
+        let expected = ["127.0.0.6", CLIENT].map(|client| vec![client.to_owned()]);
+        report.equal(
+            &format!("applications see their sidecar or, by TPROXY, the client ({what})"),
+            found,
+            expected,
+        );
+    }
 }
 
 /// One of two endpoints is sick.
