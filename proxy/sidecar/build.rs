@@ -9,11 +9,22 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-env=TANDEM_VERSION={}", version());
     let glibc = std::env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|env| env == "gnu");
     let native = std::env::var_os("HOST") == std::env::var_os("TARGET");
     if glibc && native && glibc_version().is_some_and(|version| version >= (2, 36)) {
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }
+}
+
+/// The package's, and whether the compiler was told which paths requests take (`bench/release`).
+fn version() -> String {
+    let version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
+    let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    if flags.contains("profile-use") {
+        return format!("{version} (compiled with a profile)");
+    }
+    version
 }
 
 /// That of this machine.

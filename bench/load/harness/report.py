@@ -16,7 +16,7 @@ def markdown(results, facts):
         cpu(results, "CPU time per request, saturated", "cpu_sat", "user_sat", "target_saturated"),
         cpu(results, "CPU time per request, at 12,000 requests/s", "cpu_fast", "user_fast",
             "target_rate"),
-        throughput(results), latency(results), memory(results), runtime(results), pair(results), mesh(results, facts),
+        throughput(results), latency(results), floor(results), memory(results), runtime(results), pair(results), mesh(results, facts),
         against_itself(results),
     ]
     return "\n".join(part for part in parts if part is not None) + "\n"
@@ -88,6 +88,24 @@ def latency(results):
     return table("Latency added over direct", [
         "µs", "at", "p50 Envoy", "p50 Tandem", "p50 ratio (target ≤ 0.80)", "p99 Envoy",
         "p99 Tandem", "p99 ratio"], latency_rows(results, SCENARIOS, rates))
+
+
+def floor(results):
+    """What a program costs that only passes on, beside both proxies."""
+    rows = []
+    for scenario in SCENARIOS:
+        for metric, name in (("cpu_slow", "CPU µs, at 2,000/s"), ("cpu_fast", "CPU µs, at 12,000/s"),
+                             ("added_p50_slow", "p50 added, at 2,000/s"),
+                             ("added_p50_fast", "p50 added, at 12,000/s")):
+            cells = [number(results.spread(scenario.name, target, metric), 1)
+                     for target in ("relay", *PEERS)]
+            cells += [number(results.ratio(scenario.name, metric, first), 2)
+                      for first in ("relay", "tandem")]
+            rows.append([scenario.title, name, *(cells if cells[0] else [""] * len(cells))])
+    return table("The floor: a relay that only waits, reads and writes", [
+        "", "", "relay", "Envoy", "Tandem", "relay / Envoy", "Tandem / Envoy"], rows,
+        "The relay (`bench/load/src/relay.rs`) has one thread and knows `epoll_wait`, `recv` and "
+        "`send`: no proxy can cost less than the kernel asks of it.")
 
 
 def memory(results):

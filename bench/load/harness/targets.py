@@ -1,4 +1,4 @@
-"""What stands between client and upstream: nothing, Tandem or Envoy; and the upstreams."""
+"""What stands between client and upstream: nothing, Tandem, Envoy or the relay; and the upstreams."""
 
 from contextlib import contextmanager
 
@@ -74,7 +74,11 @@ class Proxies:
         bootstrap.write_text(
             render(scenario.template, listen_port=listen, admin_port=admin, upstream_port=upstream,
                    protocol_options=protocol.protocol_options, access_log=log), encoding="utf-8")
-        command = self.binaries.command(target, bootstrap)
+        if target == "relay":
+            command = [self.binaries.paths[target], "relay", "--listen", f"127.0.0.1:{listen}",
+                       "--to", f"127.0.0.1:{upstream}"]
+        else:
+            command = self.binaries.command(target, bootstrap)
         output = self.directory / f"{scenario.name}-{target}.out"
         try:
             with Process(f"{target} ({scenario.name})", command, PROXY_CPU, output) as process:

@@ -82,7 +82,8 @@ def versions(tandem, envoy_binary):
     if envoy_binary:
         found["Envoy"] = envoy_version(envoy_binary)
     if tandem:
-        found["Tandem"] = revision()
+        said = subprocess.run([tandem, "--version"], capture_output=True, text=True, check=False)
+        found["Tandem"] = revision() + (" of bench/release" if "profile" in said.stdout else "")
     return found
 
 

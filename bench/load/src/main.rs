@@ -10,6 +10,7 @@ mod idle;
 mod plane;
 mod rate;
 mod redis_get;
+mod relay;
 mod schedule;
 mod timer;
 mod upstream;
@@ -32,6 +33,7 @@ usage: tandem-bench-load COMMAND [--NAME VALUE]...
   certs      an authority and two SPIFFE certificates, written into --out
   plane      a control plane: --clusters N of --endpoints N each, on --listen; the one listener is on
              --proxy-port and leads to --upstream-port; `update COUNT` on stdin changes endpoints
+  relay      passes on what arrives on --listen to --to, by epoll_wait, recv and send: the floor of proxies
   redis-get  a minimal tonic server: GetState is one Redis GET, on --listen, from --redis
 
 rate, idle, connect and call take:
@@ -67,6 +69,7 @@ async fn run() -> Result<(), Error> {
         "connect" => connect::run(&args).await,
         "certs" => certs::run(&args),
         "plane" => plane::run(&args).await,
+        "relay" => relay::run(&args),
         "redis-get" => redis_get::run(&args).await,
         _ => Err(USAGE.into()),
     }

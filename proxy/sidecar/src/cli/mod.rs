@@ -13,7 +13,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 /// One sidecar for two jobs: a service-mesh data plane that reads Envoy's configuration, and
 /// an application runtime that serves Layotto's API.
 #[derive(Debug, Parser)]
-#[command(name = "tandem", version, max_term_width = 100)]
+#[command(name = "tandem", version = env!("TANDEM_VERSION"), max_term_width = 100)]
 struct Tandem {
     #[command(subcommand)]
     command: Command,
@@ -80,7 +80,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Command {
     if called_envoy {
         let command = proxy::ProxyOptions::augment_args(
             clap::Command::new("envoy")
-                .version(env!("CARGO_PKG_VERSION"))
+                .version(env!("TANDEM_VERSION"))
                 .about("Tandem, called by the name envoy: a data plane from an Envoy v3 bootstrap"),
         );
         let matches = command.get_matches_from(args);
