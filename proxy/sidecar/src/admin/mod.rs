@@ -6,6 +6,7 @@ mod config_dump;
 mod endpoints;
 mod http;
 mod logging;
+mod memory;
 mod parameters;
 mod query;
 mod server;

@@ -7,8 +7,8 @@ use tandem_core::stats::{Gauge, Histogram, Registry, Sample, Scope, Source, Valu
 use tandem_transport::tls::{Held, InUse};
 use tandem_upstream::ClusterManager;
 
-use super::State;
 use super::certs::days_left;
+use super::{State, memory};
 use crate::listeners::Addresses;
 
 /// What is known of the process when somebody asks.
@@ -98,8 +98,7 @@ impl Source for Server {
             ),
             ("uptime", uptime),
         ];
-        let resident = resident().map(|bytes| ("memory_physical_size", bytes));
-        for (name, n) in all.into_iter().chain(resident) {
+        for (name, n) in all.into_iter().chain(memory::sizes()) {
             visit(Sample {
                 name,
                 family: name,
@@ -112,13 +111,3 @@ impl Source for Server {
 
 /// [`State::number`] of a process that ends.
 const DRAINING: u8 = 1;
-
-/// The memory that the process has, in bytes.
-fn resident() -> Option<i64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: i64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
-}

@@ -232,6 +232,13 @@ impl Mesh {
                     Err(reason) => self.refuse(offer, (kind, told.origin), reason),
                 }
             }
+            Event::Unreadable => {
+                tracing::warn!(
+                    kind = kind.type_name(),
+                    "an answer that cannot be read is refused"
+                );
+                self.cascade.unreadable(kind, &told.origin, now);
+            }
             Event::Expired(names) => self.cascade.expired(kind, &names, now),
             Event::FetchTimeout => {
                 tracing::warn!(

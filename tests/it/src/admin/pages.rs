@@ -130,3 +130,23 @@ async fn what_is_not_supported_is_refused_by_name() {
     let alive = h1::get(tandem.inbound, "/").await.unwrap();
     assert_eq!(alive.0, 200, "it was not drained");
 }
+
+/// How much memory there is, as far as somebody knows: a process that serves has some, and no
+/// more of it in use than was taken for it.
+#[tokio::test]
+async fn memory_is_shown_under_envoys_names() {
+    for kind in [Kind::Envoy, Kind::Tandem] {
+        let side = Side::start(kind, &[]).await;
+        let page = text(&side.ask("GET", "/stats?filter=^server.memory_").await);
+        let size = |name: &str| -> u64 {
+            let line = page.lines().find_map(|line| {
+                let (known, bytes) = line.split_once(": ")?;
+                (known == format!("server.memory_{name}")).then(|| bytes.parse().unwrap())
+            });
+            line.unwrap_or_else(|| panic!("{kind:?}: {name}: {page}"))
+        };
+        let [allocated, heap, physical] = ["allocated", "heap_size", "physical_size"].map(size);
+        assert!(0 < allocated && allocated <= heap, "{kind:?}: {page}");
+        assert!(physical > 0, "{kind:?}: {page}");
+    }
+}

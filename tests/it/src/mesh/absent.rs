@@ -1,6 +1,9 @@
 //! What was asked for and is not there: nobody waits for it where that is known, and where it is
 //! not, it is counted and said that somebody waited in vain.
 
+use serde_json::Value;
+
+use super::fetched::{self, RestPlane};
 use super::*;
 
 /// A source that is waited for without an end.
@@ -103,6 +106,44 @@ async fn what_a_file_lacks_is_not_waited_for() {
                 .is_ok_and(|(_, body)| body == "one")
         });
         assert!(served.await, "{kind:?}: {}", proxy.process.output());
+    }
+}
+
+/// An answer to REST is all that there is, too: what it lacks does not hold the start, as in Envoy,
+/// and is served when it comes.
+#[tokio::test]
+async fn what_an_answer_to_rest_lacks_is_not_waited_for() {
+    for kind in [Kind::Envoy, Kind::Tandem] {
+        let plane = RestPlane::start().await;
+        let [port, admin] = [ports::free(), ports::free()];
+        let one = Backend::start("one").await;
+        // For ever, whatever is asked for.
+        let patient = |value: Value| -> Value {
+            let (api, wait) = (
+                r#""resource_api_version""#,
+                r#""initial_fetch_timeout":"0s","#,
+            );
+            serde_json::from_str(&value.to_string().replace(api, &format!("{wait}{api}"))).unwrap()
+        };
+        plane.say("clusters", &[patient(fetched::a_cluster("one"))]);
+        plane.say("listeners", &[patient(fetched::a_listener("main", port))]);
+        plane.say("endpoints", &[]);
+        plane.say("routes", &[]);
+        let config = patient(fetched::a_bootstrap(plane.port, admin)).to_string();
+        let proxy = Proxy::start(kind, &config, admin).await.unwrap();
+        assert_eq!(h1::get(port, "/").await.unwrap().0, 404, "{kind:?}");
+        let page = proxy.admin("/stats").await;
+        for name in ["cluster.one", "http.main.rds.r"] {
+            for line in ["init_fetch_timeout: 0", "update_rejected: 0"] {
+                let line = format!("{name}.{line}\n");
+                assert!(page.contains(&line), "{kind:?}: {line}: {page}");
+            }
+            let empty = format!("{name}.update_empty: 0\n");
+            assert!(!page.contains(&empty), "{kind:?}: {page}");
+        }
+        plane.say("routes", &[fetched::a_route("one")]);
+        plane.say("endpoints", &[fetched::an_endpoint("one", one.port)]);
+        fetched::answers(&proxy, port, "one").await;
     }
 }
 

@@ -17,14 +17,14 @@ struct State {
 }
 
 /// A control plane that answers requests.
-struct RestPlane {
-    port: u16,
+pub(super) struct RestPlane {
+    pub(super) port: u16,
     state: Arc<Mutex<State>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl RestPlane {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let state: Arc<Mutex<State>> = Arc::default();
@@ -37,7 +37,7 @@ impl RestPlane {
         Self { port, state, task }
     }
 
-    fn say(&self, kind: &str, resources: &[Value]) {
+    pub(super) fn say(&self, kind: &str, resources: &[Value]) {
         let mut state = self.state.lock().unwrap();
         let said = state.said.entry(kind.to_owned()).or_default();
         *said = (said.0 + 1, resources.to_vec());
@@ -114,18 +114,18 @@ fn address(port: u16) -> Value {
     json!({ "socket_address": { "address": "127.0.0.1", "port_value": port } })
 }
 
-fn an_endpoint(name: &str, port: u16) -> Value {
+pub(super) fn an_endpoint(name: &str, port: u16) -> Value {
     json!({ "@type": format!("{TYPES}.config.endpoint.v3.ClusterLoadAssignment"),
         "cluster_name": name,
         "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(port) } }] }] })
 }
 
-fn a_cluster(name: &str) -> Value {
+pub(super) fn a_cluster(name: &str) -> Value {
     json!({ "@type": format!("{TYPES}.config.cluster.v3.Cluster"), "name": name, "type": "EDS",
         "eds_cluster_config": { "eds_config": source() } })
 }
 
-fn a_listener(name: &str, port: u16) -> Value {
+pub(super) fn a_listener(name: &str, port: u16) -> Value {
     let router = format!("{TYPES}.extensions.filters.http.router.v3.Router");
     let manager = "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
     json!({ "@type": format!("{TYPES}.config.listener.v3.Listener"), "name": name,
@@ -136,13 +136,26 @@ fn a_listener(name: &str, port: u16) -> Value {
         "http_filters": [{ "name": "router", "typed_config": { "@type": router } }] } }] }] })
 }
 
-fn a_route(cluster: &str) -> Value {
+pub(super) fn a_route(cluster: &str) -> Value {
     json!({ "@type": format!("{TYPES}.config.route.v3.RouteConfiguration"), "name": "r",
     "virtual_hosts": [{ "name": "all", "domains": ["*"],
         "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": cluster } }] }] })
 }
 
-async fn answers(proxy: &Proxy, port: u16, body: &str) {
+/// All comes by REST.
+pub(super) fn a_bootstrap(plane: u16, admin: u16) -> Value {
+    json!({
+        "node": { "id": "me", "cluster": "us" },
+        "admin": { "address": address(admin) },
+        "dynamic_resources": { "cds_config": source(), "lds_config": source() },
+        "static_resources": { "clusters": [{ "name": "plane", "load_assignment": {
+            "cluster_name": "plane",
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(plane) } }] }]
+        } }] },
+    })
+}
+
+pub(super) async fn answers(proxy: &Proxy, port: u16, body: &str) {
     let answered = wait::until_async(wait::PATIENCE, || async {
         h1::get(port, "/").await.is_ok_and(|(_, said)| said == body)
     });
@@ -163,18 +176,8 @@ async fn rest_takes_the_place_of_streams() {
     plane.say("clusters", &[a_cluster("one")]);
     plane.say("listeners", &[a_listener("main", port)]);
     plane.say("routes", &[a_route("one")]);
-    let config = json!({
-        "node": { "id": "me", "cluster": "us" },
-        "admin": { "address": address(admin) },
-        "dynamic_resources": { "cds_config": source(), "lds_config": source() },
-        "static_resources": { "clusters": [{ "name": "plane", "load_assignment": {
-            "cluster_name": "plane",
-            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(plane.port) } }] }]
-        } }] },
-    });
-    let proxy = Proxy::start(Kind::Tandem, &config.to_string(), admin)
-        .await
-        .unwrap();
+    let config = a_bootstrap(plane.port, admin).to_string();
+    let proxy = Proxy::start(Kind::Tandem, &config, admin).await.unwrap();
     answers(&proxy, port, "one").await;
     plane
         .hears("clusters", |request| request["node"]["id"] == "me")

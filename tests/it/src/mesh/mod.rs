@@ -17,6 +17,7 @@ pub mod layers;
 mod many;
 pub mod plane;
 mod probed;
+mod refused_first;
 pub mod resources;
 mod revoked;
 pub mod scopes;

@@ -59,6 +59,8 @@ pub(crate) fn register(
 pub enum Event {
     /// A response, to be answered. The next one comes after the answer.
     Offer(Offer),
+    /// A response could not be read and was refused; what it had was not looked at.
+    Unreadable,
     /// These resources ended by their `ttl` and are to be treated as removed. A name may be one
     /// that was unsubscribed since.
     Expired(Vec<String>),

@@ -194,6 +194,9 @@ impl<M: Machine> Entry<M> {
         match update {
             Err(malformed) => {
                 self.count(|stats| stats.update_rejected += 1);
+                // It is an answer, as in Envoy: the first one is not waited for any longer.
+                self.fetch = Fetch::Over;
+                let _ = self.consumer.events.send(Event::Unreadable);
                 self.machine.reject(nonce, &malformed.to_string())
             }
             Ok(update) if is_heartbeat(&update) => {

@@ -308,10 +308,10 @@ impl Cascade {
             }
             let mut endpoints = None;
             if let Some(need) = need(&cluster) {
-                endpoints = self.endpoints.get(&need.key);
-                if endpoints.is_none() {
+                if !self.endpoints.are_there(&need.key) {
                     continue;
                 }
+                endpoints = self.endpoints.get(&need.key);
             }
             if cluster.discovery.dns().is_some() && entry.names != Names::Resolved {
                 if entry.names == Names::Unresolved {

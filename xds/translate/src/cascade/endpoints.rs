@@ -34,13 +34,22 @@ struct Entry {
 }
 
 impl AllEndpoints {
-    /// What they are; nothing while they are waited for.
+    /// Whether nobody has to wait for them.
+    pub(super) fn are_there(&self, key: &ResourceKey) -> bool {
+        let entry = self.all.get(key);
+        entry.is_some_and(|entry| entry.given_up || entry.latest.is_some())
+    }
+
+    /// What they are, if they have come.
     pub(super) fn get(&self, key: &ResourceKey) -> Option<Arc<LoadAssignment>> {
-        let entry = self.all.get(key)?;
-        match &entry.latest {
-            None if entry.given_up => Some(Arc::default()),
-            latest => latest.clone(),
-        }
+        self.all.get(key)?.latest.clone()
+    }
+
+    /// Those that somebody waits for.
+    pub(super) fn waited_for(&self) -> Vec<ResourceKey> {
+        let entries = self.all.iter();
+        let waited_for = entries.filter(|(_, entry)| !entry.given_up && entry.latest.is_none());
+        waited_for.map(|(key, _)| key.clone()).collect()
     }
 
     /// The version of the answer that they came with last, if they have come.

@@ -99,6 +99,13 @@ impl AllExtensions {
         self.all.contains_key(key)
     }
 
+    /// Those that somebody waits for.
+    pub(super) fn waited_for(&self) -> Vec<ResourceKey> {
+        let entries = self.all.iter();
+        let waited_for = entries.filter(|(_, entry)| entry.active.is_none() && !entry.given_up);
+        waited_for.map(|(key, _)| key.clone()).collect()
+    }
+
     pub(super) fn is_missing(&mut self, key: &ResourceKey) {
         if let Some(entry) = self.all.get_mut(key) {
             entry.give_up();

@@ -105,6 +105,17 @@ impl Cascade {
         }
     }
 
+    /// Those of a source are not waited for any longer.
+    pub(super) fn no_more_hosts(&mut self, origin: &Origin, now: Instant) {
+        let Some(source) = self.hosts.sources.get_mut(origin) else {
+            return;
+        };
+        source.came = true;
+        for routes in source.users.clone() {
+            self.assemble_routes(&routes, now);
+        }
+    }
+
     pub(super) fn update_hosts(
         &mut self,
         origin: &Origin,

@@ -50,6 +50,13 @@ impl AllLayers {
         late
     }
 
+    /// Those that somebody waits for.
+    pub(super) fn waited_for(&self) -> Vec<ResourceKey> {
+        let waits = self.0.iter();
+        let waited_for = waits.filter(|(_, wait)| matches!(wait, Wait::Until(_)));
+        waited_for.map(|(key, _)| key.clone()).collect()
+    }
+
     pub(super) fn is_missing(&mut self, key: &ResourceKey) {
         if let Some(wait) = self.0.get_mut(key) {
             *wait = Wait::Over;

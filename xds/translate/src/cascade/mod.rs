@@ -249,8 +249,15 @@ impl Cascade {
                 });
             }
         }
-        for name in &update.missing {
-            self.is_missing(kind, &key(origin, name));
+        // As in Envoy, a refusal is an answer: what was asked for is not waited for any longer.
+        let refused = faults.iter().map(|(name, _)| name);
+        for name in update.missing.iter().chain(refused) {
+            let key = key(origin, name);
+            // What is served without it stays while its successor may still get it.
+            let keeps = kind == Kind::Secret && !update.missing.contains(name);
+            if !(keeps && self.is_for_successors(&key)) {
+                self.is_missing(kind, &key);
+            }
         }
         if faults.is_empty() && matches!(kind, Kind::Cluster | Kind::Listener) {
             self.versions.insert(kind, update.version.clone());
@@ -262,7 +269,8 @@ impl Cascade {
         refusal(&faults)
     }
 
-    /// A source that says all that it has does not have this: as in Envoy, nobody waits for it.
+    /// A source that says all that it has does not have this, or what it has of it is refused: as
+    /// in Envoy, nobody waits for it.
     fn is_missing(&mut self, kind: Kind, key: &ResourceKey) {
         match kind {
             Kind::Endpoints => self.endpoints.is_missing(key),
@@ -273,6 +281,28 @@ impl Cascade {
             // Asked for as a whole.
             Kind::Cluster | Kind::Listener | Kind::Scopes | Kind::VirtualHosts => {}
         }
+    }
+
+    /// An answer could not be read, and was refused. As in Envoy, what has not come from this
+    /// source until then is waited for no longer, whatever was in the answer.
+    pub fn unreadable(&mut self, kind: Kind, origin: &Origin, now: Instant) {
+        let waited_for = match kind {
+            Kind::Endpoints => self.endpoints.waited_for(),
+            Kind::Routes => self.routes.waited_for(),
+            Kind::Secret => self.secrets.waited_for(),
+            Kind::Extension => self.extensions.waited_for(),
+            Kind::Runtime => self.layers.waited_for(),
+            Kind::Cluster | Kind::Listener | Kind::Scopes | Kind::VirtualHosts => Vec::new(),
+        };
+        match kind {
+            Kind::Scopes => self.scopes.is_refused(&key(origin, "*")),
+            Kind::VirtualHosts => self.no_more_hosts(origin, now),
+            _ => {}
+        }
+        for key in waited_for.iter().filter(|key| key.origin == *origin) {
+            self.is_missing(kind, key);
+        }
+        self.give_up(kind, now);
     }
 
     /// Nothing came for a kind that is sent as a whole: go on without.

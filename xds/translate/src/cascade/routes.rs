@@ -127,6 +127,12 @@ impl AllRoutes {
         self.all.contains_key(key)
     }
 
+    /// Those that somebody waits for.
+    pub(super) fn waited_for(&self) -> Vec<ResourceKey> {
+        let keys = self.all.keys().filter(|key| !self.is_there(key));
+        keys.cloned().collect()
+    }
+
     pub(super) fn is_missing(&mut self, key: &ResourceKey) {
         if let Some(entry) = self.all.get_mut(key) {
             entry.give_up();

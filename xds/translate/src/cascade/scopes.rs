@@ -99,6 +99,16 @@ impl AllScopes {
         self.sources.get(&key.scopes)?.as_ref()
     }
 
+    /// An answer was refused as a whole: nobody waits for another.
+    pub(super) fn is_refused(&mut self, source: &ResourceKey) {
+        for key in self.of_source(source) {
+            if let Some(entry) = self.all.get_mut(&key) {
+                entry.given_up = true;
+                entry.deadline = None;
+            }
+        }
+    }
+
     fn of_source(&self, source: &ResourceKey) -> Vec<ScopesKey> {
         let of_source = self.all.keys().filter(|key| key.scopes == *source);
         of_source.cloned().collect()

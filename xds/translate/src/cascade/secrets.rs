@@ -131,6 +131,17 @@ impl AllSecrets {
         self.0.contains_key(key)
     }
 
+    /// Those that somebody waits for.
+    pub(super) fn waited_for(&self) -> Vec<ResourceKey> {
+        let entries = self.0.iter();
+        let waited_for = entries.filter(|(_, entry)| !entry.arrived && !entry.given_up);
+        waited_for.map(|(key, _)| key.clone()).collect()
+    }
+
+    pub(super) fn users(&self, key: &ResourceKey) -> &[User] {
+        self.0.get(key).map_or(&[][..], |entry| &entry.users)
+    }
+
     pub(super) fn is_missing(&mut self, key: &ResourceKey) {
         if let Some(entry) = self.0.get_mut(key) {
             entry.give_up();
@@ -139,6 +150,14 @@ impl AllSecrets {
 }
 
 impl Cascade {
+    /// Whether whoever needs a secret takes the place of something that is served.
+    pub(super) fn is_for_successors(&self, key: &ResourceKey) -> bool {
+        self.secrets.users(key).iter().any(|user| match user {
+            User::Cluster(name) => self.clusters.is_active(name),
+            User::Listener(name) => self.listeners.served().any(|one| one.name == *name),
+        })
+    }
+
     /// Asks for what `user` needs now, and lets go of what it needed only before.
     pub(super) fn watch_secrets(&mut self, user: &User, needs: &[Wanted], now: Instant) {
         for (key, source) in needs {

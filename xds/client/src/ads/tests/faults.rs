@@ -145,6 +145,10 @@ async fn garbage_is_rejected_and_what_comes_after_it_is_read() {
     garbage.resources[0].value = vec![0xff; 9];
     stream.respond(garbage);
     assert!(stream.request().await.error_detail.is_some());
+    for _ in 0..2 {
+        let event = clusters.next().await;
+        assert!(matches!(event, Some(Event::Unreadable)), "{event:?}");
+    }
 
     stream.respond(all(SDS, "1", "n3", &["nobody asked"]));
     let state = connection.wait_for(|now| now.ignored == 1).await;

@@ -55,10 +55,13 @@ impl Cascade {
                     self.ask_routes(&key, now);
                 }
             }
-            Err((name, errors)) => match update.added.iter().find(|one| one.name == name) {
-                Some(one) => self.refuse_scope(one, errors, faults),
-                None => faults.push((name, errors)),
-            },
+            Err((name, errors)) => {
+                self.scopes.is_refused(&source);
+                match update.added.iter().find(|one| one.name == name) {
+                    Some(one) => self.refuse_scope(one, errors, faults),
+                    None => faults.push((name, errors)),
+                }
+            }
         }
     }
 

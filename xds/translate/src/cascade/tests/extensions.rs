@@ -156,7 +156,11 @@ fn settings_of_a_type_that_was_not_asked_for_are_refused() {
         .unwrap();
     assert_eq!(
         rig.steps(),
-        [format!("extension x: {CORS}"), "listener l".into()]
+        [
+            "listener l".into(),
+            "listener l".into(),
+            format!("extension x: {CORS}")
+        ]
     );
 }
 
