@@ -296,6 +296,9 @@ async fn readiness_waits_for_the_first_configuration() {
     let starting = tokio::spawn(async move { Proxy::start(Kind::Tandem, &config, admin).await });
     let asked = wait::until(wait::PATIENCE, || plane.node().is_some());
     assert!(asked.await);
+    // The control plane is asked by a thread of its own, which may be faster than admin.
+    let answers = || async { h1::get(admin, "/ready").await.is_ok() };
+    assert!(wait::until_async(wait::PATIENCE, answers).await);
     let (status, state) = h1::get(admin, "/ready").await.unwrap();
     assert_eq!((status, state.trim()), (503, "INITIALIZING"));
     let one = Backend::start("one").await;
