@@ -105,7 +105,8 @@ def floor(results):
     return table("The floor: a relay that only waits, reads and writes", [
         "", "", "relay", "Envoy", "Tandem", "relay / Envoy", "Tandem / Envoy"], rows,
         "The relay (`bench/load/src/relay.rs`) has one thread and knows `epoll_wait`, `recv` and "
-        "`send`: no proxy can cost less than the kernel asks of it.")
+        "`send`, so it costs what the kernel asks of such a program, and little else. A proxy "
+        "that seems to cost less differs from it by less than the spread.")
 
 
 def memory(results):
