@@ -8,9 +8,11 @@ use crate::mesh::Pair;
 
 const USAGE: &str = "usage: tandem-istio [--outage SECONDS] [PAIR...]
   PAIR              the client's and the server's proxy: tandem-tandem, tandem-envoy, envoy-tandem; all
+                    three if none is named. envoy-envoy is the reference: what the checks ask, it does
   --outage SECONDS  how long istiod is away, with Tandem on both sides (60); 5 with the others";
 
-const PAIRS: [Pair; 3] = [
+/// The last is the reference, and has no Tandem in it.
+const PAIRS: [Pair; 4] = [
     Pair {
         client: Tandem,
         server: Tandem,
@@ -22,6 +24,10 @@ const PAIRS: [Pair; 3] = [
     Pair {
         client: Envoy,
         server: Tandem,
+    },
+    Pair {
+        client: Envoy,
+        server: Envoy,
     },
 ];
 
@@ -49,7 +55,7 @@ impl Options {
             pairs.push(pair.ok_or(USAGE)?);
         }
         if pairs.is_empty() {
-            pairs = PAIRS.into();
+            pairs = PAIRS[..3].into();
         }
         let outage = |pair: Pair| match pair == PAIRS[0] {
             true => outage,

@@ -19,6 +19,7 @@ static_resources:
     listener_filters:
     - { name: tls, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector } }
     - { name: http, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.listener.http_inspector.v3.HttpInspector } }
+    - { name: src, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.listener.original_src.v3.OriginalSrc } }
     filter_chains:
     - name: plain
       filter_chain_match: { transport_protocol: raw_buffer, application_protocols: [http/1.1, h2c] }
@@ -167,6 +168,22 @@ fn what_carries_the_connections_to_an_endpoint_is_said() {
     assert_eq!(carried, ["TLS (match 'tls')", "plain (match 'rest')"]);
     let text = text::render(&answer, false);
     assert!(text.contains("healthy, TLS (match 'tls')"), "{text}");
+}
+
+#[test]
+fn a_kept_client_address_is_said() {
+    let noted = |question: &[(&str, &str)]| {
+        let answer = explained(question);
+        let mut chains = answer.steps.iter().filter(|s| s.what == "filter chain");
+        let notes = chains.next().map(|step| step.notes.join("\n"));
+        notes.unwrap_or_default()
+    };
+    let kept = noted(&[("url", "http://10.1.1.1/"), ("source", "10.9.9.9:1")]);
+    let says = "connections to endpoints come from 10.9.9.9, the client's address";
+    assert!(kept.contains(says), "{kept}");
+    // Of a listener without the filter nothing is said.
+    let not = noted(&[("url", "tcp://10.1.1.1:5000"), ("source", "10.9.9.9:1")]);
+    assert!(!not.contains("come from"), "{not}");
 }
 
 #[test]

@@ -26,6 +26,8 @@ struct Seen {
     tls: bool,
     server_name: Option<Arc<str>>,
     application_protocols: Vec<Arc<str>>,
+    /// Connections to endpoints come from the client's address.
+    keeps_source: bool,
 }
 
 pub(super) fn follow(ask: &Ask, world: &World<'_>, out: &mut Explanation) {
@@ -205,8 +207,8 @@ fn look(ask: &Ask, listener: &Listener, local: SocketAddr) -> Seen {
                 let found = if ask.http2 { "h2c" } else { "http/1.1" };
                 seen.application_protocols = vec![found.into()];
             }
+            ListenerFilterKind::OriginalSrc(_) => seen.keeps_source = true,
             ListenerFilterKind::OriginalDst
-            | ListenerFilterKind::OriginalSrc(_)
             | ListenerFilterKind::TlsInspector(_)
             | ListenerFilterKind::HttpInspector => {}
         }
@@ -262,6 +264,12 @@ fn chain<'a>(
                 [] => String::new(),
                 all => format!(", {}", words(all)),
             },
+        ));
+    }
+    if seen.keeps_source {
+        let source = ask.source.ip();
+        step.note(format!(
+            "connections to endpoints come from {source}, the client's address (original_src)"
         ));
     }
     for (at, chain) in chains

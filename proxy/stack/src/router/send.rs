@@ -143,6 +143,7 @@ impl Passed {
         };
         // The formats of headers may ask for them.
         info.add_flags(reply.flags);
+        info.set_details(reply.details.clone());
         let mut headers = HeaderMap::new();
         self.this
             .edits

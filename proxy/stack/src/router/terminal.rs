@@ -78,6 +78,8 @@ fn answer(
             let info = request.extensions().get::<Arc<StreamInfo>>().cloned();
             let error = info.map(|info| {
                 let mut reply = reply(&request, &info);
+                // The formats of headers may ask for them.
+                info.set_details(reply.details.clone());
                 edits.response_headers(reply.status, &mut reply.headers, &info);
                 Error::reply(reply)
             });

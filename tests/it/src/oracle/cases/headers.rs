@@ -35,7 +35,7 @@ fn operators() -> String {
         OPERATORS.iter().map(line).collect::<String>()
     };
     format!(
-        "- match: {{prefix: /operators}}\n  name: named\n  route: {{cluster: up}}\n  request_headers_to_add:\n{}  response_headers_to_add:\n{}    - {{header: {{key: x-code, value: '%RESPONSE_CODE% %RESPONSE_FLAGS% %RESP(x-up)% %UPSTREAM_HOST%'}}}}\n",
+        "- match: {{prefix: /operators}}\n  name: named\n  route: {{cluster: up}}\n  request_headers_to_add:\n{}  response_headers_to_add:\n{}    - {{header: {{key: x-code, value: '%RESPONSE_CODE% %RESPONSE_FLAGS% %RESP(x-up)% %UPSTREAM_HOST% %RESPONSE_CODE_DETAILS%'}}}}\n",
         list("q").replace("    -", "  -"),
         list("s")
     )
@@ -104,7 +104,7 @@ const ROUTES: &str = r#"
   response_headers_to_remove: [server, x-b, x-envoy-upstream-service-time]
 - match: {prefix: /direct}
   direct_response: {status: 200, body: {inline_string: direct}}
-  response_headers_to_add: [{header: {key: x-direct, value: "%RESPONSE_CODE%"}}]
+  response_headers_to_add: [{header: {key: x-direct, value: "%RESPONSE_CODE% %RESPONSE_CODE_DETAILS%"}}]
   response_headers_to_remove: [content-type]
 - match: {prefix: /weighted}
   route:
@@ -118,7 +118,7 @@ const ROUTES: &str = r#"
         response_headers_to_remove: [x-drop-weighted]
 - match: {prefix: /dead}
   route: {cluster: dead}
-  response_headers_to_add: [{header: {key: x-flags, value: "%RESPONSE_FLAGS% %RESPONSE_CODE%"}}]
+  response_headers_to_add: [{header: {key: x-flags, value: "%RESPONSE_FLAGS% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS%"}}]
 - match: {prefix: /h2}
   route: {cluster: up_h2}
   request_headers_to_add: [{header: {key: X-Case-Is-Lowered, value: "%PROTOCOL%"}}]
