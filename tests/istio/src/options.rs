@@ -7,8 +7,8 @@ use tandem_harness::Kind::{Envoy, Tandem};
 use crate::mesh::Pair;
 
 const USAGE: &str = "usage: tandem-istio [--outage SECONDS] [PAIR...]
-  PAIR              the client's and the server's proxy: tandem-tandem, tandem-envoy, envoy-tandem; all
-                    three if none is named. envoy-envoy is the reference: what the checks ask, it does
+  PAIR              the client's and the server's proxy: tandem-tandem, tandem-envoy, envoy-tandem,
+                    envoy-envoy (the reference: what the checks ask, it does); all if none is named
   --outage SECONDS  how long istiod is away, with Tandem on both sides (60); 5 with the others";
 
 /// The last is the reference, and has no Tandem in it.
@@ -55,7 +55,7 @@ impl Options {
             pairs.push(pair.ok_or(USAGE)?);
         }
         if pairs.is_empty() {
-            pairs = PAIRS[..3].into();
+            pairs = PAIRS.into();
         }
         let outage = |pair: Pair| match pair == PAIRS[0] {
             true => outage,
