@@ -47,6 +47,7 @@ conformance!(
     first_write_creates_once,
     keys_expire,
     a_write_keeps_the_expiry_unless_it_says_otherwise,
+    a_bulk_read_is_bounded,
     bulk_goes_in_order_up_to_the_first_error,
     transactions_apply_everything_or_nothing,
     concurrent_writers_with_etags_lose_nothing,
@@ -129,7 +130,10 @@ async fn values_are_saved_read_and_removed(components: &Components) {
         "x||y".to_owned(),
         "a".to_owned(),
     ];
-    let items = store.get_all(keys, Consistency::Eventual, &metadata).await;
+    let items = store
+        .get_all(keys, Consistency::Eventual, &metadata, usize::MAX)
+        .await
+        .unwrap();
     let keys: Vec<_> = items.iter().map(|item| &*item.key).collect();
     assert_eq!(keys, ["b", "none", "x||y", "a"]);
     assert_eq!(
@@ -144,6 +148,31 @@ async fn values_are_saved_read_and_removed(components: &Components) {
     store.delete(delete("a")).await.unwrap();
     store.delete(delete("a")).await.unwrap();
     assert_eq!(read(store, "a").await, None);
+}
+
+/// Each item counts, a key that is named twice too; what is left out of an answer is nothing.
+async fn a_bulk_read_is_bounded(components: &Components) {
+    let store = state(components);
+    for key in ["a", "b", "c"] {
+        save(store, set(key, &key.repeat(1_000))).await.unwrap();
+    }
+    let bulk = async |keys: &[&str], room| {
+        let keys = keys.iter().map(ToString::to_string).collect();
+        let metadata = Metadata::new();
+        store
+            .get_all(keys, Consistency::Unspecified, &metadata, room)
+            .await
+            .map(|items| items.len())
+            .map_err(|error| (error.kind(), error.to_string()))
+    };
+    let text = "the answer exceeds the limit of 3000 bytes: ask for less at once";
+    let refused = Err((Kind::TooLarge, text.to_owned()));
+    assert_eq!(bulk(&["a", "b", "none"], 3_000).await, Ok(3));
+    assert_eq!(bulk(&["a", "b", "c"], 3_000).await, refused);
+    assert_eq!(bulk(&["a", "a", "none"], 3_000).await, Ok(3));
+    assert_eq!(bulk(&["a", "a", "a"], 3_000).await, refused);
+    assert_eq!(bulk(&["none"; 1_000], 3_000).await, refused);
+    assert_eq!(bulk(&["none"; 1_000], 10_000).await, Ok(1_000));
 }
 
 async fn etags_guard_writes_and_removals(components: &Components) {

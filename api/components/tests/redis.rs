@@ -88,6 +88,28 @@ async fn plain_strings_are_read_and_replaced() {
         read(&components, "a").await.unwrap(),
         Some(("plain".to_owned(), None))
     );
+    redis.cli(&["RPUSH", "shop||list", "x"]);
+    redis.cli(&["HSET", "shop||b", "data", "two", "version", "2"]);
+    let keys = ["a", "none", "list", "b"].map(String::from).to_vec();
+    let store = components.clients.state.get("state").unwrap();
+    let items = store
+        .get_all(keys, Consistency::Unspecified, &Metadata::new(), 1_000)
+        .await
+        .unwrap();
+    let shown: Vec<_> = items
+        .iter()
+        .map(|item| format!("{:?}", item.outcome))
+        .collect();
+    assert_eq!(
+        shown[0],
+        r#"Ok(Some(Value { data: b"plain", etag: None }))"#
+    );
+    assert_eq!(shown[1], "Ok(None)");
+    assert!(shown[2].contains("WRONGTYPE"), "{}", shown[2]);
+    assert_eq!(
+        shown[3],
+        r#"Ok(Some(Value { data: b"two", etag: Some("2") }))"#
+    );
     save(&components, "a", "new").await.unwrap();
     assert_eq!(redis.cli(&["HGET", "shop||a", "data"]), "new");
 }

@@ -19,6 +19,8 @@ pub enum Kind {
     /// The back-end cannot be reached or does not answer in time; whether a write took effect is
     /// not known. Worth another try.
     Unavailable,
+    /// The answer would be larger than it may be.
+    TooLarge,
     /// Anything else: the back-end refused or answered nonsense.
     Internal,
 }
@@ -73,6 +75,14 @@ impl Error {
     /// The back-end cannot be reached; say which component and which back-end.
     pub fn unavailable(message: impl Into<Box<str>>) -> Self {
         Self::new(Kind::Unavailable, message)
+    }
+
+    /// The answer would be larger than `limit` bytes.
+    pub fn too_large(limit: usize) -> Self {
+        Self::new(
+            Kind::TooLarge,
+            format!("the answer exceeds the limit of {limit} bytes: ask for less at once"),
+        )
     }
 
     /// The back-end refused or answered nonsense.

@@ -5,6 +5,7 @@ use tandem_api_contract as contract;
 use tandem_api_contract::state::{
     Concurrency, Consistency, Delete, Get, Item, Operation, Set, Store, Ttl,
 };
+use tandem_api_proto::Message as _;
 use tandem_api_proto::layotto::{
     BulkStateItem, DeleteBulkStateRequest, DeleteStateRequest, ExecuteStateTransactionRequest,
     GetBulkStateRequest, GetBulkStateResponse, GetStateRequest, GetStateResponse, SaveStateRequest,
@@ -12,6 +13,7 @@ use tandem_api_proto::layotto::{
     state_options::{StateConcurrency, StateConsistency},
 };
 
+use crate::grpc::MAX_MESSAGE;
 use crate::layer::Api;
 use crate::status::Error;
 
@@ -42,21 +44,34 @@ impl Api {
         }
     }
 
-    /// Items come in the order of the keys; `parallelism` is left to the back-end.
+    /// Items come in the order of the keys. `parallelism` cannot be exceeded: reads go one after
+    /// the other, or as one.
     pub(crate) async fn get_bulk_state(
         &self,
         request: GetBulkStateRequest,
     ) -> Result<GetBulkStateResponse, Error> {
         let store = self.state_store(&request.store_name)?;
-        if request.keys.is_empty() {
-            return Ok(GetBulkStateResponse::default());
-        }
+        let failed = |cause| Error::StateBulkGet {
+            store: request.store_name.clone(),
+            cause,
+        };
         let items = store
-            .get_all(request.keys, Consistency::Unspecified, &request.metadata)
-            .await;
-        Ok(GetBulkStateResponse {
+            .get_all(
+                request.keys,
+                Consistency::Unspecified,
+                &request.metadata,
+                MAX_MESSAGE,
+            )
+            .await
+            .map_err(failed)?;
+        let answer = GetBulkStateResponse {
             items: items.into_iter().map(bulk_item).collect(),
-        })
+        };
+        // What was counted while reading is the texts; this is what will be sent.
+        if answer.encoded_len() > MAX_MESSAGE {
+            return Err(failed(contract::Error::too_large(MAX_MESSAGE)));
+        }
+        Ok(answer)
     }
 
     pub(crate) async fn save_state(&self, request: SaveStateRequest) -> Result<(), Error> {

@@ -34,6 +34,14 @@ pub(crate) enum Error {
         /// Why.
         cause: contract::Error,
     },
+    /// Reading several keys failed as a whole.
+    #[error("fail to get bulk state from state store {store}: {cause}")]
+    StateBulkGet {
+        /// Of which store.
+        store: String,
+        /// Why.
+        cause: contract::Error,
+    },
     /// Writing failed.
     #[error("failed saving state in state store {store}: {cause}")]
     StateSave {
@@ -276,6 +284,7 @@ impl Error {
             | Self::AlreadySubscribed { .. }
             | Self::InvokerMissing(_) => Code::Unknown,
             Self::StateGet { cause, .. }
+            | Self::StateBulkGet { cause, .. }
             | Self::StateSave { cause, .. }
             | Self::StateDelete { cause, .. }
             | Self::StateBulkDelete(cause)
@@ -304,6 +313,7 @@ impl Error {
     pub(crate) fn origin(&self) -> Origin {
         match self {
             Self::StateGet { cause, .. }
+            | Self::StateBulkGet { cause, .. }
             | Self::StateSave { cause, .. }
             | Self::StateDelete { cause, .. }
             | Self::StateBulkDelete(cause)
@@ -312,7 +322,7 @@ impl Error {
             | Self::Sequencer(cause)
             | Self::Publish { cause, .. }
             | Self::Subscribe { cause, .. } => match cause.kind() {
-                contract::Kind::InvalidArgument => Origin::Runtime,
+                contract::Kind::InvalidArgument | contract::Kind::TooLarge => Origin::Runtime,
                 contract::Kind::NotFound
                 | contract::Kind::EtagMismatch
                 | contract::Kind::EtagInvalid
@@ -391,6 +401,7 @@ fn component(kind: contract::Kind) -> Code {
         contract::Kind::EtagMismatch => Code::Aborted,
         contract::Kind::Unsupported => Code::Unimplemented,
         contract::Kind::Unavailable => Code::Unavailable,
+        contract::Kind::TooLarge => Code::ResourceExhausted,
         contract::Kind::Internal => Code::Internal,
     }
 }
@@ -403,6 +414,7 @@ fn transaction(kind: contract::Kind) -> Code {
         | contract::Kind::NotFound
         | contract::Kind::Unsupported
         | contract::Kind::Unavailable
+        | contract::Kind::TooLarge
         | contract::Kind::Internal => component(kind),
     }
 }

@@ -60,11 +60,7 @@ impl Link {
         let mut retries = self.server.retries();
         loop {
             match self.send(command).await {
-                Err(Failure::Redis(error))
-                    if retries > 0 && is_lost(&error) && !error.is_timeout() =>
-                {
-                    retries -= 1;
-                }
+                Err(failure) if failure.may_pass(&mut retries) => {}
                 done => return done,
             }
         }
@@ -75,10 +71,28 @@ impl Link {
         &self,
         script: &ScriptInvocation<'_>,
     ) -> Result<T, Error> {
+        let done = self.invoke(script).await;
+        done.map_err(|error| self.explain(&error))
+    }
+
+    /// Runs a script that only reads: if the connection breaks, again on a new one.
+    pub(super) async fn ask_script(&self, script: &ScriptInvocation<'_>) -> Result<Value, Error> {
+        let mut retries = self.server.retries();
+        loop {
+            match self.invoke(script).await {
+                Err(failure) if failure.may_pass(&mut retries) => {}
+                done => return done.map_err(|error| self.explain(&error)),
+            }
+        }
+    }
+
+    async fn invoke<T: redis::FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, Failure> {
         let connection = self.connection().await?;
         let done = script.invoke_async(&mut connection.pipeline.clone()).await;
         self.check(&connection, done)
-            .map_err(|error| self.explain(&error))
     }
 
     async fn send(&self, command: &Cmd) -> Result<Value, Failure> {
@@ -171,6 +185,19 @@ pub(super) enum Failure {
     Connect(Error),
     /// What the client or the server said.
     Redis(RedisError),
+}
+
+impl Failure {
+    /// Whether a read that met this is worth another of the `retries`, which it takes.
+    fn may_pass(&self, retries: &mut u32) -> bool {
+        match self {
+            Self::Redis(error) if *retries > 0 && is_lost(error) && !error.is_timeout() => {
+                *retries -= 1;
+                true
+            }
+            Self::Redis(_) | Self::Connect(_) => false,
+        }
+    }
 }
 
 impl From<Error> for Failure {

@@ -5,7 +5,6 @@ use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::future::join_all;
 use redis::{Script, ScriptInvocation};
 use tandem_api_contract::{
     Error, Metadata,
@@ -18,6 +17,7 @@ use tandem_api_contract::{
 use super::link::{Failure, Link};
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("state.lua")));
+static BULK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("bulk.lua")));
 
 /// How long a strongly consistent write waits for replicas, in milliseconds.
 const REPLICAS: u32 = 1_000;
@@ -67,6 +67,19 @@ impl State {
                 etag,
             }),
         })
+    }
+
+    /// One answer of `bulk.lua`.
+    fn entry(&self, answer: redis::Value) -> Result<Option<Value>, Error> {
+        let redis::Value::Array(fields) = answer else {
+            return Err(self.link.server().refused("a script did not answer lists"));
+        };
+        match fields.get(2) {
+            Some(redis::Value::BulkString(why)) => {
+                Err(self.link.server().refused(&String::from_utf8_lossy(why)))
+            }
+            _ => self.value(redis::Value::Array(fields)),
+        }
     }
 
     async fn apply(&self, mode: &str, operations: Vec<Operation>) -> Result<(), Error> {
@@ -181,9 +194,25 @@ impl StateStore for State {
         keys: &[String],
         _: Consistency,
         _: &Metadata,
+        room: usize,
     ) -> Vec<Result<Option<Value>, Error>> {
-        // All of them share the connection, hence the round trip.
-        join_all(keys.iter().map(|key| self.read(key))).await
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        // One round trip, and the server stops where the room ends: pipelined reads would all
+        // have been answered by the time the first is looked at.
+        let mut script = BULK.prepare_invoke();
+        script.key(keys).arg(room);
+        match self.link.ask_script(&script).await {
+            Ok(redis::Value::Array(entries)) => {
+                entries.into_iter().map(|entry| self.entry(entry)).collect()
+            }
+            Ok(_) => {
+                let error = self.link.server().refused("a script did not answer a list");
+                vec![Err(error); keys.len()]
+            }
+            Err(error) => vec![Err(error); keys.len()],
+        }
     }
 
     async fn set_all(&self, sets: Vec<Set>) -> Result<(), Error> {

@@ -8,6 +8,7 @@
 //! - [`StateStore::set_all`] and [`StateStore::delete_all`] go in order and stop at the first
 //!   error; [`StateStore::transact`] applies everything or nothing.
 
+mod bulk;
 pub mod condition;
 mod store;
 mod ttl;
@@ -60,6 +61,13 @@ pub struct Value {
     pub data: Bytes,
     /// The version; `None` if the back-end holds something without one (a plain Redis string).
     pub etag: Option<String>,
+}
+
+impl Value {
+    /// How many bytes it is.
+    pub fn size(&self) -> usize {
+        self.data.len() + self.etag.as_ref().map_or(0, String::len)
+    }
 }
 
 /// A write.
@@ -142,23 +150,33 @@ pub trait StateStore: Send + Sync + 'static {
     /// Removes a key.
     async fn delete(&self, delete: Delete) -> Result<(), Error>;
 
-    /// Reads keys; the answers are in the order of the keys.
+    /// Reads keys; the answers are in the order of the keys. Reading ends with the first value that
+    /// takes the sum of their [sizes](Value::size) over `room`: then there are fewer answers than
+    /// keys, and no more than one value too much was held.
     async fn get_all(
         &self,
         keys: &[String],
         consistency: Consistency,
         metadata: &Metadata,
+        mut room: usize,
     ) -> Vec<Result<Option<Value>, Error>> {
         let mut answers = Vec::with_capacity(keys.len());
         for key in keys {
-            answers.push(
-                self.get(Get {
-                    key,
-                    consistency,
-                    metadata,
-                })
-                .await,
-            );
+            let get = Get {
+                key,
+                consistency,
+                metadata,
+            };
+            let answer = self.get(get).await;
+            let size = match &answer {
+                Ok(Some(value)) => value.size(),
+                Ok(None) | Err(_) => 0,
+            };
+            answers.push(answer);
+            match room.checked_sub(size) {
+                Some(left) => room = left,
+                None => break,
+            }
         }
         answers
     }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Capabilities, Consistency, Delete, Get, Item, Operation, Set, StateStore, Value};
-use crate::{Error, Metadata, key::KeyPrefix};
+use super::{Capabilities, Delete, Get, Operation, Set, StateStore, Value};
+use crate::{Error, key::KeyPrefix};
 
 /// Applies the key prefix, then calls the worker's client.
 #[derive(Clone)]
 pub struct Store {
-    keys: KeyPrefix,
-    client: Arc<dyn StateStore>,
+    pub(super) keys: KeyPrefix,
+    pub(super) client: Arc<dyn StateStore>,
 }
 
 impl Store {
@@ -30,42 +30,6 @@ impl Store {
     pub async fn get(&self, get: Get<'_>) -> Result<Option<Value>, Error> {
         let key = self.keys.stored(get.key)?;
         self.client.get(Get { key: &key, ..get }).await
-    }
-
-    /// Reads keys; one item for each, in their order. A key that contains `||` is an error of its
-    /// own item.
-    pub async fn get_all(
-        &self,
-        keys: Vec<String>,
-        consistency: Consistency,
-        metadata: &Metadata,
-    ) -> Vec<Item> {
-        let stored: Vec<_> = keys.iter().map(|key| self.keys.stored(key)).collect();
-        let wanted: Vec<String> = stored
-            .iter()
-            .flatten()
-            .map(|key| (**key).to_owned())
-            .collect();
-        let mut answers = self
-            .client
-            .get_all(&wanted, consistency, metadata)
-            .await
-            .into_iter();
-        let outcomes: Vec<_> = stored
-            .into_iter()
-            .map(|key| match key {
-                Err(error) => Err(error),
-                Ok(_) => answers.next().unwrap_or_else(|| {
-                    Err(Error::internal(
-                        "the back-end answered fewer keys than it was asked for",
-                    ))
-                }),
-            })
-            .collect();
-        keys.into_iter()
-            .zip(outcomes)
-            .map(|(key, outcome)| Item { key, outcome })
-            .collect()
     }
 
     /// As [`StateStore::set_all`].

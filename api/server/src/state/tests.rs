@@ -131,6 +131,35 @@ async fn bulk_reads_have_an_item_for_every_key() {
     assert!(read.items.is_empty());
 }
 
+/// One value that may be saved, and named three hundred times, would be a gigabyte.
+#[tokio::test]
+async fn a_bulk_read_answers_no_more_than_a_message_may_have() {
+    let process = process(None).await;
+    let service = filter(&process);
+    let value: &'static str = Box::leak("x".repeat(3_900_000).into_boxed_str());
+    save(&service, vec![item("a", value, None)]).await.unwrap();
+    let mut request = GetBulkStateRequest {
+        store_name: "statestore".into(),
+        keys: vec!["a".into()],
+        parallelism: -1,
+        ..GetBulkStateRequest::default()
+    };
+    let read: GetBulkStateResponse = rpc(&service, "GetBulkState", &request).await.unwrap();
+    assert_eq!(read.items[0].data.len(), 3_900_000);
+    request.keys = vec!["a".into(); 300];
+    let read = rpc::<GetBulkStateResponse>(&service, "GetBulkState", &request).await;
+    let text = "fail to get bulk state from state store statestore: \
+        the answer exceeds the limit of 4194304 bytes: ask for less at once";
+    assert_eq!(
+        told(&read.unwrap_err()),
+        (Code::ResourceExhausted, text, "api")
+    );
+    // Nothing but keys: what is between them makes it too much.
+    request.keys = vec!["b".repeat(200); 20_500];
+    let read = rpc::<GetBulkStateResponse>(&service, "GetBulkState", &request).await;
+    assert_eq!(read.unwrap_err().code(), Code::ResourceExhausted);
+}
+
 #[tokio::test]
 async fn a_transaction_is_all_or_nothing() {
     let process = process(None).await;
