@@ -366,6 +366,8 @@ fn poll_driver(
     if !*ended && driver.as_mut().poll(cx).is_ready() {
         *ended = true;
         live.by_peer = true;
+        // A request that it took and did not begin to write comes back only from one that is gone.
+        *driver = Box::pin(std::future::pending());
     }
     *ended
 }
