@@ -51,6 +51,32 @@ pub struct Validation {
     pub max_verify_depth: Option<u32>,
 }
 
+impl Validation {
+    /// The first setting that cannot be had without roots: without them anybody can make a
+    /// certificate of the name that is asked for, and no chain is looked at that lists of
+    /// revoked certificates or times could be about.
+    #[must_use]
+    pub fn needs_roots(&self) -> Option<&'static str> {
+        let needing = [
+            (self.crl.is_some(), "crl"),
+            (!self.sans.is_empty(), "match_typed_subject_alt_names"),
+            (self.allow_expired, "allow_expired_certificate"),
+        ];
+        let lacks = self.trusted_ca.is_none();
+        let mut first = needing.into_iter().filter(|(is_set, _)| lacks && *is_set);
+        first.next().map(|(_, field)| field)
+    }
+
+    /// Whether a client has to show a certificate even if the context does not require one: names
+    /// and pins are asked of somebody.
+    #[must_use]
+    pub fn asks_who(&self) -> bool {
+        let asks =
+            !self.sans.is_empty() || !self.hash_pins.is_empty() || !self.spki_pins.is_empty();
+        asks && self.trust == TrustVerification::Verify
+    }
+}
+
 /// `trust_chain_verification`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TrustVerification {

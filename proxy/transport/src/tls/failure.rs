@@ -50,7 +50,14 @@ impl Failure {
                     Failed::Pins => FailureKind::Pins,
                 };
                 let code = Code(125, "CERTIFICATE_VERIFY_FAILED");
-                Self::new(kind, code.line(&format!("verify cert failed: {words}")))
+                // Without rules of its own Envoy leaves it to BoringSSL, which says no more.
+                Self::new(
+                    kind,
+                    match words.as_str() {
+                        "" => code.line(""),
+                        words => code.line(&format!("verify cert failed: {words}")),
+                    },
+                )
             }
             (Some(Error::NoCertificatesPresented), _) => Self::new(
                 FailureKind::NoCertificate,

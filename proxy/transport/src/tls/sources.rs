@@ -34,9 +34,12 @@ impl Sources {
         let rules = match &context.validation {
             None => Vec::new(),
             Some(ValidationRef::Inline(rules)) => vec![secrets.own_validation(rules)?],
-            Some(ValidationRef::Sds(secret)) => vec![secrets.validation(secret)],
+            Some(ValidationRef::Sds(secret)) => {
+                vec![secrets.validation(secret, &Validation::default())]
+            }
             Some(ValidationRef::Combined { default, secret }) => {
-                vec![secrets.own_validation(default)?, secrets.validation(secret)]
+                let own = secrets.own_validation(default)?;
+                vec![own, secrets.validation(secret, default)]
             }
         };
         Ok(Self {
@@ -67,7 +70,15 @@ impl Gathered {
 
     /// What peers are judged by; `None` if there are no rules.
     pub(super) fn trust(&self) -> Result<Option<Trust>, Error> {
-        self.merged().map(Trust::load).transpose()
+        let Some(rules) = self.merged() else {
+            return Ok(None);
+        };
+        // Contexts and secrets that do not go together are refused before; whatever happens, such
+        // rules let nobody in.
+        match rules.needs_roots() {
+            Some(field) => Err(without_roots(field)),
+            None => Trust::load(rules).map(Some),
+        }
     }
 
     /// The roots in force.
@@ -86,6 +97,13 @@ impl Gathered {
             }
         }
     }
+}
+
+/// Rules that need roots have none, neither from the context nor from the secret.
+pub(super) fn without_roots(field: &str) -> Error {
+    Error::new(format!(
+        "trusted_ca: expected roots: without them '{field}' protects nothing"
+    ))
 }
 
 /// As protobuf merges messages: what the later one sets wins, lists are joined.

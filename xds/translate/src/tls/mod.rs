@@ -72,6 +72,11 @@ fn upstream_tls(cx: &Cx<'_>, proto: &core::TransportSocket) -> Option<UpstreamTl
         cx.field("common_tls_context")
             .error("expected one certificate at most: a client has one");
     }
+    if proto.auto_sni_san_validation && common.validation.is_none() {
+        cx.field("auto_sni_san_validation").error(
+            "expected a validation context in common_tls_context: a name without roots is no proof",
+        );
+    }
     Some(UpstreamTls {
         common,
         sni: proto.sni.as_str().into(),

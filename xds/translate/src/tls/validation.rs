@@ -20,7 +20,14 @@ pub(super) fn reference(
     Some(match proto {
         None => None,
         Some(ValidationContextType::ValidationContext(proto)) => {
-            let rules = rules(&cx.field("validation_context"), proto)?;
+            let cx = &cx.field("validation_context");
+            let rules = rules(cx, proto)?;
+            if let Some(field) = rules.needs_roots() {
+                cx.field("trusted_ca").error(format!(
+                    "expected roots: without them '{field}' protects nothing"
+                ));
+                return None;
+            }
             Some(ValidationRef::Inline(Arc::new(rules)))
         }
         Some(ValidationContextType::ValidationContextSdsSecretConfig(proto)) => {

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use self::files::Stamp;
 use super::Error;
 use super::load::{self, Identity};
+use super::sources::without_roots;
 use super::verify::Trust;
 
 /// All secrets of the process; clones are the same.
@@ -54,6 +55,31 @@ struct Named {
     certificates: HashMap<SdsSecret, Arc<Slot<Identity>>>,
     validations: HashMap<SdsSecret, Arc<Slot<Validation>>>,
     latest: HashMap<SdsSecret, SecretKind>,
+    /// The rules that have to bring the roots of some context, and what that context's own part
+    /// needs them for. Kept for good: a name is not used for anything else.
+    rooting: HashMap<SdsSecret, Option<&'static str>>,
+}
+
+impl Named {
+    /// A context takes a secret over rules of its own.
+    fn expect(&mut self, secret: &SdsSecret, default: &Validation) {
+        if default.trusted_ca.is_none() {
+            let needed = self.rooting.entry(secret.clone()).or_default();
+            *needed = needed.or(default.needs_roots());
+        }
+    }
+
+    /// Whether rules bring the roots that contexts expect of them.
+    fn rooted(&self, secret: &SdsSecret, rules: &Validation) -> Result<(), Error> {
+        let needed = self
+            .rooting
+            .get(secret)
+            .filter(|_| rules.trusted_ca.is_none());
+        match needed.and_then(|context| rules.needs_roots().or(*context)) {
+            None => Ok(()),
+            Some(field) => Err(without_roots(field)),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -90,7 +116,11 @@ impl Secrets {
                 self.fill_certificate(&slot, config)?;
             }
             SecretKind::Validation(config) => {
-                let slot = slot(&mut self.named().validations, &key);
+                let slot = {
+                    let mut named = self.named();
+                    named.rooted(&key, config)?;
+                    slot(&mut named.validations, &key)
+                };
                 self.fill_validation(&slot, config)?;
             }
         }
@@ -154,13 +184,32 @@ impl Secrets {
         }
         self.check_static(context)?;
         let rules = match &context.validation {
+            None => return Ok(()),
             Some(ValidationRef::Inline(rules)) => rules,
-            Some(ValidationRef::Combined { default, .. }) => default,
-            _ => return Ok(()),
+            Some(ValidationRef::Sds(secret)) => {
+                return self.expect(secret, &Validation::default());
+            }
+            Some(ValidationRef::Combined { default, secret }) => {
+                self.expect(secret, default)?;
+                default
+            }
         };
         let named = |error| Error::new(format!("validation_context.{error}"));
         let rules = load::with_contents(rules).map_err(named)?;
         Trust::load(Arc::new(rules)).map(|_| ()).map_err(named)
+    }
+
+    /// What contexts of this kind expect of a secret, and whether what has come is that.
+    fn expect(&self, secret: &SdsSecret, default: &Validation) -> Result<(), Error> {
+        let mut named = self.named();
+        named.expect(secret, default);
+        match named.latest.get(secret) {
+            Some(SecretKind::Validation(rules)) => named.rooted(secret, rules).map_err(|error| {
+                let name = &secret.name;
+                Error::new(format!("secret '{name}': {error}"))
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Nobody will deliver a secret of the bootstrap's that is not there.
@@ -225,9 +274,16 @@ impl Secrets {
         }
     }
 
-    /// Where a secret with rules is to be found, now and later.
-    pub(super) fn validation(&self, secret: &SdsSecret) -> Arc<Slot<Validation>> {
-        slot(&mut self.named().validations, secret)
+    /// Where a secret with rules is to be found, now and later, for a context with these of its
+    /// own.
+    pub(super) fn validation(
+        &self,
+        secret: &SdsSecret,
+        default: &Validation,
+    ) -> Arc<Slot<Validation>> {
+        let mut named = self.named();
+        named.expect(secret, default);
+        slot(&mut named.validations, secret)
     }
 
     /// Rules that a context holds itself.

@@ -20,7 +20,7 @@ use super::failure::Failure;
 use super::in_use::InUse;
 use super::secrets::Secrets;
 use super::sources::{Gathered, Sources};
-use super::verify::{Noted, Verifier, noting};
+use super::verify::{Noted, Trust, Verifier, noting};
 use super::{Error, certificate, suites};
 pub use names::ClientNames;
 use resolve::Resolver;
@@ -158,11 +158,13 @@ impl Built {
         let gathered = Arc::new(gathered);
         let provider = suites::provider(&config.common);
         let trust = gathered.trust()?;
-        let verifier = (trust.is_some() || config.require_client_certificate).then(|| {
+        let asks_who = trust.as_ref().is_some_and(Trust::asks_who);
+        let mandatory = config.require_client_certificate || asks_who;
+        let verifier = (trust.is_some() || mandatory).then(|| {
             Arc::new(Verifier {
                 trust,
                 algorithms: provider.signature_verification_algorithms,
-                mandatory: config.require_client_certificate,
+                mandatory,
                 check_name: false,
             })
         });

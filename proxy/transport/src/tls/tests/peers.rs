@@ -113,6 +113,54 @@ async fn the_name_is_checked_where_that_is_asked_for() {
     }
 }
 
+/// Anybody can put any name into a certificate of their own.
+#[tokio::test]
+async fn a_name_without_roots_is_no_proof() {
+    let certificate = Authority::new().issue(&["a.test"]);
+    let named = Peer {
+        sni: Some("a.test"),
+        check_name: true,
+        ..peer()
+    };
+    for rules in [None, Some(Validation::default())] {
+        let server = server(downstream(common(Some(&certificate), None), false));
+        let client = client(upstream(common(None, rules)));
+        let judged = shake(&server, &client, named).await.1;
+        assert_eq!(judged.err().map(|it| it.kind), Some(FailureKind::Chain));
+    }
+}
+
+/// Names and pins are asked of somebody, even if no certificate is required.
+#[tokio::test]
+async fn clients_have_to_show_who_they_are_where_names_are_asked_for() {
+    let authority = Authority::new();
+    let certificate = authority.issue(&["a.test"]);
+    let pinned = Validation {
+        hash_pins: vec![[0; 32]],
+        ..authority.rules()
+    };
+    let named = Validation {
+        sans: vec![exact(SanKind::Dns, "b.test")],
+        ..authority.rules()
+    };
+    let trusting = Validation {
+        trust: TrustVerification::AcceptUntrusted,
+        ..named.clone()
+    };
+    for (rules, passes) in [
+        (authority.rules(), true),
+        (pinned, false),
+        (named, false),
+        (trusting, true),
+    ] {
+        let server = server(downstream(common(Some(&certificate), Some(rules)), false));
+        let client = client(upstream(common(None, None)));
+        let (served, _) = shake(&server, &client, peer()).await;
+        let kind = served.err().map(|failure| failure.kind);
+        assert_eq!(kind, (!passes).then_some(FailureKind::NoCertificate));
+    }
+}
+
 #[tokio::test]
 async fn pins_replace_roots() {
     let authority = Authority::new();

@@ -1,7 +1,8 @@
 //! Secrets that are replaced while contexts use them.
 
 use tandem_model::config_source::{ConfigSource, Origin};
-use tandem_model::tls::{SdsSecret, Secret, SecretKind, SecretSource};
+use tandem_model::matching::{StringMatch, StringMatcher};
+use tandem_model::tls::{SanKind, SanMatcher, SdsSecret, Secret, SecretKind, SecretSource};
 
 use super::*;
 use crate::tls::FailureKind;
@@ -125,6 +126,58 @@ async fn a_bad_secret_changes_nothing() {
 }
 
 /// The second connection of a client resumes, and the peer is still known.
+/// What a context asks for cannot be had without roots: a secret that brings none is refused, and
+/// the one before stays.
+#[tokio::test]
+async fn a_secret_does_not_take_away_the_roots_of_names() {
+    let authority = Authority::new();
+    let certificate = authority.issue(&["server"]);
+    let names = Validation {
+        sans: vec![SanMatcher {
+            kind: SanKind::Dns,
+            matcher: StringMatcher {
+                matches: StringMatch::Prefix("cli".into()),
+                ignore_case: false,
+            },
+        }],
+        ..Validation::default()
+    };
+    let secrets = Secrets::default();
+    let mut config = common(Some(&certificate), None);
+    config.validation = Some(ValidationRef::Combined {
+        default: Arc::new(names.clone()),
+        secret: by_name("roots"),
+    });
+    secrets.check(&config).unwrap();
+    let refused = secrets.publish(&ads(), &roots(Validation::default()));
+    let error = refused.unwrap_err().to_string();
+    assert!(error.starts_with("trusted_ca: expected roots"), "{error}");
+
+    secrets.publish(&ads(), &roots(authority.rules())).unwrap();
+    let context = ServerContext::new(Arc::new(downstream(config.clone(), false)), &secrets);
+    let context = context.unwrap();
+    for rules in [Validation::default(), names] {
+        secrets.publish(&ads(), &roots(rules)).unwrap_err();
+    }
+    let forged = Authority::new().issue(&["client"]);
+    let stranger = client(upstream(common(Some(&forged), None)));
+    let kind = shake(&context, &stranger, peer()).await.0.unwrap_err().kind;
+    assert_eq!(kind, FailureKind::Chain);
+    let known = client(upstream(common(Some(&authority.issue(&["client"])), None)));
+    shake(&context, &known, peer()).await.0.unwrap();
+
+    // The other way round: the secret is there, and a context comes that needs more of it.
+    let secrets = Secrets::default();
+    secrets
+        .publish(&ads(), &roots(Validation::default()))
+        .unwrap();
+    let error = secrets.check(&config).unwrap_err().to_string();
+    assert!(
+        error.starts_with("secret 'roots': trusted_ca: expected"),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn a_session_is_resumed_with_its_identity() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -80,7 +80,12 @@ fn judged(
         chain(trust, usage, algorithms, shown)?;
         checked = true;
     }
+    let is_pinned = !rules.hash_pins.is_empty() || !rules.spki_pins.is_empty();
     if let Some(name) = shown.name {
+        // Anybody can put the name into a certificate of their own.
+        if !checked && !is_pinned {
+            return Err(refusal(Failed::Chain, ""));
+        }
         let is_for = match name {
             ServerName::DnsName(host) => {
                 let names = &shown.facts.dns;
@@ -108,7 +113,7 @@ fn judged(
         }
         checked = true;
     }
-    if !rules.hash_pins.is_empty() || !rules.spki_pins.is_empty() {
+    if is_pinned {
         let pinned = rules.hash_pins.contains(&shown.facts.sha256)
             || certificate::spki_sha256(shown.leaf)
                 .is_some_and(|hash| rules.spki_pins.contains(&hash));

@@ -58,6 +58,11 @@ impl Trust {
         Ok(trust)
     }
 
+    /// Whether clients have to show a certificate: see [`Validation::asks_who`].
+    pub(in crate::tls) fn asks_who(&self) -> bool {
+        self.rules.asks_who()
+    }
+
     /// With revocation lists, each certificate up to a root that vouches for itself must be in
     /// nobody's list (BoringSSL's `X509_V_FLAG_CRL_CHECK_ALL`). A path ends at what is trusted,
     /// and what it ends at is not looked up; so trusted authorities below a root become steps

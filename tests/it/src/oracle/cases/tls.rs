@@ -157,6 +157,30 @@ fn pairs() -> Pairs {
             .xfcc("SANITIZE_SET"),
     );
 
+    // Names and pins are asked of somebody, though no certificate is required.
+    for (name, rules) in [
+        (
+            "asked-uri",
+            "match_typed_subject_alt_names: [{san_type: URI, matcher: {prefix: 'spiffe://td/ns/good/'}}]",
+        ),
+        (
+            "asked-untyped",
+            "match_subject_alt_names: [{suffix: '.test'}]",
+        ),
+        (
+            "asked-pin",
+            "verify_certificate_hash: ['0000000000000000000000000000000000000000000000000000000000000000']",
+        ),
+        (
+            "asked-trusting",
+            "trust_chain_verification: ACCEPT_UNTRUSTED\n  match_typed_subject_alt_names: [{san_type: URI, matcher: {prefix: 'spiffe://td/ns/good/'}}]",
+        ),
+    ] {
+        let rules =
+            format!("validation_context:\n  trusted_ca: {{filename: DIR/ca.pem}}\n  {rules}");
+        pairs.server(name, Server::default().common(&rules).xfcc("SANITIZE_SET"));
+    }
+
     let new = "tls_params: {tls_maximum_protocol_version: TLSv1_3}";
     for server in [
         "mtls",
@@ -172,6 +196,10 @@ fn pairs() -> Pairs {
         "email",
         "trusting",
         "lenient",
+        "asked-uri",
+        "asked-untyped",
+        "asked-pin",
+        "asked-trusting",
     ] {
         for client in [
             "none", "client", "nameless", "stranger", "deep", "cut", "odd", "expired", "early",
@@ -302,6 +330,8 @@ fn pairs() -> Pairs {
         "",
         names,
     );
+    // A name that anybody may have put into a certificate says nothing.
+    pairs.client_with("auto-names-of-anyone", "open", "", "", names);
     pairs
 }
 
@@ -364,6 +394,8 @@ fn cases(pairs: &Pairs) -> Vec<Case> {
         let name = format!("auto-names: {host}");
         all.push(get(&name, host, "/auto-names/x").h1());
     }
+    let name = "auto-names-of-anyone: the name that it has";
+    all.push(get(name, "server.test", "/auto-names-of-anyone/x").h1());
     all
 }
 
