@@ -1,7 +1,7 @@
 //! Role-based access control: who may do what (`envoy.filters.http.rbac`,
 //! `envoy.filters.network.rbac`).
 //!
-//! Shadow rules are only counted; then the rules decide. What they refuse is answered 403
+//! Shadow rules are only counted and logged; then the rules decide. What they refuse is answered 403
 //! `RBAC: access denied` (gRPC: `PERMISSION_DENIED`), with the policy that matched in the
 //! response code details. A connection is refused by closing it, before anything behind the
 //! filter sees it: Envoy decides at its first byte, and a server that speaks first was heard by
@@ -11,6 +11,7 @@ mod explain;
 mod facts;
 mod gate;
 mod layer;
+mod said;
 mod service;
 mod stats;
 

@@ -1,4 +1,4 @@
-//! Deciding, and counting what was decided.
+//! Deciding; counting and logging what was decided.
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tandem_core::stats::{Counter, Scope};
 use tandem_model::filter::rbac::{Decision, Facts, Rbac as Config, Rules};
 
-use super::facts;
+use super::{facts, said};
 
 /// `<scope>.rbac.*`.
 #[derive(Debug)]
@@ -50,12 +50,15 @@ impl Stats {
         facts: &Facts<'_>,
     ) -> Result<(), Cow<'static, str>> {
         if let Some(rules) = &config.shadow_rules {
-            self.shadow_rules.count(rules, rules.decide(facts));
+            let decision = rules.decide(facts);
+            said::say("shadow", rules, decision, facts);
+            self.shadow_rules.count(rules, decision);
         }
         let Some(rules) = &config.rules else {
             return Ok(());
         };
         let decision = rules.decide(facts);
+        said::say("enforced", rules, decision, facts);
         self.rules.count(rules, decision);
         if decision.allowed {
             return Ok(());

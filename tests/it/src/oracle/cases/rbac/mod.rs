@@ -2,6 +2,7 @@
 
 mod connections;
 mod levels;
+mod logged;
 mod matchers;
 mod paths;
 
