@@ -3,6 +3,9 @@
 mod connection;
 mod discovery;
 mod endpoint;
+mod labels;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +16,7 @@ use crate::tls::{CommonTls, UpstreamTransport};
 pub use connection::{Bind, TcpKeepalive, TransportSocketMatch, UpstreamHttp, UpstreamProtocol};
 pub use discovery::{Destination, Discovery, Dns, DnsLookupFamily, FailureRefresh, OriginalDst};
 pub use endpoint::{Endpoint, EndpointHealth, LoadAssignment, LocalityEndpoints};
+pub use labels::{Label, LabelValue, Labels, Number};
 
 /// One cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,14 +90,17 @@ impl Cluster {
         std::iter::once(&self.transport_socket).chain(by_match.map(|one| &one.transport))
     }
 
-    /// What carries the connections to an endpoint with this metadata, and the match that says
-    /// so, if one does.
+    /// What carries the connections to an endpoint of which this is said, and the match that says
+    /// so, if one does: the first that fits the endpoint, else the first that fits its locality.
     pub fn transport_of(
         &self,
-        metadata: &[(Arc<str>, Arc<str>)],
+        labels: &Labels,
     ) -> (&UpstreamTransport, Option<&TransportSocketMatch>) {
-        let mut matches = self.transport_socket_matches.iter();
-        let found = matches.find(|one| one.matches(metadata));
+        let first = |labels: &[Label]| {
+            let mut matches = self.transport_socket_matches.iter();
+            matches.find(|one| one.matches(labels))
+        };
+        let found = first(&labels.endpoint).or_else(|| first(&labels.locality));
         (
             found.map_or(&self.transport_socket, |one| &one.transport),
             found,

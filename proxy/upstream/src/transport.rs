@@ -58,7 +58,7 @@ impl Transports {
 
     /// What carries connections to `host`.
     pub(crate) fn of(&self, cluster: &Cluster, host: &Host) -> Transport {
-        match cluster.transport_of(&host.transport_socket_match).0 {
+        match cluster.transport_of(&host.labels).0 {
             UpstreamTransport::Raw => Transport::Raw,
             UpstreamTransport::Tls(config) => match self.contexts.client(config) {
                 Ok(context) => Transport::Tls(context, Arc::clone(self.stats.handshakes())),

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use http::HeaderMap;
 use tandem_model::bootstrap::Locality;
-use tandem_model::cluster::{Discovery, EndpointHealth};
+use tandem_model::cluster::{Discovery, EndpointHealth, Labels};
 use tandem_model::tls::UpstreamTransport;
 use tandem_model::{Address, Cluster};
 
@@ -79,7 +79,7 @@ impl ClusterView {
                 weight: 1,
                 health: "not connected to yet".to_owned(),
                 share: 100.0,
-                transport: transport(&self.config, &[]),
+                transport: transport(&self.config, &Labels::default()),
             }),
         }
         Some(to)
@@ -122,12 +122,12 @@ fn endpoint(cluster: &Cluster, host: &Host, share: f64) -> EndpointView {
         weight: host.weight,
         health: health(host),
         share,
-        transport: transport(cluster, &host.transport_socket_match),
+        transport: transport(cluster, &host.labels),
     }
 }
 
-fn transport(cluster: &Cluster, metadata: &[(Arc<str>, Arc<str>)]) -> String {
-    let (carries, by) = cluster.transport_of(metadata);
+fn transport(cluster: &Cluster, labels: &Labels) -> String {
+    let (carries, by) = cluster.transport_of(labels);
     let kind = match carries {
         UpstreamTransport::Tls(_) => "TLS",
         UpstreamTransport::Raw if cluster.tls().next().is_none() => return String::new(),

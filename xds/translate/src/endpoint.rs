@@ -10,7 +10,9 @@ use envoy_types::pb::google::protobuf::value::Kind;
 use proto::lb_endpoint::HostIdentifier;
 use tandem_model::Address;
 use tandem_model::bootstrap::Locality;
-use tandem_model::cluster::{Endpoint, EndpointHealth, LoadAssignment, LocalityEndpoints};
+use tandem_model::cluster::{
+    Endpoint, EndpointHealth, Label, LabelValue, Labels, LoadAssignment, LocalityEndpoints, Number,
+};
 
 use crate::address::{self, Beside};
 use crate::cx::Cx;
@@ -18,8 +20,6 @@ use crate::value;
 
 /// Under which metadata an endpoint says what transport socket it wants.
 const MATCH: &str = "envoy.transport_socket_match";
-
-type Criteria = Arc<[(Arc<str>, Arc<str>)]>;
 
 /// Translates an assignment; `names` says whether the cluster resolves host names.
 pub(crate) fn load_assignment(
@@ -34,17 +34,13 @@ pub(crate) fn load_assignment(
     let alike = &RefCell::default();
     LoadAssignment {
         localities: cx.each("endpoints", &proto.endpoints, |cx, proto| {
-            if criteria(proto.metadata.as_ref()).next().is_some() {
-                cx.field("metadata").error(format!(
-                    "'{MATCH}' is not supported here, but in the metadata of endpoints"
-                ));
-            }
+            let of_locality = &labels(proto.metadata.as_ref());
             Some(LocalityEndpoints {
                 locality: locality(proto.locality.as_ref()),
                 priority: proto.priority,
                 weight: proto.load_balancing_weight.map(|weight| weight.value),
                 endpoints: cx.each("lb_endpoints", &proto.lb_endpoints, |cx, proto| {
-                    endpoint(cx, proto, names, alike)
+                    endpoint(cx, proto, names, of_locality, alike)
                 }),
             })
         }),
@@ -64,7 +60,8 @@ fn endpoint(
     cx: &Cx<'_>,
     proto: &proto::LbEndpoint,
     names: bool,
-    alike: &RefCell<Criteria>,
+    of_locality: &[Label],
+    alike: &RefCell<Arc<Labels>>,
 ) -> Option<Endpoint> {
     let Some(HostIdentifier::Endpoint(endpoint)) = &proto.host_identifier else {
         cx.error("expected an endpoint");
@@ -87,33 +84,51 @@ fn endpoint(
             HealthStatus::Degraded => EndpointHealth::Degraded,
             HealthStatus::Draining => EndpointHealth::Draining,
         },
-        transport_socket_match: transport_socket_match(proto.metadata.as_ref(), alike),
+        labels: shared(labels(proto.metadata.as_ref()), of_locality, alike),
     })
 }
 
-/// What an endpoint's metadata says to the matches of its cluster. Endpoints beside each other
-/// mostly say the same, and then share it. A value that is no string equals none that a match
-/// can ask for.
-fn transport_socket_match(metadata: Option<&Metadata>, alike: &RefCell<Criteria>) -> Criteria {
-    let mut pairs: Vec<(Arc<str>, Arc<str>)> = criteria(metadata)
-        .filter_map(|(key, value)| match &value.kind {
-            Some(Kind::StringValue(text)) => Some((key.as_str().into(), text.as_str().into())),
-            _ => None,
-        })
-        .collect();
-    pairs.sort_unstable();
+/// What both say together. Endpoints beside each other mostly say the same, and then share it.
+fn shared(own: Vec<Label>, of_locality: &[Label], alike: &RefCell<Arc<Labels>>) -> Arc<Labels> {
     let mut alike = alike.borrow_mut();
-    if **alike != *pairs {
-        *alike = pairs.into();
+    if alike.endpoint != own || alike.locality != of_locality {
+        *alike = Arc::new(Labels {
+            endpoint: own,
+            locality: of_locality.to_vec(),
+        });
     }
     Arc::clone(&alike)
 }
 
-fn criteria(metadata: Option<&Metadata>) -> impl Iterator<Item = (&String, &Value)> {
-    metadata
-        .and_then(|metadata| metadata.filter_metadata.get(MATCH))
-        .into_iter()
-        .flat_map(|criteria| &criteria.fields)
+/// What metadata says to the matches of a cluster; of a value that is none, nothing is said.
+fn labels(metadata: Option<&Metadata>) -> Vec<Label> {
+    let labels = metadata.and_then(|metadata| metadata.filter_metadata.get(MATCH));
+    let fields = labels.into_iter().flat_map(|labels| &labels.fields);
+    let said = fields.filter_map(|(name, value)| Some((name.as_str().into(), label(value)?)));
+    sorted(said.collect())
+}
+
+fn sorted(mut labels: Vec<Label>) -> Vec<Label> {
+    labels.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    labels
+}
+
+/// A value that can be compared, if it is one.
+pub(crate) fn label(value: &Value) -> Option<LabelValue> {
+    Some(match value.kind.as_ref()? {
+        Kind::NullValue(_) => LabelValue::Null,
+        Kind::BoolValue(truth) => LabelValue::Bool(*truth),
+        Kind::NumberValue(number) => LabelValue::Number(Number::from_f64(*number)?),
+        Kind::StringValue(text) => text.as_str().into(),
+        Kind::ListValue(list) => {
+            LabelValue::List(list.values.iter().map(label).collect::<Option<_>>()?)
+        }
+        Kind::StructValue(fields) => {
+            let all = fields.fields.iter();
+            let all = all.map(|(name, value)| Some((name.as_str().into(), label(value)?)));
+            LabelValue::Struct(sorted(all.collect::<Option<_>>()?))
+        }
+    })
 }
 
 /// A name that is resolved is also the host name, as in Envoy.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_model::Cluster;
-use tandem_model::cluster::{Discovery, DnsLookupFamily, EndpointHealth, LbPolicy};
+use tandem_model::cluster::{
+    Discovery, DnsLookupFamily, EndpointHealth, LabelValue, LbPolicy, Number,
+};
 use tandem_xds_translate::{Source, load};
 
 fn cluster(name: &str) -> Arc<Cluster> {
@@ -75,7 +77,7 @@ fn localities_and_metadata_of_endpoints_are_read() {
         panic!("{first:?}")
     };
     assert_eq!(a.health, EndpointHealth::Draining);
-    let criteria: Vec<_> = a.transport_socket_match.iter().collect();
+    let criteria: Vec<_> = a.labels.endpoint.iter().collect();
     assert_eq!(
         criteria,
         [
@@ -84,9 +86,11 @@ fn localities_and_metadata_of_endpoints_are_read() {
         ]
     );
     // What is the same is there once.
-    assert!(Arc::ptr_eq(
-        &a.transport_socket_match,
-        &b.transport_socket_match
-    ));
-    assert!(second.endpoints[0].transport_socket_match.is_empty());
+    assert!(Arc::ptr_eq(&a.labels, &b.labels));
+    let labels = &second.endpoints[0].labels;
+    assert!(labels.endpoint.is_empty());
+    let one = LabelValue::Number(Number::from_f64(1.0).unwrap());
+    let inner = LabelValue::Struct(vec![("of".into(), LabelValue::Bool(true))]);
+    let all = LabelValue::List(vec![one, inner, LabelValue::Null]);
+    assert_eq!(labels.locality, [("all".into(), all)]);
 }

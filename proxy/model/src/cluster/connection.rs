@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use super::Label;
 use crate::hcm::Http2Options;
 use crate::tls::UpstreamTransport;
 
@@ -72,16 +73,16 @@ pub enum UpstreamProtocol {
 pub struct TransportSocketMatch {
     /// Its name, for metrics.
     pub name: Arc<str>,
-    /// What an endpoint's metadata must say; nothing: every endpoint matches.
-    pub criteria: Vec<(Arc<str>, Arc<str>)>,
+    /// What metadata must say, as it stands here; nothing: every endpoint matches.
+    pub criteria: Vec<Label>,
     /// What carries the connections.
     pub transport: UpstreamTransport,
 }
 
 impl TransportSocketMatch {
-    /// Whether an endpoint with this metadata matches.
-    pub fn matches(&self, metadata: &[(Arc<str>, Arc<str>)]) -> bool {
-        self.criteria.iter().all(|wanted| metadata.contains(wanted))
+    /// Whether what is said fits.
+    pub fn matches(&self, labels: &[Label]) -> bool {
+        self.criteria.iter().all(|wanted| labels.contains(wanted))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Labels;
 use crate::Address;
 use crate::bootstrap::Locality;
 
@@ -38,8 +39,8 @@ pub struct Endpoint {
     pub weight: u32,
     /// What the control plane says of its health.
     pub health: EndpointHealth,
-    /// Its metadata under `envoy.transport_socket_match`: key and value of all strings, sorted.
-    pub transport_socket_match: Arc<[(Arc<str>, Arc<str>)]>,
+    /// What it and its locality say of what should carry its connections.
+    pub labels: Arc<Labels>,
 }
 
 impl Endpoint {
@@ -50,7 +51,7 @@ impl Endpoint {
             hostname: Arc::default(),
             weight: 1,
             health: EndpointHealth::Healthy,
-            transport_socket_match: Arc::default(),
+            labels: Arc::default(),
         }
     }
 }

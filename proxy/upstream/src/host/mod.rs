@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use tandem_model::Address;
 use tandem_model::bootstrap::Locality;
-use tandem_model::cluster::{Endpoint, EndpointHealth};
+use tandem_model::cluster::{Endpoint, EndpointHealth, Labels};
 
 /// One endpoint. Its counters are process-wide; its pools belong to workers.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub(crate) struct Host {
     pub(crate) weight: u32,
     pub(crate) health: EndpointHealth,
     pub(crate) group: Arc<Group>,
-    /// Its metadata under `envoy.transport_socket_match`.
-    pub(crate) transport_socket_match: Arc<[(Arc<str>, Arc<str>)]>,
+    /// What it and its locality say of what should carry its connections.
+    pub(crate) labels: Arc<Labels>,
     /// Kept over a change of anything that is not the address.
     pub(crate) state: Arc<HostState>,
 }
@@ -81,7 +81,7 @@ impl Host {
             weight: endpoint.weight.max(1),
             health: endpoint.health,
             group: Arc::clone(group),
-            transport_socket_match: Arc::clone(&endpoint.transport_socket_match),
+            labels: Arc::clone(&endpoint.labels),
             state,
         }
     }
@@ -95,7 +95,7 @@ impl Host {
             weight: self.weight,
             health: self.health,
             group: Arc::clone(&self.group),
-            transport_socket_match: Arc::clone(&self.transport_socket_match),
+            labels: Arc::clone(&self.labels),
             state: Arc::default(),
         }
     }
@@ -122,7 +122,7 @@ impl Host {
     pub(crate) fn keeps_pools_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.state, &other.state)
             && self.hostname == other.hostname
-            && self.transport_socket_match == other.transport_socket_match
+            && self.labels == other.labels
     }
 
     /// Whether it serves only when healthy hosts do not suffice.

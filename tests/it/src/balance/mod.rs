@@ -7,6 +7,7 @@ mod gate;
 mod names;
 mod priorities;
 mod retries;
+mod sockets;
 
 use cluster::Cluster;
 use gate::Gate;

@@ -10,11 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::cluster::v3::{self as v3, cluster as proto};
-use envoy_types::pb::google::protobuf::value::Kind;
 use proto::common_lb_config::LocalityConfigSpecifier;
 use tandem_model::Cluster;
 use tandem_model::cluster::{
-    Discovery, LbPolicy, TcpKeepalive, TransportSocketMatch, UpstreamProtocol,
+    Discovery, Label, LbPolicy, TcpKeepalive, TransportSocketMatch, UpstreamProtocol,
 };
 use tandem_model::tls::UpstreamTransport;
 
@@ -106,15 +105,15 @@ fn transport_socket_match(
     let criteria = proto.r#match.iter().flat_map(|criteria| &criteria.fields);
     let mut all = Vec::new();
     for (key, value) in criteria {
-        match &value.kind {
-            Some(Kind::StringValue(text)) => all.push((key.as_str().into(), text.as_str().into())),
-            _ => {
-                cx.field("match").key(key).error("expected a string");
+        match endpoint::label(value) {
+            Some(value) => all.push((key.as_str().into(), value)),
+            None => {
+                cx.field("match").key(key).error("expected a value");
                 return None;
             }
         }
     }
-    all.sort();
+    all.sort_unstable_by(|a: &Label, b| a.0.cmp(&b.0));
     Some(TransportSocketMatch {
         name: proto.name.as_str().into(),
         criteria: all,
