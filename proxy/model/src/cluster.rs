@@ -197,6 +197,8 @@ pub struct OutlierDetection {
     pub max_ejection_time: Duration,
     /// Random addition to each ejection time; default 0.
     pub max_ejection_time_jitter: Duration,
-    /// Most hosts ejected, in percent; default 10. One host may always be ejected.
+    /// Most hosts ejected, in percent; default 10. Of few hosts that may be less than one.
     pub max_ejection_percent: u32,
+    /// Whether one host may be ejected whatever the percentage; default no.
+    pub always_eject_one_host: bool,
 }

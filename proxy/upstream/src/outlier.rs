@@ -122,15 +122,20 @@ fn count(
     if limit == 0 || counter.fetch_add(1, Relaxed) + 1 < limit {
         return;
     }
+    if host.state.ejected.load(Relaxed) {
+        // Asked all the same, in panic: nothing new is found out.
+        return;
+    }
     counter.store(0, Relaxed);
     detector.detected.inc();
-    if crate::random::below(100) < enforcing as usize && eject(cluster, host) {
+    if eject(cluster, host, enforcing) {
         detector.enforced.inc();
     }
 }
 
-/// Whether the host was ejected now.
-fn eject(cluster: &Arc<SharedCluster>, host: &Host) -> bool {
+/// Whether the host was ejected now. The share of ejected hosts is looked at before the chance is
+/// taken: an overflow counts where nothing is enforced, too.
+fn eject(cluster: &Arc<SharedCluster>, host: &Host, enforcing: u32) -> bool {
     let Some(detection) = &cluster.config.outlier_detection else {
         return false;
     };
@@ -154,11 +159,13 @@ fn eject(cluster: &Arc<SharedCluster>, host: &Host) -> bool {
             .iter()
             .filter(|host| host.state.ejected.load(Relaxed))
             .count();
-        // One host may always be ejected, however few there are.
-        if ejected > 0
-            && (ejected + 1) * 100 > set.hosts.len() * detection.max_ejection_percent as usize
-        {
+        let most = set.hosts.len() * detection.max_ejection_percent as usize;
+        let first = detection.always_eject_one_host && ejected == 0;
+        if !first && (ejected + 1) * 100 > most {
             stats.overflow.inc();
+            return false;
+        }
+        if crate::random::below(100) >= enforcing as usize {
             return false;
         }
         *ejected_at = Some(Instant::now());

@@ -38,6 +38,7 @@ fn detection() -> OutlierDetection {
         max_ejection_time: Duration::from_secs(300),
         max_ejection_time_jitter: Duration::ZERO,
         max_ejection_percent: 10,
+        always_eject_one_host: true,
     }
 }
 
@@ -572,6 +573,33 @@ async fn a_failing_host_is_ejected_and_comes_back() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(rig.stat("outlier_detection.ejections_active"), 0);
+}
+
+/// Of one host none may be ejected, unless one always may; in panic an ejected one is asked on,
+/// and nothing new is found out.
+#[tokio::test]
+async fn the_only_host_is_ejected_if_one_always_may_be() {
+    for (always, detected) in [(false, 3), (true, 1)] {
+        let (bad, _) = server(false, |_| async {
+            let failing = Response::builder().status(500);
+            failing.body(Body::empty()).unwrap()
+        })
+        .await;
+        let mut config = cluster(&[bad]);
+        config.outlier_detection = Some(OutlierDetection {
+            base_ejection_time: Duration::from_secs(60),
+            always_eject_one_host: always,
+            ..detection()
+        });
+        let rig = Rig::new(config, RoutePolicy::default());
+        for _ in 0..9 {
+            assert_eq!(rig.send(get("/")).await.unwrap().status(), 500);
+        }
+        let stat = |name: &str| rig.stat(&format!("outlier_detection.ejections_{name}"));
+        assert_eq!(stat("active"), i64::from(always));
+        assert_eq!(stat("overflow"), if always { 0 } else { 3 });
+        assert_eq!(stat("detected_consecutive_5xx"), detected);
+    }
 }
 
 /// A dropped response closes an HTTP/1 connection and resets an HTTP/2 stream.

@@ -49,6 +49,12 @@ pub(crate) fn connection_manager(
             .field("allow_connect")
             .error("is not supported here: HTTP/2 clients are not offered extended CONNECT");
     }
+    // An invalid message ends the connection, as Envoy's default has it.
+    let stream_error = proto.stream_error_on_invalid_http_message.as_ref();
+    if value::bool_or(stream_error, false) {
+        cx.field("stream_error_on_invalid_http_message")
+            .error("'true' is not supported");
+    }
     let limit = |field, value, default| value::limit(cx, field, value, default);
     let duration = |field, value, default| value::duration(cx, field, value).unwrap_or(default);
     let (server_name, via) = (server_name(cx, &proto.server_name), via(cx, &proto.via));

@@ -13,16 +13,7 @@ pub struct Cluster {
 impl Cluster {
     /// `fields` are the cluster's own, one a line; the endpoints are ports with their weights.
     pub async fn start(fields: &str, endpoints: &[(u16, u32)]) -> Self {
-        let endpoints: String = endpoints
-            .iter()
-            .map(|(port, weight)| {
-                ENDPOINT
-                    .replace("PORT", &port.to_string())
-                    .replace("WEIGHT", &weight.to_string())
-            })
-            .collect();
-        let localities = format!("- lb_endpoints:{endpoints}");
-        Self::start_as(Kind::Tandem, fields, &localities).await
+        Self::start_as(Kind::Tandem, fields, &locality(endpoints)).await
     }
 
     /// `localities` is the list of the assignment's endpoints; if it is empty there is no
@@ -81,6 +72,19 @@ impl Cluster {
             self.stat(name).await
         );
     }
+}
+
+/// One locality of these ports with their weights.
+pub fn locality(endpoints: &[(u16, u32)]) -> String {
+    let endpoints: String = endpoints
+        .iter()
+        .map(|(port, weight)| {
+            ENDPOINT
+                .replace("PORT", &port.to_string())
+                .replace("WEIGHT", &weight.to_string())
+        })
+        .collect();
+    format!("- lb_endpoints:{endpoints}")
 }
 
 const ENDPOINT: &str = "

@@ -11,6 +11,7 @@ mod sockets;
 
 use cluster::Cluster;
 use gate::Gate;
+use tandem_harness::Kind;
 use tandem_harness::client::h1;
 
 use crate::doors::backend::Backend;
@@ -136,6 +137,42 @@ async fn no_more_are_ejected_than_the_percentage_allows() {
     assert_eq!(shares, [0, 0, 100, 100, 100]);
     assert_eq!(cluster.stat("outlier_detection.ejections_active").await, 2);
     assert!(cluster.stat("outlier_detection.ejections_overflow").await > 0);
+}
+
+/// A tenth of three is less than one: none is ejected, unless one always may be. Envoy counts the
+/// same.
+#[tokio::test]
+async fn of_few_endpoints_none_is_ejected_unless_one_always_may_be() {
+    for (always, expected) in [("false", [0, 0, 3, 3]), ("true", [1, 1, 2, 3])] {
+        for kind in [Kind::Tandem, Kind::Envoy] {
+            let backends = backends(0, 3).await;
+            let fields = format!(
+                "
+lb_policy: ROUND_ROBIN
+outlier_detection: {{ consecutive_5xx: 3, consecutive_gateway_failure: 0, base_ejection_time: 300s, interval: 300s, enforcing_success_rate: 0, always_eject_one_host: {always} }}"
+            );
+            let ports: Vec<_> = backends.iter().map(|backend| (backend.port, 1)).collect();
+            let cluster = Cluster::start_as(kind, &fields, &cluster::locality(&ports)).await;
+            cluster.call(9).await;
+            cluster
+                .until_stat(
+                    "outlier_detection.ejections_detected_consecutive_5xx",
+                    expected[3],
+                )
+                .await;
+            let mut found = Vec::new();
+            for name in [
+                "active",
+                "enforced_total",
+                "overflow",
+                "detected_consecutive_5xx",
+            ] {
+                let name = format!("outlier_detection.ejections_{name}");
+                found.push(cluster.stat(&name).await);
+            }
+            assert_eq!(found, expected, "{kind:?}, always: {always}");
+        }
+    }
 }
 
 /// One of four is left: below the threshold everybody is asked again, ejected or not.

@@ -30,6 +30,18 @@ pub(super) fn detection(cx: &Cx<'_>, proto: &Proto) -> OutlierDetection {
                 .error("another value than 0 is not supported");
         }
     }
+    // Without active health checks, and without degraded hosts found by answers, `true` would not
+    // be kept.
+    let degraded = proto.detect_degraded_hosts.as_ref();
+    let uneject = proto.successful_active_health_check_uneject_host.as_ref();
+    for (field, value) in [
+        ("successful_active_health_check_uneject_host", uneject),
+        ("detect_degraded_hosts", degraded),
+    ] {
+        if value::bool_or(value, false) {
+            cx.field(field).error("'true' is not supported");
+        }
+    }
     let duration = |field, value, default| {
         value::duration(cx, field, value).unwrap_or(Duration::from_secs(default))
     };
@@ -65,5 +77,6 @@ pub(super) fn detection(cx: &Cx<'_>, proto: &Proto) -> OutlierDetection {
             0,
         ),
         max_ejection_percent: u32_or(proto.max_ejection_percent.as_ref(), 10),
+        always_eject_one_host: value::bool_or(proto.always_eject_one_host.as_ref(), false),
     }
 }

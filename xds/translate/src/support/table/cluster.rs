@@ -62,8 +62,9 @@ pub(super) const AREA: Area = Area {
             enforcing_consecutive_gateway_failure, consecutive_local_origin_failure,
             enforcing_consecutive_local_origin_failure, split_external_local_origin_errors,
             interval, base_ejection_time, max_ejection_time, max_ejection_time_jitter,
-            max_ejection_percent, enforcing_success_rate, enforcing_failure_percentage,
+            max_ejection_percent, always_eject_one_host, enforcing_success_rate, enforcing_failure_percentage,
             enforcing_local_origin_success_rate, enforcing_failure_percentage_local_origin,
+            successful_active_health_check_uneject_host, detect_degraded_hosts,
         }
         "envoy.config.cluster.v3.UpstreamConnectionOptions" { tcp_keepalive }
         "envoy.config.core.v3.TcpKeepalive" {

@@ -17,7 +17,7 @@ pub(super) const AREA: Area = Area {
             http2_protocol_options, max_request_headers_kb, request_timeout,
             request_headers_timeout, stream_idle_timeout, drain_timeout, delayed_close_timeout,
             upgrade_configs, proxy_100_continue, tracing, forward_client_cert_details,
-            set_current_client_cert_details,
+            set_current_client_cert_details, stream_error_on_invalid_http_message,
         }
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails" {
             subject, cert, chain, dns, uri,

@@ -68,7 +68,8 @@ pub(super) const AREA: Area = Area {
         }
         "envoy.config.route.v3.RouteAction.UpgradeConfig" { upgrade_type, enabled }
         "envoy.config.route.v3.WeightedCluster" {
-            clusters, runtime_key_prefix,
+            clusters, runtime_key_prefix;
+            total_weight: "the weights of the clusters are added up, as Envoy does",
         }
         "envoy.config.route.v3.WeightedCluster.ClusterWeight" {
             name, cluster_header, weight, request_headers_to_add, request_headers_to_remove,
