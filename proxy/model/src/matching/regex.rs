@@ -1,5 +1,9 @@
 //! A compiled regular expression that compares by its pattern.
 
+mod repeat;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -38,6 +42,12 @@ impl Regex {
                 .unwrap_or_default()
                 .to_owned(),
         };
+        if let Some(times) = repeat::too_often(pattern) {
+            return Err(InvalidRegex {
+                pattern: pattern.to_owned(),
+                reason: format!("{times}: at most {} are possible", repeat::MOST),
+            });
+        }
         let search = ::regex::RegexBuilder::new(pattern)
             .size_limit(SIZE_LIMIT)
             .build()
