@@ -3,20 +3,22 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::{HeaderName, HeaderValue};
 use tandem_api_contract::registry::Clients;
 use tandem_core::directory::Directory;
-use tandem_core::error::LocalReply;
+use tandem_core::error::{Kind, LocalReply};
 use tandem_core::{
-    BoxFuture, Error as MeshError, HttpService, Request, Response, grpc as core_grpc,
+    BoxFuture, Error as MeshError, HttpService, Request, Response, ResponseFlags, grpc as core_grpc,
 };
 use tandem_model::filter::runtime::Api as Served;
+use tonic::Code;
 use tower::Service;
 
 use crate::grpc::{refuse, unary};
 use crate::invoke::Mesh;
 use crate::process::Shared;
 use crate::pubsub::subscribe_stream;
-use crate::status::Error;
+use crate::status::{Error, ORIGIN, Origin};
 use crate::{health, reflection, unserved};
 
 const RUNTIME: &str = "/spec.proto.runtime.v1.Runtime/";
@@ -78,11 +80,56 @@ impl Service<Request> for Runtime {
         } else if path.starts_with(REFLECTION_ALPHA) {
             let service = self.api.server.reflection_alpha(reflection::v1alpha);
             return checked(request, |request| service.dispatch(request));
+        } else if core_grpc::is_grpc(request.headers()) {
+            return or_tell(self.service_names(), request, &self.next);
         } else {
             return self.next.dispatch(request);
         };
         checked(request, |request| served(&self.api, request))
     }
+}
+
+impl Runtime {
+    /// What is served here, for whoever asks for something else.
+    fn service_names(&self) -> &'static str {
+        if self.layotto {
+            "spec.proto.runtime.v1.Runtime, grpc.health.v1.Health, \
+             grpc.reflection.v1.ServerReflection, grpc.reflection.v1alpha.ServerReflection"
+        } else {
+            "grpc.health.v1.Health, grpc.reflection.v1.ServerReflection, \
+             grpc.reflection.v1alpha.ServerReflection"
+        }
+    }
+}
+
+/// Passes a gRPC call on. Where nothing takes it, the caller is told what would be taken here:
+/// a bare UNIMPLEMENTED would send people looking for the rpc, when the service is not there.
+fn or_tell(
+    served: &'static str,
+    request: Request,
+    next: &HttpService,
+) -> BoxFuture<Result<Response, MeshError>> {
+    let path = request.uri().path().to_owned();
+    let answer = next.dispatch(request);
+    Box::pin(async move {
+        let error = match answer.await {
+            Err(error) if matches!(error.kind(), Kind::NoRoute) => error,
+            done => return done,
+        };
+        let service = match path.trim_start_matches('/').rsplit_once('/') {
+            Some((service, _)) => service,
+            None => &path,
+        };
+        let text = format!("unknown service {service}: served here are {served}");
+        let reply = LocalReply::new(http::StatusCode::NOT_FOUND, text, "route_not_found")
+            .flags(ResponseFlags::NO_ROUTE)
+            .grpc(Code::Unimplemented as u32)
+            .header(
+                HeaderName::from_static(ORIGIN),
+                HeaderValue::from_static(Origin::Runtime.as_str()),
+            );
+        Err(MeshError::reply(reply).with_reply_headers(error.reply_headers().clone()))
+    })
 }
 
 /// Refuses what is not gRPC on a gRPC path, as gRPC says: with 415.

@@ -245,7 +245,7 @@ pub(crate) enum Origin {
 
 impl Origin {
     /// As clients see it.
-    pub(crate) fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Runtime => "api",
             Self::Component => "component",

@@ -1,6 +1,8 @@
 use http_body_util::BodyExt as _;
-use tandem_core::{Body, rescue};
-use tonic::Code;
+use tandem_core::directory::Directory;
+use tandem_core::error::Kind;
+use tandem_core::{Body, Error, HttpService, Response, rescue};
+use tonic::{Code, Status};
 
 use crate::testing::{call, filter, process, rpc, told};
 
@@ -21,6 +23,32 @@ async fn other_paths_pass_on() {
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, "not ours");
     }
+}
+
+/// A service that nothing takes is named, and what is served instead; other requests that find no
+/// route are not touched.
+#[tokio::test]
+async fn a_service_that_nobody_serves_is_named() {
+    let process = process(None).await;
+    let nothing = HttpService::new(tower::service_fn(async |_| {
+        Err::<Response, _>(Error::new(Kind::NoRoute))
+    }));
+    let service = process.layer(&Directory::default(), nothing);
+    let ask = |path: &str, kind: &str| {
+        let request = http::Request::post(path).header("content-type", kind);
+        service.dispatch(request.body(Body::empty()).unwrap())
+    };
+    let path = "/dapr.proto.runtime.v1.Dapr/GetState";
+    let error = ask(path, "application/grpc").await.unwrap_err();
+    let response = rescue::respond(rescue::reply(&error).unwrap(), true, false);
+    let status = Status::from_header_map(response.headers()).unwrap();
+    let text = "unknown service dapr.proto.runtime.v1.Dapr: served here are \
+        spec.proto.runtime.v1.Runtime, grpc.health.v1.Health, \
+        grpc.reflection.v1.ServerReflection, grpc.reflection.v1alpha.ServerReflection";
+    assert_eq!(told(&status), (Code::Unimplemented, text, "api"));
+    assert_eq!(rescue::reply(&error).unwrap().details, "route_not_found");
+    let error = ask(path, "application/json").await.unwrap_err();
+    assert!(rescue::reply(&error).unwrap().body.is_empty());
 }
 
 #[tokio::test]
