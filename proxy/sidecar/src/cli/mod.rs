@@ -26,6 +26,7 @@ pub(crate) enum Command {
     /// if a command is given.
     Run(Box<run::RunOptions>),
     /// Run as a pure data plane from an Envoy v3 bootstrap. Takes Envoy's own options.
+    #[command(version = env!("TANDEM_VERSION"), display_name = "tandem")]
     Proxy(Box<proxy::ProxyOptions>),
     /// Check an Envoy v3 bootstrap and say everything that is wrong with it, without starting.
     Validate(ValidateOptions),

@@ -49,6 +49,16 @@ fn every_option_of_envoys_help_is_accepted() {
     }
 }
 
+#[test]
+fn the_version_is_told_where_envoy_tells_it() {
+    for line in ["tandem --version", "tandem proxy --version"] {
+        let asked = Tandem::try_parse_from(args(line)).unwrap_err();
+        assert_eq!(asked.exit_code(), 0, "{line}");
+        let expected = concat!("tandem ", env!("TANDEM_VERSION"), "\n");
+        assert_eq!(asked.to_string(), expected, "{line}");
+    }
+}
+
 /// What Envoy does not take, is not taken: the message says what would be.
 #[test]
 fn values_that_envoy_does_not_have_are_refused() {
