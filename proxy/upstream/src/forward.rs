@@ -237,12 +237,11 @@ impl Tries<'_> {
             if self.policy.include_attempt_count {
                 head.headers.insert(ATTEMPT_COUNT, number(attempt.into()));
             }
-            if attempt > 1 && !self.policy.router.suppress_envoy_headers {
+            if attempt > 1 {
                 let asked = self.info.request_duration().unwrap_or_default();
                 let elapsed = self.info.start.elapsed().saturating_sub(asked);
-                if let Some(left) = timeout::expected_again(self.limits, elapsed) {
-                    head.headers.insert(timeout::EXPECTED, left);
-                }
+                let suppressed = self.policy.router.suppress_envoy_headers;
+                timeout::tell_again(self.limits, elapsed, suppressed, &mut head.headers);
             }
             if self.policy.auto_host_rewrite && !pool.host.hostname.is_empty() {
                 rewrite_host(head, &pool.host.hostname, self.policy);

@@ -18,10 +18,14 @@ pub struct RoutePolicy {
     pub high_priority: bool,
     /// The answer when the cluster does not exist.
     pub cluster_not_found: StatusCode,
-    /// Use `grpc-timeout` as the stream's limit, capped at this (`Some(ZERO)`: not capped).
-    pub grpc_timeout_max: Option<Duration>,
-    /// Subtracted from `grpc-timeout` before it is used.
+    /// Of gRPC: `grpc-timeout` in place of `timeout`, capped at this (`Some(ZERO)`: not capped).
+    pub max_grpc_timeout: Option<Duration>,
+    /// Subtracted from `grpc-timeout` before it takes the place of `timeout`, if it is less.
     pub grpc_timeout_offset: Option<Duration>,
+    /// Use `grpc-timeout` as the stream's limit, capped at this (`Some(ZERO)`: not capped).
+    pub grpc_timeout_header_max: Option<Duration>,
+    /// Subtracted from `grpc-timeout` before it is the stream's limit.
+    pub grpc_timeout_header_offset: Option<Duration>,
     /// Longest life of the stream, route's or connection manager's; `None` or zero: no limit.
     pub max_stream_duration: Option<Duration>,
     /// Send the endpoint's host name as the host.
@@ -45,8 +49,10 @@ impl Default for RoutePolicy {
             retry: None,
             high_priority: false,
             cluster_not_found: StatusCode::SERVICE_UNAVAILABLE,
-            grpc_timeout_max: None,
+            max_grpc_timeout: None,
             grpc_timeout_offset: None,
+            grpc_timeout_header_max: None,
+            grpc_timeout_header_offset: None,
             max_stream_duration: None,
             auto_host_rewrite: false,
             append_x_forwarded_host: false,

@@ -32,6 +32,8 @@ pub(crate) struct Limits {
     pub(crate) stream: Option<Duration>,
     /// A timeout is answered with 204 instead of 504.
     pub(crate) no_content: bool,
+    /// `grpc-timeout` says how long a try may take.
+    pub(crate) tells_grpc: bool,
 }
 
 /// Works the limits out and tells the upstream; `has_envoy` says whether any `x-envoy-` header
@@ -44,14 +46,19 @@ pub(crate) fn plan(
     is_grpc: bool,
 ) -> Limits {
     let retry = policy.retry.as_deref();
+    let grpc = is_grpc.then_some(policy.max_grpc_timeout).flatten();
     let mut limits = Limits {
-        route: positive(policy.timeout),
+        route: match grpc {
+            Some(max) => grpc_limit(max, policy.grpc_timeout_offset, headers),
+            None => positive(policy.timeout),
+        },
         per_try: retry.and_then(|retry| positive(retry.per_try_timeout)),
         per_try_idle: retry.and_then(|retry| positive(retry.per_try_idle_timeout)),
         stream: stream_limit(policy, headers, is_grpc),
         no_content: false,
+        tells_grpc: grpc.is_some(),
     };
-    let mut known = expected;
+    let mut known = expected.filter(|_| grpc.is_none());
     if has_envoy {
         known = None;
         let asked = take_millis(headers, &RQ_TIMEOUT);
@@ -76,8 +83,11 @@ pub(crate) fn plan(
     {
         limits.per_try = None;
     }
-    if let (true, Some(_), Some(limit)) = (is_grpc, policy.grpc_timeout_max, limits.stream) {
-        // The server is told what is left of the client's time.
+    if let (true, Some(limit)) = (is_grpc, limits.stream) {
+        // The server is told how long it has, whatever the client said.
+        headers.insert(grpc::GRPC_TIMEOUT, grpc::timeout(limit));
+    }
+    if let (true, Some(limit)) = (limits.tells_grpc, limits.per_try.or(limits.route)) {
         headers.insert(grpc::GRPC_TIMEOUT, grpc::timeout(limit));
     }
     if !policy.router.suppress_envoy_headers {
@@ -107,16 +117,29 @@ pub(crate) fn expected_by_default(policy: &RoutePolicy) -> Option<HeaderValue> {
         per_try_idle: None,
         stream: None,
         no_content: false,
+        tells_grpc: false,
     })
 }
 
-/// The header for another try, `elapsed` after the request was complete.
-pub(crate) fn expected_again(limits: &Limits, elapsed: Duration) -> Option<HeaderValue> {
-    let limit = limits.per_try.or(limits.route)?;
+/// Tells of what is left for another try, `elapsed` after the request was complete.
+pub(crate) fn tell_again(
+    limits: &Limits,
+    elapsed: Duration,
+    suppress_envoy_headers: bool,
+    headers: &mut HeaderMap,
+) {
+    let Some(limit) = limits.per_try.or(limits.route) else {
+        return;
+    };
     let left = limits.route.map_or(limit, |route| {
         limit.min(route.saturating_sub(elapsed).max(Duration::from_millis(1)))
     });
-    u64::try_from(left.as_millis()).ok().map(HeaderValue::from)
+    if let (false, Ok(millis)) = (suppress_envoy_headers, u64::try_from(left.as_millis())) {
+        headers.insert(EXPECTED, HeaderValue::from(millis));
+    }
+    if limits.tells_grpc {
+        headers.insert(grpc::GRPC_TIMEOUT, grpc::timeout(left));
+    }
 }
 
 fn expected_header(limits: &Limits) -> Option<HeaderValue> {
@@ -125,14 +148,28 @@ fn expected_header(limits: &Limits) -> Option<HeaderValue> {
     (millis > 0).then(|| HeaderValue::from(millis))
 }
 
+/// The limit of a gRPC call whose `grpc-timeout` takes the place of the route's: nought, or none, is
+/// no limit but the cap.
+fn grpc_limit(max: Duration, offset: Option<Duration>, headers: &HeaderMap) -> Option<Duration> {
+    let asked = headers.get(grpc::GRPC_TIMEOUT);
+    let asked = positive(asked.and_then(grpc::parse_timeout)).map(|asked| {
+        let less = offset.and_then(|offset| positive(asked.checked_sub(offset)));
+        less.unwrap_or(asked)
+    });
+    match (asked, positive(Some(max))) {
+        (Some(asked), Some(max)) => Some(asked.min(max)),
+        (asked, max) => asked.or(max),
+    }
+}
+
 fn stream_limit(policy: &RoutePolicy, headers: &HeaderMap, is_grpc: bool) -> Option<Duration> {
-    if let (true, Some(max)) = (is_grpc, policy.grpc_timeout_max)
+    if let (true, Some(max)) = (is_grpc, policy.grpc_timeout_header_max)
         && let Some(asked) = headers
             .get(grpc::GRPC_TIMEOUT)
             .and_then(grpc::parse_timeout)
     {
         let capped = if max.is_zero() { asked } else { asked.min(max) };
-        let offset = policy.grpc_timeout_offset.unwrap_or_default();
+        let offset = policy.grpc_timeout_header_offset.unwrap_or_default();
         // An offset beyond the timeout is left out, as in Envoy.
         return Some(capped.checked_sub(offset).unwrap_or(capped));
     }

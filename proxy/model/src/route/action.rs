@@ -38,8 +38,14 @@ pub struct RouteAction {
     /// Keep the old host in `x-forwarded-host` when it is rewritten.
     pub append_x_forwarded_host: bool,
     /// Time from the end of the request to the end of the response; default 15 s, `None`: no
-    /// limit.
+    /// limit. In Envoy's configuration it means nothing beside a `max_stream_duration`, be that
+    /// empty: such an action has none.
     pub timeout: Option<Duration>,
+    /// Of gRPC: `grpc-timeout` in place of `timeout`, capped at this (`Some(ZERO)`: not capped).
+    /// Like `timeout`, only without a `max_stream_duration`.
+    pub max_grpc_timeout: Option<Duration>,
+    /// Subtracted from `grpc-timeout` before it takes the place of `timeout`, if it is less.
+    pub grpc_timeout_offset: Option<Duration>,
     /// Idle time of the stream; `None`: the connection manager's. `Some(ZERO)`: no limit.
     pub idle_timeout: Option<Duration>,
     /// Longest life of the stream; `None`: the connection manager's. `Some(ZERO)`: no limit.

@@ -49,6 +49,8 @@ fn action() -> RouteAction {
         timeout: None,
         idle_timeout: None,
         max_stream_duration: None,
+        max_grpc_timeout: None,
+        grpc_timeout_offset: None,
         grpc_timeout_header_max: None,
         grpc_timeout_header_offset: None,
         retry_policy: None,

@@ -69,13 +69,43 @@ fn grpc_timeout_limits_the_stream() {
     };
     let asked = [("grpc-timeout", "2S")];
     assert_eq!(planned(&policy, &asked).0.stream, millis(9000));
-    policy.grpc_timeout_max = Some(Duration::ZERO);
+    policy.grpc_timeout_header_max = Some(Duration::ZERO);
     assert_eq!(planned(&policy, &asked).0.stream, millis(2000));
-    policy.grpc_timeout_max = millis(1500);
-    policy.grpc_timeout_offset = millis(100);
+    policy.grpc_timeout_header_max = millis(1500);
+    policy.grpc_timeout_header_offset = millis(100);
     assert_eq!(planned(&policy, &asked).0.stream, millis(1400));
     assert_eq!(planned(&policy, &asked).1["grpc-timeout"], "1400m");
     assert_eq!(planned(&policy, &[]).0.stream, millis(9000));
+}
+
+/// `max_grpc_timeout` is of the route's limit, whatever `timeout` says, and the server is told.
+#[test]
+fn grpc_timeout_may_take_the_place_of_the_routes() {
+    let policy = |max, offset| RoutePolicy {
+        timeout: millis(200),
+        max_grpc_timeout: millis(max),
+        grpc_timeout_offset: offset,
+        ..RoutePolicy::default()
+    };
+    for (max, offset, asked, limit) in [
+        (400, None, None, millis(400)),
+        (400, None, Some("100m"), millis(100)),
+        (400, None, Some("2S"), millis(400)),
+        (400, None, Some("0S"), millis(400)),
+        (400, millis(30), Some("100m"), millis(70)),
+        (400, millis(100), Some("100m"), millis(100)),
+        (0, None, Some("2S"), millis(2000)),
+        (0, None, None, None),
+    ] {
+        let headers: Vec<_> = asked.iter().map(|asked| ("grpc-timeout", *asked)).collect();
+        let (limits, left) = planned(&policy(max, offset), &headers);
+        assert_eq!(limits.route, limit, "{max} {offset:?} {asked:?}");
+        let told = left.get("grpc-timeout").and_then(|v| v.to_str().ok());
+        let millis = limit.map(|limit| format!("{}m", limit.as_millis()));
+        assert_eq!(told, millis.as_deref().or(asked));
+        let expected = left.get("x-envoy-expected-rq-timeout-ms");
+        assert_eq!(expected.is_some(), limit.is_some());
+    }
 }
 
 fn info() -> StreamInfo {
@@ -103,6 +133,7 @@ async fn the_route_limit_begins_with_the_end_of_the_request() {
         per_try_idle: None,
         stream: None,
         no_content: false,
+        tells_grpc: false,
     };
     let mut alarm = Alarm::new(&limits, &upload, &info(), None);
     let mut reading = upload.outgoing();
@@ -129,6 +160,7 @@ async fn the_first_limit_rings() {
         per_try_idle: None,
         stream: millis(50),
         no_content: false,
+        tells_grpc: false,
     };
     let mut alarm = Alarm::new(&limits, &Upload::Empty, &info(), None);
     let rung = within(&mut alarm, std::future::pending::<()>()).await;
@@ -150,6 +182,7 @@ fn tries(per_try: Option<Duration>, silence: Option<Duration>) -> Option<Alarm> 
         per_try_idle: silence,
         stream: None,
         no_content: false,
+        tells_grpc: false,
     };
     Alarm::new(&limits, &Upload::Empty, &info(), None)
 }

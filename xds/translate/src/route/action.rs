@@ -73,6 +73,11 @@ fn forward(cx: &Cx<'_>, proto: &proto::RouteAction, table: &Table<'_>) -> Option
     let in_stream = |field, value| value::duration(&stream_cx, field, value);
     let grpc_max = stream.and_then(|s| s.grpc_timeout_header_max.as_ref());
     let grpc_offset = stream.and_then(|s| s.grpc_timeout_header_offset.as_ref());
+    // The older limits, which Envoy does not look at where the newer message is.
+    let preset = Some(Duration::from_secs(15));
+    let timeout = value::limit(cx, "timeout", proto.timeout.as_ref(), preset);
+    let max_grpc_timeout = duration("max_grpc_timeout", proto.max_grpc_timeout.as_ref());
+    let grpc_timeout_offset = duration("grpc_timeout_offset", proto.grpc_timeout_offset.as_ref());
     let retry = proto.retry_policy.as_ref();
     let action = RouteAction {
         cluster: cluster?,
@@ -84,21 +89,16 @@ fn forward(cx: &Cx<'_>, proto: &proto::RouteAction, table: &Table<'_>) -> Option
         path_rewrite: rewrite::path(cx, proto),
         host_rewrite: rewrite::host(cx, proto),
         append_x_forwarded_host: proto.append_x_forwarded_host,
-        timeout: value::limit(
-            cx,
-            "timeout",
-            proto.timeout.as_ref(),
-            Some(Duration::from_secs(15)),
-        ),
+        timeout: timeout.filter(|_| stream.is_none()),
+        max_grpc_timeout: max_grpc_timeout.filter(|_| stream.is_none()),
+        grpc_timeout_offset: grpc_timeout_offset.filter(|_| stream.is_none()),
         idle_timeout: duration("idle_timeout", proto.idle_timeout.as_ref()),
         max_stream_duration: in_stream(
             "max_stream_duration",
             stream.and_then(|s| s.max_stream_duration.as_ref()),
         ),
-        grpc_timeout_header_max: in_stream("grpc_timeout_header_max", grpc_max)
-            .or_else(|| duration("max_grpc_timeout", proto.max_grpc_timeout.as_ref())),
-        grpc_timeout_header_offset: in_stream("grpc_timeout_header_offset", grpc_offset)
-            .or_else(|| duration("grpc_timeout_offset", proto.grpc_timeout_offset.as_ref())),
+        grpc_timeout_header_max: in_stream("grpc_timeout_header_max", grpc_max),
+        grpc_timeout_header_offset: in_stream("grpc_timeout_header_offset", grpc_offset),
         retry_policy: retry.map(|proto| Arc::new(retry::policy(&cx.field("retry_policy"), proto))),
         high_priority: proto.priority != 0,
         upgrades: crate::hcm::upgrades(

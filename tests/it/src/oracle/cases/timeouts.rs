@@ -12,6 +12,12 @@ const ROUTES: &str = r#"
 - {match: {prefix: /grpc-any}, route: {cluster: up_h2, timeout: 0s, max_stream_duration: {grpc_timeout_header_max: 0s}}}
 - {match: {prefix: /grpc-offset}, route: {cluster: up_h2, timeout: 0s, max_stream_duration: {grpc_timeout_header_max: 1s, grpc_timeout_header_offset: 0.1s}}}
 - {match: {prefix: /grpc-both}, route: {cluster: up_h2, timeout: 0s, max_stream_duration: {max_stream_duration: 0.2s, grpc_timeout_header_max: 1s}}}
+- {match: {prefix: /new-only}, route: {cluster: up, timeout: 0.2s, max_stream_duration: {}}}
+- {match: {prefix: /new-max}, route: {cluster: up_h2, timeout: 0.2s, max_stream_duration: {max_stream_duration: 5s}}}
+- {match: {prefix: /old-grpc}, route: {cluster: up_h2, timeout: 0.2s, max_grpc_timeout: 0.5s}}
+- {match: {prefix: /old-any}, route: {cluster: up_h2, timeout: 0.2s, max_grpc_timeout: 0s}}
+- {match: {prefix: /old-offset}, route: {cluster: up_h2, timeout: 0.2s, max_grpc_timeout: 1s, grpc_timeout_offset: 0.1s}}
+- {match: {prefix: /old-tries}, route: {cluster: up_h2, timeout: 0.2s, max_grpc_timeout: 5s, retry_policy: {retry_on: unavailable, num_retries: 1, per_try_timeout: 0.5s}}}
 - {match: {prefix: /silent}, route: {cluster: up, timeout: 3s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_idle_timeout: 0.2s}}}
 - {match: {prefix: /h2-silent}, route: {cluster: up_h2, timeout: 3s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_idle_timeout: 0.2s}}}
 - {match: {prefix: /try}, route: {cluster: up, timeout: 3s, retry_policy: {retry_on: reset, num_retries: 0, per_try_timeout: 0.2s}}}
@@ -129,6 +135,31 @@ fn cases() -> Vec<Case> {
         grpc("no grpc-timeout and a duration", "any.test", "/grpc-both")
             .script("200 delay=600 nobody header=grpc-status:0")
             .took(150..=500),
+        at("a route of the newer kind has no timeout", "/new-only").script("200 delay=400"),
+        at("nor one with a longest stream", "/new-max").script("200 delay=400"),
+        call("gRPC: the longest stream is told", "/new-max", "100m"),
+        grpc("gRPC: the longest stream, nothing asked", "any.test", "/new-max")
+            .script("200 nobody header=content-type:application/grpc header=grpc-status:0"),
+        call("gRPC: an empty longest stream", "/new-only", "100m"),
+        call("gRPC: the manager's longest stream", "/none", "100m")
+            .on("stream-max")
+            .took(200..=600),
+        grpc("gRPC of old: no grpc-timeout", "any.test", "/old-grpc")
+            .script("200 delay=300 nobody header=content-type:application/grpc header=grpc-status:0"),
+        call("gRPC of old: below the maximum", "/old-grpc", "150m").took(100..=500),
+        call("gRPC of old: above the maximum", "/old-grpc", "5S"),
+        call("gRPC of old: nought", "/old-grpc", "0S"),
+        call("gRPC of old: any", "/old-any", "2S"),
+        grpc("gRPC of old: any, not asked", "any.test", "/old-any")
+            .script("200 delay=300 nobody header=content-type:application/grpc header=grpc-status:0"),
+        call("gRPC of old: with an offset", "/old-offset", "300m").took(150..=500),
+        call("gRPC of old: an offset as long", "/old-offset", "100m").took(50..=400),
+        grpc("gRPC of old: tries", "any.test", "/old-tries").h("grpc-timeout", "900m").script(
+            "200 nobody header=content-type:application/grpc header=grpc-status:14|200 nobody header=content-type:application/grpc header=grpc-status:0",
+        ),
+        at("what is of gRPC is of gRPC only", "/old-grpc")
+            .h("grpc-timeout", "5S")
+            .script("200 delay=400"),
         grpc(
             "a late answer is deadline exceeded",
             "any.test",
