@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tandem_model::Cluster;
 use tandem_model::cluster::{
-    Discovery, DnsLookupFamily, EndpointHealth, LabelValue, LbPolicy, Number,
+    Discovery, Dns, DnsLookupFamily, EndpointHealth, LabelValue, LbPolicy, Number,
 };
 use tandem_xds_translate::{Source, load};
 
@@ -59,6 +59,41 @@ fn settings_of_names_are_read() {
     let dns = logical.discovery.dns().unwrap();
     let failure = dns.failure_refresh_rate.as_ref().unwrap();
     assert_eq!((failure.base, failure.max), (seconds(1), seconds(10)));
+}
+
+/// The first of the list that is understood is taken, in the place of `lb_policy`.
+#[test]
+fn a_list_of_policies_chooses_one() {
+    let listed = cluster("listed");
+    assert_eq!(listed.lb_policy, LbPolicy::LeastRequest { choice_count: 3 });
+    assert!(listed.locality_weighted);
+    assert_eq!(listed.healthy_panic_threshold.millionths, 0);
+    let zoned = cluster("zoned");
+    assert_eq!(zoned.lb_policy, LbPolicy::RoundRobin);
+    assert!(!zoned.locality_weighted);
+    assert_eq!(cluster("provided").lb_policy, LbPolicy::ClusterProvided);
+}
+
+/// A `cluster_type` is the same cluster as a `type`; its settings take the place of the fields.
+#[test]
+fn cluster_types_are_the_types_they_name() {
+    assert_eq!(
+        cluster("strict-by-type").discovery,
+        cluster("strict").discovery
+    );
+    let seven = || Dns {
+        refresh_rate: Duration::from_secs(7),
+        ..Dns::default()
+    };
+    for (name, meant) in [
+        ("logical-by-type", Discovery::LogicalDns(Dns::default())),
+        ("default-by-type", Discovery::StrictDns(Dns::default())),
+        ("logical-by-name", Discovery::LogicalDns(seven())),
+        ("strict-by-name", Discovery::StrictDns(Dns::default())),
+        ("static-by-name", Discovery::Static),
+    ] {
+        assert_eq!(cluster(name).discovery, meant, "{name}");
+    }
 }
 
 #[test]

@@ -57,13 +57,33 @@ async fn shares(policy: &str, weights: [u32; 3], count: usize) -> Vec<usize> {
     let backends = backends(3, 0).await;
     let ports = backends.iter().map(|backend| backend.port);
     let endpoints: Vec<_> = ports.zip(weights).collect();
-    let cluster = Cluster::start(&format!("lb_policy: {policy}"), &endpoints).await;
+    let cluster = Cluster::start(&choosing(policy), &endpoints).await;
     more(&cluster, &backends, count).await
+}
+
+/// The same policy by its number or, if that is how it is named, by its message.
+fn choosing(policy: &str) -> String {
+    match policy.contains('.') {
+        false => format!("lb_policy: {policy}"),
+        true => format!(
+            "lb_policy: RANDOM
+load_balancing_policy:
+  policies:
+  - typed_extension_config:
+      name: unknown
+      typed_config: {{ '@type': type.googleapis.com/xds.type.v3.TypedStruct, type_url: type.googleapis.com/of.Others }}
+  - typed_extension_config:
+      name: known
+      typed_config: {{ '@type': type.googleapis.com/envoy.extensions.load_balancing_policies.{policy} }}"
+        ),
+    }
 }
 
 #[tokio::test]
 async fn round_robin_gives_everybody_the_same() {
-    assert_eq!(shares("ROUND_ROBIN", [1, 1, 1], 300).await, [100; 3]);
+    for policy in ["ROUND_ROBIN", "round_robin.v3.RoundRobin"] {
+        assert_eq!(shares(policy, [1, 1, 1], 300).await, [100; 3]);
+    }
 }
 
 #[tokio::test]
@@ -93,10 +113,15 @@ async fn the_policies_that_draw_give_by_weight() {
 #[tokio::test]
 async fn least_request_avoids_the_busy_one() {
     const COUNT: usize = 1_000;
-    for (policy, chance) in [("LEAST_REQUEST", 0.25), ("RANDOM", 0.5)] {
+    for (policy, chance) in [
+        ("LEAST_REQUEST", 0.25),
+        ("RANDOM", 0.5),
+        ("least_request.v3.LeastRequest", 0.25),
+        ("random.v3.Random", 0.5),
+    ] {
         let gates = [Gate::start().await, Gate::start().await];
         let endpoints = [(gates[0].port, 1), (gates[1].port, 1)];
-        let cluster = Cluster::start(&format!("lb_policy: {policy}"), &endpoints).await;
+        let cluster = Cluster::start(&choosing(policy), &endpoints).await;
         let port = cluster.port;
         let held = tokio::spawn(async move { h1::get(port, "/held").await.unwrap().0 });
         let kept = || gates[0].kept() + gates[1].kept() == 1;

@@ -43,13 +43,18 @@ fn reply(query: &[u8], says: Says) -> Vec<u8> {
     out
 }
 
+/// How a cluster says what it is.
+const STRICT_DNS: &str = "STRICT_DNS";
+const LOGICAL_DNS: &str = "LOGICAL_DNS";
+const EACH: &str = "all_addresses_in_single_endpoint: false";
+const IN_ONE: &str = "all_addresses_in_single_endpoint: true";
+
 /// What is shown after each of the name server's opinions.
-async fn watch(kind: Kind, cluster_type: &str) -> Vec<(Vec<String>, u64, u64)> {
+async fn watch(kind: Kind, spelling: &str) -> Vec<(Vec<String>, u64, u64)> {
     let says = Arc::new(Mutex::new(Ok(&[1][..])));
     let server = name_server(Arc::clone(&says)).await;
-    let fields = format!(
+    let settings = format!(
         "
-type: {cluster_type}
 dns_refresh_rate: 0.02s
 dns_failure_refresh_rate: {{ base_interval: 0.02s, max_interval: 0.02s }}
 dns_lookup_family: V4_ONLY
@@ -59,6 +64,20 @@ typed_dns_resolver_config:
     '@type': type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig
     resolvers: [{{ socket_address: {{ address: 127.0.0.1, port_value: {server} }} }}]"
     );
+    let fields = match spelling {
+        STRICT_DNS | LOGICAL_DNS => format!("type: {spelling}{settings}"),
+        // The same settings in the type's own message, none in the cluster.
+        all => format!(
+            "
+cluster_type:
+  name: names
+  typed_config:
+    '@type': type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster
+    all_addresses_in_single_endpoint: {}{}",
+            all == IN_ONE,
+            settings.replace('\n', "\n    ")
+        ),
+    };
     let localities = "- lb_endpoints: [{ endpoint: { address: { socket_address: { address: \
                       service.test, port_value: 80 } } } }]";
     let cluster = Cluster::start_as(kind, &fields, localities).await;
@@ -92,17 +111,21 @@ typed_dns_resolver_config:
 /// nothing.
 #[tokio::test]
 async fn strict_dns_follows_the_name_server_as_envoy_does() {
-    let seen = watch(Kind::Tandem, "STRICT_DNS").await;
+    let seen = watch(Kind::Tandem, STRICT_DNS).await;
     assert_eq!(seen[1].0, ["127.0.0.1:80", "127.0.0.2:80"]);
     assert_eq!(seen[5].0, [""; 0]);
-    assert_eq!(seen, watch(Kind::Envoy, "STRICT_DNS").await);
+    assert_eq!(seen, watch(Kind::Envoy, STRICT_DNS).await);
+    assert_eq!(seen, watch(Kind::Tandem, EACH).await);
+    assert_eq!(seen, watch(Kind::Envoy, EACH).await);
 }
 
 /// One host at the first address, which it keeps while there is no other.
 #[tokio::test]
 async fn logical_dns_moves_as_envoy_does() {
-    let seen = watch(Kind::Tandem, "LOGICAL_DNS").await;
+    let seen = watch(Kind::Tandem, LOGICAL_DNS).await;
     assert_eq!(seen[1].0, ["127.0.0.2:80"]);
     assert_eq!(seen[5].0, ["127.0.0.3:80"]);
-    assert_eq!(seen, watch(Kind::Envoy, "LOGICAL_DNS").await);
+    assert_eq!(seen, watch(Kind::Envoy, LOGICAL_DNS).await);
+    assert_eq!(seen, watch(Kind::Tandem, IN_ONE).await);
+    assert_eq!(seen, watch(Kind::Envoy, IN_ONE).await);
 }

@@ -70,8 +70,10 @@ pub(crate) const ROOTS: &[&str] = &[
     "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin",
     "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest",
     "envoy.extensions.load_balancing_policies.random.v3.Random",
+    "envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided",
     "envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash",
     "envoy.extensions.load_balancing_policies.maglev.v3.Maglev",
+    "envoy.extensions.clusters.dns.v3.DnsCluster",
     "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig",
     "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
     // transport sockets

@@ -1,44 +1,91 @@
 //! How endpoints are found.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::cluster::v3::{self as v3, cluster as proto};
-use envoy_types::pb::envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig;
+use envoy_types::pb::envoy::extensions::clusters::dns::v3::DnsCluster;
 use http::HeaderName;
-use proto::{ClusterDiscoveryType, DiscoveryType, DnsLookupFamily as Family, LbConfig};
-use tandem_model::cluster::{Discovery, Dns, DnsLookupFamily, FailureRefresh, OriginalDst};
+use proto::{ClusterDiscoveryType, DiscoveryType, LbConfig};
+use tandem_model::cluster::{Discovery, OriginalDst};
 use tandem_model::config_source::{ResourceKey, Subscribed};
 
-use crate::address::{self, Beside};
+use super::dns;
 use crate::cx::Cx;
 use crate::{config_source, value};
 
-const CARES: &str = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig";
+/// The settings of a `cluster_type` that resolves names.
+const DNS: &str = "envoy.extensions.clusters.dns.v3.DnsCluster";
 /// Names the address where `use_http_header` allows that and no other name is given.
 const HEADER: HeaderName = HeaderName::from_static("x-envoy-original-dst-host");
 
 pub(super) fn discovery(cx: &Cx<'_>, proto: &v3::Cluster) -> Discovery {
-    let kind = match proto.cluster_discovery_type {
+    let kind = match &proto.cluster_discovery_type {
         None => DiscoveryType::Static,
         Some(ClusterDiscoveryType::Type(kind)) => {
-            DiscoveryType::try_from(kind).unwrap_or(DiscoveryType::Static)
+            DiscoveryType::try_from(*kind).unwrap_or(DiscoveryType::Static)
         }
-        Some(ClusterDiscoveryType::ClusterType(_)) => {
-            cx.error("'cluster_type' is not supported");
-            DiscoveryType::Static
-        }
+        Some(ClusterDiscoveryType::ClusterType(custom)) => match of_type(cx, proto, custom) {
+            Type::Known(kind) => kind,
+            Type::Found(discovery) => return discovery,
+        },
     };
     match kind {
-        DiscoveryType::StrictDns => Discovery::StrictDns(dns(cx, proto)),
+        DiscoveryType::StrictDns => Discovery::StrictDns(dns::of_cluster(cx, proto)),
         DiscoveryType::LogicalDns => {
-            has_one_endpoint(cx, proto);
-            Discovery::LogicalDns(dns(cx, proto))
+            has_one_endpoint(cx, proto, "the type is LOGICAL_DNS");
+            Discovery::LogicalDns(dns::of_cluster(cx, proto))
         }
         DiscoveryType::OriginalDst => Discovery::OriginalDst(original_dst(cx, proto)),
         DiscoveryType::Eds => eds(cx, proto).map_or(Discovery::Static, Discovery::Eds),
         DiscoveryType::Static => Discovery::Static,
     }
+}
+
+/// What a `cluster_type` is: one of the types that have a number too, or all that is to be known.
+enum Type {
+    Known(DiscoveryType),
+    Found(Discovery),
+}
+
+/// The type of the settings decides; where there are none, the name.
+fn of_type(cx: &Cx<'_>, cluster: &v3::Cluster, proto: &proto::CustomClusterType) -> Type {
+    let at = &cx.field("cluster_type");
+    let Some(any) = proto.typed_config.as_ref() else {
+        return by_name(cx, &at.field("name"), cluster, &proto.name);
+    };
+    let at = &at.field("typed_config");
+    // Others have been refused by their type.
+    let config = Some(any).filter(|any| value::type_name(any) == DNS);
+    match config.and_then(|any| value::unpack::<DnsCluster>(at, any)) {
+        Some(config) => Type::Found(names(cx, at, cluster, &config)),
+        None => Type::Known(DiscoveryType::Static),
+    }
+}
+
+fn names(cx: &Cx<'_>, at: &Cx<'_>, cluster: &v3::Cluster, config: &DnsCluster) -> Discovery {
+    let dns = dns::of_type(at, config);
+    if !config.all_addresses_in_single_endpoint {
+        return Discovery::StrictDns(dns);
+    }
+    has_one_endpoint(cx, cluster, "all_addresses_in_single_endpoint is set");
+    Discovery::LogicalDns(dns)
+}
+
+fn by_name(cx: &Cx<'_>, at: &Cx<'_>, cluster: &v3::Cluster, name: &str) -> Type {
+    Type::Known(match name {
+        "envoy.cluster.static" => DiscoveryType::Static,
+        "envoy.cluster.strict_dns" => DiscoveryType::StrictDns,
+        "envoy.cluster.logical_dns" => DiscoveryType::LogicalDns,
+        "envoy.cluster.eds" => DiscoveryType::Eds,
+        "envoy.cluster.original_dst" => DiscoveryType::OriginalDst,
+        "envoy.cluster.dns" => {
+            return Type::Found(names(cx, at, cluster, &DnsCluster::default()));
+        }
+        name => {
+            at.error(format!("'{name}' is not supported"));
+            DiscoveryType::Static
+        }
+    })
 }
 
 fn eds(cx: &Cx<'_>, proto: &v3::Cluster) -> Option<Subscribed> {
@@ -58,77 +105,16 @@ fn eds(cx: &Cx<'_>, proto: &v3::Cluster) -> Option<Subscribed> {
     })
 }
 
-fn has_one_endpoint(cx: &Cx<'_>, proto: &v3::Cluster) {
+fn has_one_endpoint(cx: &Cx<'_>, proto: &v3::Cluster, since: &str) {
     let localities = proto
         .load_assignment
         .as_ref()
         .map_or(&[][..], |assignment| &assignment.endpoints);
     let is_one = matches!(localities, [only] if only.lb_endpoints.len() == 1);
     if !is_one {
-        cx.field("load_assignment")
-            .error("expected one locality with one endpoint, since the type is LOGICAL_DNS");
+        let reason = format!("expected one locality with one endpoint, since {since}");
+        cx.field("load_assignment").error(reason);
     }
-}
-
-#[allow(
-    deprecated,
-    reason = "the DNS settings of a cluster are what everybody writes"
-)]
-fn dns(cx: &Cx<'_>, proto: &v3::Cluster) -> Dns {
-    let default = Dns::default();
-    Dns {
-        refresh_rate: value::duration(cx, "dns_refresh_rate", proto.dns_refresh_rate.as_ref())
-            .unwrap_or(default.refresh_rate),
-        failure_refresh_rate: proto
-            .dns_failure_refresh_rate
-            .as_ref()
-            .map(|proto| failure_refresh(&cx.field("dns_failure_refresh_rate"), proto)),
-        respect_ttl: proto.respect_dns_ttl,
-        jitter: value::duration(cx, "dns_jitter", proto.dns_jitter.as_ref())
-            .unwrap_or(default.jitter),
-        lookup_family: match proto.dns_lookup_family() {
-            Family::Auto => DnsLookupFamily::Auto,
-            Family::V4Only => DnsLookupFamily::V4Only,
-            Family::V6Only => DnsLookupFamily::V6Only,
-            Family::V4Preferred => DnsLookupFamily::V4Preferred,
-            Family::All => DnsLookupFamily::All,
-        },
-        resolvers: resolvers(cx, proto),
-    }
-}
-
-fn failure_refresh(cx: &Cx<'_>, proto: &proto::RefreshRate) -> FailureRefresh {
-    let base = value::duration(cx, "base_interval", proto.base_interval.as_ref());
-    let base = base.unwrap_or_default();
-    let max = value::duration(cx, "max_interval", proto.max_interval.as_ref());
-    if max.is_some_and(|max| max < base) {
-        let reason = format!("expected at least the base_interval, {base:?}");
-        cx.field("max_interval").error(reason);
-    }
-    FailureRefresh {
-        base,
-        max: max.unwrap_or(base * 10),
-    }
-}
-
-fn resolvers(cx: &Cx<'_>, proto: &v3::Cluster) -> Vec<SocketAddr> {
-    let any = proto
-        .typed_dns_resolver_config
-        .as_ref()
-        .and_then(|config| config.typed_config.as_ref());
-    let Some(any) = any else { return Vec::new() };
-    let cx = &cx.field("typed_dns_resolver_config");
-    let cx = &cx.field("typed_config");
-    if value::type_name(any) != CARES {
-        cx.error(format!("type '{}' is not supported here", any.type_url));
-        return Vec::new();
-    }
-    let Some(config) = value::unpack::<CaresDnsResolverConfig>(cx, any) else {
-        return Vec::new();
-    };
-    let address =
-        |cx: &Cx<'_>, proto: &_| address::address(cx, Some(proto), Beside::Nothing)?.socket();
-    cx.each("resolvers", &config.resolvers, address)
 }
 
 fn original_dst(cx: &Cx<'_>, proto: &v3::Cluster) -> OriginalDst {

@@ -3,18 +3,17 @@
 mod bind;
 mod breaker;
 mod discovery;
+mod dns;
 mod http;
 mod outlier;
+mod policy;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::cluster::v3::{self as v3, cluster as proto};
-use proto::common_lb_config::LocalityConfigSpecifier;
 use tandem_model::Cluster;
-use tandem_model::cluster::{
-    Discovery, Label, LbPolicy, TcpKeepalive, TransportSocketMatch, UpstreamProtocol,
-};
+use tandem_model::cluster::{Label, TcpKeepalive, TransportSocketMatch, UpstreamProtocol};
 use tandem_model::tls::UpstreamTransport;
 
 use crate::cx::Cx;
@@ -26,6 +25,7 @@ pub(crate) fn cluster(cx: &Cx<'_>, proto: &v3::Cluster) -> Cluster {
     let assignment = proto.load_assignment.as_ref();
     let common = proto.common_lb_config.as_ref();
     let keepalive = proto.upstream_connection_options.as_ref();
+    let (lb_policy, locality_weighted) = policy::policy(cx, proto, &discovery);
     let [circuit_breakers, circuit_breakers_high] = breaker::thresholds(
         &cx.field("circuit_breakers"),
         proto.circuit_breakers.as_ref(),
@@ -42,11 +42,8 @@ pub(crate) fn cluster(cx: &Cx<'_>, proto: &v3::Cluster) -> Cluster {
         ),
         connect_timeout: value::duration(cx, "connect_timeout", proto.connect_timeout.as_ref())
             .unwrap_or(Duration::from_secs(5)),
-        lb_policy: lb_policy(cx, proto, &discovery),
-        locality_weighted: matches!(
-            common.and_then(|common| common.locality_config_specifier.as_ref()),
-            Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(_))
-        ),
+        lb_policy,
+        locality_weighted,
         discovery,
         healthy_panic_threshold: value::percent(
             common.and_then(|common| common.healthy_panic_threshold.as_ref()),
@@ -122,33 +119,4 @@ fn transport_socket_match(
             proto.transport_socket.as_ref(),
         ),
     })
-}
-
-fn lb_policy(cx: &Cx<'_>, proto: &v3::Cluster, discovery: &Discovery) -> LbPolicy {
-    use proto::{LbConfig, LbPolicy as Proto};
-    let provided = matches!(discovery, Discovery::OriginalDst(_));
-    if provided != (proto.lb_policy() == Proto::ClusterProvided) {
-        cx.field("lb_policy").error(
-            "expected CLUSTER_PROVIDED for clusters of type ORIGINAL_DST, and for no others",
-        );
-    }
-    match proto.lb_policy() {
-        Proto::RoundRobin => LbPolicy::RoundRobin,
-        Proto::Random => LbPolicy::Random,
-        Proto::ClusterProvided => LbPolicy::ClusterProvided,
-        Proto::LeastRequest => {
-            let choices = match &proto.lb_config {
-                Some(LbConfig::LeastRequestLbConfig(config)) => config.choice_count.as_ref(),
-                _ => None,
-            };
-            LbPolicy::LeastRequest {
-                choice_count: value::u32_or(choices, 2),
-            }
-        }
-        other => {
-            cx.field("lb_policy")
-                .error(format!("'{}' is not supported", other.as_str_name()));
-            LbPolicy::RoundRobin
-        }
-    }
 }

@@ -5,9 +5,11 @@
 //! xDS resources alike.
 
 mod area;
+mod first;
 mod markdown;
 mod table;
 
+pub(crate) use first::POLICIES;
 pub use markdown::markdown;
 
 use std::collections::HashMap;
@@ -161,7 +163,8 @@ fn values(
             }
         }
         Kind::Message(ty) if field.is_repeated() => {
-            for (i, raw) in raws.iter().enumerate() {
+            let counts = first::counting(ty, raws);
+            for (i, raw) in raws.iter().enumerate().filter(|(i, _)| counts.contains(i)) {
                 let bytes = view::bytes_of(*raw);
                 single(&trail.index(i), ty, bytes, owner, only, errors);
             }

@@ -7,10 +7,11 @@ pub(super) const AREA: Area = Area {
     types: types! {
         "envoy.config.cluster.v3.Cluster" {
             name, alt_stat_name,
-            type = STATIC | STRICT_DNS | LOGICAL_DNS | EDS | ORIGINAL_DST,
+            type = STATIC | STRICT_DNS | LOGICAL_DNS | EDS | ORIGINAL_DST, cluster_type,
             connect_timeout, per_connection_buffer_limit_bytes,
-            lb_policy = ROUND_ROBIN | LEAST_REQUEST | RANDOM | CLUSTER_PROVIDED,
-            round_robin_lb_config, least_request_lb_config, common_lb_config, load_assignment,
+            lb_policy = ROUND_ROBIN | LEAST_REQUEST | RANDOM | CLUSTER_PROVIDED
+                | LOAD_BALANCING_POLICY_CONFIG,
+            load_balancing_policy, round_robin_lb_config, least_request_lb_config, common_lb_config, load_assignment,
             eds_cluster_config, circuit_breakers,
             outlier_detection, typed_extension_protocol_options =
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -21,6 +22,33 @@ pub(super) const AREA: Area = Area {
             transport_socket, transport_socket_matches;
             metadata: "nothing that is supported reads it",
             ignore_health_on_host_removal: "there are no active health checks",
+        }
+        "envoy.config.cluster.v3.Cluster.CustomClusterType" {
+            name, typed_config = "envoy.extensions.clusters.dns.v3.DnsCluster",
+        }
+        "envoy.extensions.clusters.dns.v3.DnsCluster" {
+            dns_refresh_rate, dns_failure_refresh_rate, respect_dns_ttl, dns_jitter,
+            typed_dns_resolver_config, dns_lookup_family, all_addresses_in_single_endpoint,
+        }
+        "envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate" { base_interval, max_interval }
+        "envoy.config.cluster.v3.LoadBalancingPolicy" { policies }
+        "envoy.config.cluster.v3.LoadBalancingPolicy.Policy" { typed_extension_config }
+        "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin" { locality_lb_config }
+        "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest" {
+            choice_count, selection_method = N_CHOICES, locality_lb_config,
+        }
+        "envoy.extensions.load_balancing_policies.random.v3.Random" { locality_lb_config }
+        "envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided" {}
+        "envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig" {
+            zone_aware_lb_config, locality_weighted_lb_config,
+        }
+        "envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig" {}
+        "envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig" {
+            ;
+            routing_enabled: "the cluster of this process (local_cluster_name) is not known",
+            min_cluster_size: "the cluster of this process (local_cluster_name) is not known",
+            force_local_zone: "the cluster of this process (local_cluster_name) is not known",
+            locality_basis: "the cluster of this process (local_cluster_name) is not known",
         }
         "envoy.config.cluster.v3.Cluster.EdsClusterConfig" { eds_config, service_name }
         "envoy.config.cluster.v3.Cluster.RoundRobinLbConfig" {}

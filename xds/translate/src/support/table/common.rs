@@ -28,6 +28,10 @@ pub(super) const AREA: Area = Area {
                 | "envoy.extensions.compression.gzip.compressor.v3.Gzip"
                 | "envoy.extensions.compression.brotli.compressor.v3.Brotli"
                 | "envoy.extensions.compression.zstd.compressor.v3.Zstd"
+                | "envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin"
+                | "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest"
+                | "envoy.extensions.load_balancing_policies.random.v3.Random"
+                | "envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided"
                 | "udpa.type.v1.TypedStruct"
                 | "xds.type.v3.TypedStruct",
         }
