@@ -16,6 +16,8 @@ pub(crate) struct Active {
     pub(crate) pool: Arc<HostPool>,
     started: Instant,
     completed: bool,
+    /// Whether ending it resets a stream; over HTTP/1 the connection ends, and is counted.
+    is_stream: bool,
     _permit: Permit,
 }
 
@@ -24,7 +26,7 @@ impl Active {
     pub(crate) fn begin(pool: &Arc<HostPool>, high_priority: bool) -> Result<Self, Error> {
         let stats = &pool.cluster.stats;
         let Some(permit) = pool.cluster.breaker(high_priority).take(|b| &b.requests) else {
-            stats.upstream_rq_pending_overflow.inc();
+            stats.upstream_rq_active_overflow.inc();
             return Err(Error::new(Kind::Overflow));
         };
         stats.upstream_rq_total.inc();
@@ -35,8 +37,16 @@ impl Active {
             pool: Arc::clone(pool),
             started: Instant::now(),
             completed: false,
+            is_stream: false,
             _permit: permit,
         })
+    }
+
+    /// It is a stream of a connection that others share.
+    #[must_use]
+    pub(crate) fn stream(mut self) -> Self {
+        self.is_stream = true;
+        self
     }
 
     /// The whole response is here.
@@ -49,7 +59,7 @@ impl Active {
 
     /// The upstream broke the stream.
     pub(crate) fn broken(&mut self) {
-        if !std::mem::replace(&mut self.completed, true) {
+        if !std::mem::replace(&mut self.completed, true) && self.is_stream {
             self.pool.cluster.stats.upstream_rq_rx_reset.inc();
         }
     }
@@ -58,7 +68,7 @@ impl Active {
 impl Drop for Active {
     fn drop(&mut self) {
         let stats = &self.pool.cluster.stats;
-        if !self.completed {
+        if !self.completed && self.is_stream {
             stats.upstream_rq_tx_reset.inc();
         }
         stats.upstream_rq_active.add(-1);

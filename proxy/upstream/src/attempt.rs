@@ -286,7 +286,7 @@ async fn over_http2(
     if let Some(connected) = connected {
         connected.store(true, Relaxed);
     }
-    let mut active = Active::begin(pool, high_priority)?;
+    let mut active = Active::begin(pool, high_priority)?.stream();
     let mut sender = slot.sender();
     let broken = |mut active: Active, error: h2::Error, sent: bool| {
         active.broken();

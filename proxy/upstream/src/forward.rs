@@ -141,6 +141,8 @@ fn count(cluster: &SharedCluster, answer: &Result<Answer, Error>) {
     let stats = &cluster.stats;
     let status = match answer {
         Ok(answer) => Some(answer.head.status),
+        // The whole stream has lived too long: no answer of this cluster.
+        Err(error) if matches!(error.kind(), Kind::MaxStreamDuration) => return,
         Err(error) => {
             if let Kind::RequestTimeout = error.kind() {
                 stats.upstream_rq_timeout.inc();

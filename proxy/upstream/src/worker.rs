@@ -141,10 +141,14 @@ impl WorkerCluster {
             table = self.table.load();
         }
         let policy = &self.shared.config.lb_policy;
-        let pick = balance::pick(policy, &set, &table.cursors)?;
-        if pick.panic {
+        let pick = balance::pick(policy, &set, &table.cursors);
+        // No host at all is fewer healthy ones than any threshold asks for.
+        let none =
+            set.hosts.is_empty() && self.shared.config.healthy_panic_threshold.millionths > 0;
+        if pick.as_ref().map_or(none, |pick| pick.panic) {
             self.shared.stats.lb_healthy_panic.inc();
         }
+        let pick = pick?;
         let pool = table.pools[pick.host]
             .get_or_init(|| HostPool::new(&self.shared, &set.hosts[pick.host]));
         Some(Arc::clone(pool))

@@ -619,7 +619,9 @@ async fn cancelling_releases_everything() {
             drop(rig.send(get("/")).await.unwrap());
             assert_eq!(rig.stat("upstream_rq_active"), 0);
         }
-        assert_eq!(rig.stat("upstream_rq_tx_reset"), 2);
+        // Only streams are reset; a connection that is closed is counted as such.
+        let resets = if is_http2 { 2 } else { 0 };
+        assert_eq!(rig.stat("upstream_rq_tx_reset"), resets);
         assert_eq!(connections.load(SeqCst), if is_http2 { 1 } else { 2 });
     }
 }

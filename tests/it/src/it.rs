@@ -10,6 +10,7 @@ mod attacks;
 mod balance;
 mod chains;
 mod config_dump;
+mod counters;
 mod documents;
 mod doors;
 mod endings;

@@ -148,7 +148,8 @@ impl Drop for Finish {
             return;
         }
         let duration = self.info.start.elapsed();
-        self.shared.stats.ended(duration);
+        let details = self.info.details.get().map(AsRef::as_ref);
+        self.shared.stats.ended(duration, details);
         self.shared.logs.write(&Context {
             info: &self.info,
             request: None,

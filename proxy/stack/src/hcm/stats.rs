@@ -17,11 +17,16 @@ pub(crate) struct Stats {
     codes: CodeCounters,
     time: Histogram,
     rx_reset: Counter,
+    timeout: Counter,
+    idle_timeout: Counter,
+    max_duration_reached: Counter,
     /// Requests without a route.
     pub(crate) no_route: Counter,
-    /// Requests answered with a redirect.
-    pub(crate) rq_redirect: Counter,
-    /// Requests answered at once.
+    /// Requests whose cluster is not there, or not said.
+    pub(crate) no_cluster: Counter,
+    /// Stays 0, as in Envoy, where a redirect is a direct response.
+    _rq_redirect: Counter,
+    /// Requests answered at once, redirects among them.
     pub(crate) rq_direct_response: Counter,
     /// Requests that reached the router.
     pub(crate) rq_total: Counter,
@@ -39,8 +44,12 @@ impl Stats {
             codes: scope.codes("downstream_rq"),
             time: scope.histogram("downstream_rq_time"),
             rx_reset: scope.counter("downstream_rq_rx_reset"),
+            timeout: scope.counter("downstream_rq_timeout"),
+            idle_timeout: scope.counter("downstream_rq_idle_timeout"),
+            max_duration_reached: scope.counter("downstream_rq_max_duration_reached"),
             no_route: scope.counter("no_route"),
-            rq_redirect: scope.counter("rq_redirect"),
+            no_cluster: scope.counter("no_cluster"),
+            _rq_redirect: scope.counter("rq_redirect"),
             rq_direct_response: scope.counter("rq_direct_response"),
             rq_total: scope.counter("rq_total"),
         }
@@ -68,8 +77,14 @@ impl Stats {
         self.rx_reset.inc();
     }
 
-    /// Records how long a request took.
-    pub(crate) fn ended(&self, duration: Duration) {
+    /// Records how long a request took, and which limit of time ended it, if one did.
+    pub(crate) fn ended(&self, duration: Duration, details: Option<&str>) {
         self.time.record(duration);
+        match details {
+            Some("request_overall_timeout") => self.timeout.inc(),
+            Some("stream_idle_timeout") => self.idle_timeout.inc(),
+            Some("max_duration_timeout") => self.max_duration_reached.inc(),
+            _ => {}
+        }
     }
 }

@@ -51,6 +51,12 @@ impl Chains {
         }
     }
 
+    /// Counts a request whose route does not say which cluster.
+    pub(super) fn unchosen(&self) {
+        self.stats.rq_total.inc();
+        self.stats.no_cluster.inc();
+    }
+
     /// The chain of requests without a route: filters see them too, then they are refused.
     pub(super) fn unrouted(&self) -> HttpService {
         let stats = Arc::clone(&self.stats);

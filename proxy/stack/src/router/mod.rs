@@ -132,7 +132,8 @@ impl Inner {
         let mut choice = 0;
         if let Action::Route(action) = &entry.action {
             refuse_upgrade(&self.manager, action, request)?;
-            let (cluster, chosen) = choose(action, request, random)?;
+            let chosen = choose(action, request, random);
+            let (cluster, chosen) = chosen.inspect_err(|_| self.chains.unchosen())?;
             choice = chosen;
             if let Some(cluster) = cluster {
                 let _ = info.cluster.set(cluster);

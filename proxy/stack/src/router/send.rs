@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, StatusCode};
+use tandem_core::error::Kind;
 use tandem_core::ext::StreamInfo;
 use tandem_core::headers::has_connection_fields;
 use tandem_core::{BoxFuture, Error, HttpService, Request, Response, rescue};
@@ -121,7 +122,12 @@ impl Finally for Passed {
     fn finally(self, outcome: Result<Response, Error>) -> Result<Response, Error> {
         let mut response = match outcome {
             Ok(response) => response,
-            Err(error) => return Err(self.edit_reply(error)),
+            Err(error) => {
+                if let Kind::ClusterNotFound(_) = error.kind() {
+                    self.this.stats.no_cluster.inc();
+                }
+                return Err(self.edit_reply(error));
+            }
         };
         if response.status() != StatusCode::SWITCHING_PROTOCOLS
             && has_connection_fields(response.headers())

@@ -41,7 +41,7 @@ pub(super) fn build(place: &Place<'_>) -> HttpService {
             let config = Arc::clone(config);
             answer(edits, move |request, info| {
                 stats.rq_total.inc();
-                stats.rq_redirect.inc();
+                stats.rq_direct_response.inc();
                 let scheme = scheme::of(
                     request.uri().scheme_str(),
                     request.headers(),

@@ -36,6 +36,12 @@ impl Codes {
         }
     }
 
+    /// All answers.
+    pub(super) fn total(&self) -> u64 {
+        let classes = self.0.iter().filter_map(OnceLock::get);
+        classes.map(|class| class.all.get()).sum()
+    }
+
     /// Shows what was counted: `<prefix>_2xx` and `<prefix>_200`.
     pub(super) fn visit(&self, prefix: &str, visit: &mut dyn FnMut(Sample<'_>)) {
         for (number, class) in (1..).zip(&self.0) {

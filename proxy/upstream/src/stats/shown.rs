@@ -23,6 +23,16 @@ impl Source for ClusterStats {
         if let Some(moved) = moved {
             moved.codes.visit("upstream_rq", visit);
             moved.retried_codes.visit("retry.upstream_rq", visit);
+            let retried = moved.retried_codes.total();
+            if retried > 0 {
+                let name = "retry.upstream_rq_completed";
+                visit(Sample {
+                    name,
+                    family: name,
+                    label: None,
+                    value: Value::Counter(retried),
+                });
+            }
         }
         if let Some(handshakes) = self.handshakes.get() {
             handshakes.visit(visit);
