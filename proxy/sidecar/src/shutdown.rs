@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::{Cause, Origin};
 use signal_hook_tokio::SignalsInfo;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 /// What ends a process that has nobody to ask.
@@ -85,6 +86,27 @@ impl Signals {
             }
         }
     }
+}
+
+/// Lives on at SIGHUP and SIGUSR2, as Envoy does at the first: some managers of processes send
+/// one to have a configuration read anew, which is not how it is done here, and the connections
+/// of a whole application would break off.
+pub(crate) fn outlive_hangups() -> io::Result<()> {
+    for (kind, name) in [
+        (SignalKind::hangup(), "SIGHUP"),
+        (SignalKind::user_defined2(), "SIGUSR2"),
+    ] {
+        let mut heard = signal(kind)?;
+        tokio::spawn(async move {
+            while heard.recv().await.is_some() {
+                tracing::warn!(
+                    signal = name,
+                    "a signal that has no meaning here is ignored"
+                );
+            }
+        });
+    }
+    Ok(())
 }
 
 /// Whether whoever started this process has had it ignore a signal.

@@ -295,6 +295,21 @@ async fn floods_of_settings_and_pings_cost_no_memory() {
     }
 }
 
+/// What a peer sends must not be able to fill the disk: libraries warn of each such frame.
+#[tokio::test]
+async fn answers_to_pings_that_were_not_sent_are_not_logged() {
+    let victim = start().await;
+    let before = victim.proxy.process.output().len();
+    let mut raw = Raw::open(victim.port).await.unwrap();
+    let bytes = frame(kind::PING, END_STREAM, 0, &[7; 8]).repeat(1000);
+    for _ in 0..20 {
+        let _ = tokio::time::timeout(QUIET, raw.send(&bytes)).await;
+    }
+    victim.still_serves().await;
+    let output = victim.proxy.process.output();
+    assert_eq!(output.len(), before, "{output:.1000}");
+}
+
 /// What is neither HTTP/1 nor the preface is refused and closed.
 #[tokio::test]
 async fn garbage_is_closed() {

@@ -112,3 +112,18 @@ async fn sigusr1_opens_the_access_log_anew() {
     assert_eq!(rig.lines()[0]["path"], "/after");
     assert_eq!(std::fs::read_to_string(moved).unwrap().lines().count(), 1);
 }
+
+/// As Envoy at the first: what is meant for others does not end it.
+#[tokio::test]
+async fn sighup_and_sigusr2_are_outlived() {
+    let mut rig = Rig::start().await;
+    for signal in ["HUP", "USR2", "HUP"] {
+        rig.proxy.process.signal(signal);
+    }
+    for signal in ["HUP", "USR2"] {
+        let told = format!("a signal that has no meaning here is ignored signal=\"SIG{signal}\"");
+        rig.proxy.process.wait_for_output(&told).await;
+    }
+    assert!(rig.proxy.process.exited().is_none());
+    assert_eq!(h1::get(rig.port, "/").await.unwrap().0, 200);
+}

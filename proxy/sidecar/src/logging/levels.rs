@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::loggers::Logger;
+use super::loggers::{self, Logger};
 
 /// How bad a line must be to be written: Envoy's levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,8 +140,21 @@ impl Levels {
             targets.map(|target| (*target, level.filter()))
         });
         Targets::new()
-            .with_default(self.all.filter())
+            .with_default(self.libraries())
+            .with_target(loggers::OWN, self.all.filter())
             .with_targets(single)
+    }
+
+    /// That of everything that is not this project's. Libraries warn for each frame or record
+    /// that they dislike: a peer that sends nothing else would fill the disk. Who asks for
+    /// more than that of everything, asks for theirs too.
+    fn libraries(&self) -> LevelFilter {
+        match self.all {
+            Severity::Trace | Severity::Debug | Severity::Off => self.all.filter(),
+            Severity::Info | Severity::Warning | Severity::Error | Severity::Critical => {
+                LevelFilter::ERROR
+            }
+        }
     }
 
     /// Each logger that has a meaning, with its level.

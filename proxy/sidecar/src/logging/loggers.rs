@@ -25,6 +25,9 @@ impl Logger {
     }
 }
 
+/// How the module paths of this project's crates begin.
+pub(super) const OWN: &str = "tandem";
+
 /// Those that have a meaning. Where one is within another, what is set for the inner one holds.
 const MEANT: &[(&str, &[&str])] = &[
     ("admin", &["tandem::admin"]),

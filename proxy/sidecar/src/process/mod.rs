@@ -73,6 +73,7 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
         log_flush_bytes: options.file_flush_min_size_kb * 1024,
         admin_address_path: options.admin_address_path,
         default_data_dir: None,
+        outlives_hangups: true,
         app: None,
     };
     serve(loaded, settings, levels)
@@ -94,6 +95,7 @@ pub(crate) fn run(options: RunOptions) -> Result<ExitCode, Error> {
         log_flush_bytes: 64 * 1024,
         admin_address_path: None,
         default_data_dir: Some(data_dir),
+        outlives_hangups: false,
         app: (!options.command.is_empty()).then_some(options),
     };
     serve(loaded, settings, levels)

@@ -30,7 +30,7 @@ use crate::logging::LevelHandle;
 use crate::mesh::{self, Applier, Fitness, Landing, Mesh};
 use crate::rotate;
 use crate::runtime::Runtimes;
-use crate::shutdown::{Heard, Quit, Signals};
+use crate::shutdown::{self, Heard, Quit, Signals};
 use crate::tls;
 use crate::worker::{self, Drain, Worker};
 
@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) admin_address_path: Option<PathBuf>,
     /// The embedded store's folder, where the runtime filter names none.
     pub(crate) default_data_dir: Option<PathBuf>,
+    /// `tandem proxy`: SIGHUP and SIGUSR2 do not end it.
+    pub(crate) outlives_hangups: bool,
     /// `tandem run` with a command: start it when everything is ready.
     pub(crate) app: Option<RunOptions>,
 }
@@ -119,6 +121,10 @@ impl Started {
             settings.log_flush_interval,
             settings.log_flush_bytes,
         );
+        if settings.outlives_hangups {
+            shutdown::outlive_hangups()
+                .map_err(Error::system("cannot take over SIGHUP and SIGUSR2"))?;
+        }
         rotate::on_signal(logs.clone()).map_err(Error::system("cannot take over SIGUSR1"))?;
         let runtimes = Runtimes::start(&bootstrap, settings.default_data_dir.as_deref()).await?;
         let (routes, extensions) = (RouteTables::default(), Extensions::default());

@@ -41,6 +41,34 @@ fn a_single_logger_leaves_the_others_alone() {
     assert!(shown.contains(&("http", Severity::Warning)));
 }
 
+/// What a library has to say of a peer's frames is not worth a line each, unless asked for.
+#[test]
+fn libraries_tell_errors_only_until_asked() {
+    let libraries = [
+        "h2::proto::ping_pong",
+        "hyper::proto",
+        "rustls::msgs",
+        "log",
+    ];
+    for all in [Severity::Info, Severity::Warning, Severity::Error] {
+        let mut levels = Levels::of(all);
+        for target in libraries {
+            assert!(!written(&levels, target, tracing::Level::WARN), "{target}");
+            assert!(written(&levels, target, tracing::Level::ERROR), "{target}");
+        }
+        levels.set(&components("http2:warn").unwrap());
+        assert!(written(&levels, libraries[0], tracing::Level::WARN));
+        assert!(!written(&levels, libraries[1], tracing::Level::WARN));
+    }
+    let levels = Levels::of(Severity::Debug);
+    assert!(written(&levels, libraries[0], tracing::Level::DEBUG));
+    assert!(!written(
+        &Levels::of(Severity::Off),
+        libraries[0],
+        tracing::Level::ERROR
+    ));
+}
+
 /// `main` is this program and not the crates whose names begin alike.
 #[test]
 fn the_main_logger_is_not_everything() {
