@@ -145,12 +145,10 @@ impl ResponseBody {
                             let _ = stream.flow_control().release_capacity(data.len());
                             return Poll::Ready(Some(Ok(Frame::data(data))));
                         }
+                        // Whatever the reason: a reset after the end of the stream, by which
+                        // a peer that has said all wants no more of the request, is not seen here.
                         Poll::Ready(Some(Err(error))) => {
-                            return Poll::Ready(match error.reason() {
-                                // The peer has said all and wants no more of the request.
-                                Some(h2::Reason::NO_ERROR) if error.is_reset() => None,
-                                _ => Some(Err(http2::broken(error, true))),
-                            });
+                            return Poll::Ready(Some(Err(http2::broken(error, true))));
                         }
                         Poll::Ready(None) => *data_done = true,
                     }

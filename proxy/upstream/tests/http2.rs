@@ -160,29 +160,64 @@ async fn a_peers_limit_opens_more_connections() {
     assert!(connections.load(SeqCst) >= 2);
 }
 
-/// A reset in the middle of a body is an error, not an end.
+/// A reset in the middle of a body is an error, not an end, whatever its reason says.
 #[tokio::test]
 async fn a_reset_within_a_body_is_an_error() {
-    let (addr, _) = raw(100, |_, (_request, mut respond)| {
-        let mut stream = respond.send_response(Response::new(()), false).unwrap();
-        stream
-            .send_data(Bytes::from_static(b"half"), false)
-            .unwrap();
-        tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            stream.send_reset(h2::Reason::INTERNAL_ERROR);
-        });
-        true
-    })
-    .await;
-    let rig = Rig::new(config(addr), RoutePolicy::default());
-    let response = rig.send(get("/")).await.unwrap();
-    let error = response.into_body().collect().await.unwrap_err();
-    match error.kind() {
-        Kind::UpstreamReset(reset) => assert_eq!(reset.reason, ResetReason::Remote),
-        other => panic!("{other:?}"),
+    for reason in [
+        h2::Reason::INTERNAL_ERROR,
+        h2::Reason::NO_ERROR,
+        h2::Reason::CANCEL,
+    ] {
+        for begun in [true, false] {
+            let (addr, _) = raw(100, move |_, (_request, mut respond)| {
+                let mut stream = respond.send_response(Response::new(()), false).unwrap();
+                if begun {
+                    let half = Bytes::from_static(b"half");
+                    stream.send_data(half, false).unwrap();
+                }
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    stream.send_reset(reason);
+                });
+                true
+            })
+            .await;
+            let rig = Rig::new(config(addr), RoutePolicy::default());
+            let response = rig.send(get("/")).await.unwrap();
+            let error = response.into_body().collect().await.unwrap_err();
+            match error.kind() {
+                Kind::UpstreamReset(reset) => assert_eq!(reset.reason, ResetReason::Remote),
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(rig.stat("upstream_rq_rx_reset"), 1);
+        }
     }
-    assert_eq!(rig.stat("upstream_rq_rx_reset"), 1);
+}
+
+/// Who answers early says all, and then that it wants no more of the request (RFC 9113, 8.1).
+#[tokio::test]
+async fn a_reset_without_an_error_after_the_end_leaves_the_answer_whole() {
+    for at_once in [true, false] {
+        let (addr, _) = raw(100, move |_, (request, mut respond)| {
+            let mut stream = respond.send_response(Response::new(()), false).unwrap();
+            stream.send_data(Bytes::from_static(b"no"), true).unwrap();
+            tokio::spawn(async move {
+                if !at_once {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                // The rest of the request is not wanted: dropped, its stream is reset.
+                drop((request, stream, respond));
+            });
+            true
+        })
+        .await;
+        let rig = Rig::new(config(addr), RoutePolicy::default());
+        let (send, body) = channel();
+        send.send(Bytes::from_static(b"begun")).unwrap();
+        assert_eq!(text(rig.send(post(body)).await.unwrap()).await, "no");
+        drop(send);
+        assert_eq!(rig.stat("upstream_rq_rx_reset"), 0);
+    }
 }
 
 /// A large upload obeys the peer's window and arrives whole.
