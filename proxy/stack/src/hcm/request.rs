@@ -280,6 +280,9 @@ fn hop_by_hop(request: &mut Request) {
     }
 }
 
+/// What is usually in `connection`, and no field's name: nothing is allocated for it.
+const OPTIONS: [&str; 3] = ["keep-alive", "close", "upgrade"];
+
 fn connection_fields(headers: &mut HeaderMap) {
     let is_upgrade = upgrade(headers).is_some();
     if !is_upgrade && headers.contains_key(CONNECTION) {
@@ -288,7 +291,13 @@ fn connection_fields(headers: &mut HeaderMap) {
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
-            .filter_map(|token| token.trim().parse().ok())
+            .map(str::trim)
+            .filter(|token| {
+                !OPTIONS
+                    .iter()
+                    .any(|option| token.eq_ignore_ascii_case(option))
+            })
+            .filter_map(|token| token.parse().ok())
             .filter(|name| *name != HOST && *name != TE)
             .collect();
         for name in named {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Version};
 use memchr::{memchr, memchr_iter};
@@ -264,7 +264,24 @@ struct Facts {
     upgrade: bool,
     h2c: bool,
     expect_continue: bool,
+    /// How many `Connection` has.
+    options: u8,
+    /// `Connection` names what it may not.
+    names_kept: bool,
+    /// `Connection` names `host`: this one is for nobody then.
+    without_host: bool,
+    /// `Connection` names `te`.
+    without_te: bool,
 }
+
+/// What `Connection` may not name.
+const KEPT: [&str; 3] = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+
+/// From so many options in `Connection` on, the request is refused.
+const MAX_OPTIONS: u8 = 10;
+
+/// From so many bytes on, a `te` that `Connection` names is not looked through.
+const MAX_TE: usize = 256;
 
 impl Facts {
     fn note(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<bool, Refusal> {
@@ -289,10 +306,10 @@ impl Facts {
             }
             self.chunked = true;
         } else if *name == CONNECTION {
-            for token in tokens(value) {
-                self.close |= token.eq_ignore_ascii_case(b"close");
-                self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
-                self.connection_upgrade |= token.eq_ignore_ascii_case(b"upgrade");
+            for token in value.as_bytes().split(|&b| b == b',') {
+                if !token.is_empty() {
+                    self.note_option(token.trim_ascii());
+                }
             }
         } else if *name == UPGRADE {
             self.upgrade = true;
@@ -301,6 +318,22 @@ impl Facts {
             self.expect_continue |= value.as_bytes().eq_ignore_ascii_case(b"100-continue");
         }
         Ok(true)
+    }
+
+    /// Notes one option of `Connection`: about the connection itself, or the name of a field
+    /// that the client wants left out on the way. Of the fields by which the next hop is told
+    /// who asked for what, it may name none, and of all only so many (Envoy's
+    /// `sanitizeConnectionHeader`). As in Envoy, that holds for those who do not ask for another
+    /// protocol: their fields all go on.
+    fn note_option(&mut self, option: &[u8]) {
+        let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+        self.options = self.options.saturating_add(1);
+        self.names_kept |= option.starts_with(b":") || KEPT.into_iter().any(is);
+        self.close |= is("close");
+        self.keep_alive |= is("keep-alive");
+        self.connection_upgrade |= is("upgrade");
+        self.without_host |= is("host");
+        self.without_te |= is("te");
     }
 
     fn conclude(
@@ -321,6 +354,16 @@ impl Facts {
                 headers.remove(CONTENT_LENGTH);
             }
         }
+        let upgrade = self.upgrade && self.connection_upgrade && !self.h2c;
+        if !upgrade && self.options > 0 {
+            let has_long_te = || headers.get(TE).is_some_and(|te| te.len() >= MAX_TE);
+            if self.names_kept || self.options >= MAX_OPTIONS || self.without_te && has_long_te() {
+                return Err(Refusal::Connection);
+            }
+            if self.without_host {
+                headers.remove(HOST);
+            }
+        }
         if self.h2c {
             // The offer is not taken up and must not reach a server that would.
             headers.remove(UPGRADE);
@@ -339,7 +382,7 @@ impl Facts {
             },
             keep_alive: !self.close && (!old || self.keep_alive),
             expect_continue: self.expect_continue && !old,
-            upgrade: self.upgrade && self.connection_upgrade && !self.h2c,
+            upgrade,
             fragment: false,
         })
     }

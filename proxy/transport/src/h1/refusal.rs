@@ -23,6 +23,8 @@ pub enum Refusal {
     InvalidAuthority,
     /// A transfer coding other than exactly `chunked`.
     TransferEncoding,
+    /// A `Connection` that names what must stay, or too much.
+    Connection,
     /// More header bytes than allowed.
     HeadersTooLarge,
     /// More headers than allowed.
@@ -49,6 +51,7 @@ impl Refusal {
                 StatusCode::NOT_IMPLEMENTED,
                 "http1.invalid_transfer_encoding",
             ),
+            Self::Connection => (StatusCode::BAD_REQUEST, "http1.connection_header_rejected"),
             Self::HeadersTooLarge => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "http1.headers_too_large",

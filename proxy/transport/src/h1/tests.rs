@@ -19,6 +19,41 @@ fn read(bytes: &[u8], limits: &Limits) -> Result<Head, Refusal> {
     parse(&Bytes::copy_from_slice(&bytes[..end]), limits)
 }
 
+/// What the next hop is told of the client is not the client's to remove.
+#[test]
+fn connection_may_not_name_what_tells_who_asks() {
+    let with = |fields: &str| {
+        let head = format!("GET / HTTP/1.1\r\nhost: a\r\n{fields}\r\n\r\n");
+        read(head.as_bytes(), &LIMITS).map(|head| head.request.headers().contains_key(HOST))
+    };
+    let names = |count: usize| format!("connection: {}", vec!["a"; count].join(","));
+    for fields in [
+        "connection: x-forwarded-for",
+        "connection: close, X-Forwarded-Host",
+        "connection: keep-alive\r\nconnection: x-forwarded-proto",
+        "connection: :path",
+        "connection: a, :nothing",
+        "connection: a, , , , , , , , , ,",
+        &names(10),
+        &format!("connection: te\r\nte: {}", "a".repeat(256)),
+        // An offer that is not taken up is no other protocol.
+        "connection: upgrade, x-forwarded-for\r\nupgrade: h2c",
+    ] {
+        assert_eq!(with(fields), Err(Refusal::Connection), "{fields}");
+    }
+    for fields in [
+        "connection: keep-alive",
+        "connection: x-a, te, a:b,,,,,,,,,,,,",
+        &names(9),
+        &format!("connection: te\r\nte: {}", "a".repeat(255)),
+        &format!("te: {}", "a".repeat(300)),
+        "connection: upgrade, x-forwarded-for\r\nupgrade: websocket",
+    ] {
+        assert_eq!(with(fields), Ok(true), "{fields}");
+    }
+    assert_eq!(with("connection: Host"), Ok(false));
+}
+
 /// Forms by which one reader is made to see other requests than the next one.
 #[test]
 fn ambiguous_and_malformed_heads_are_refused() {

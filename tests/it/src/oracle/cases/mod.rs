@@ -1,6 +1,7 @@
 //! The tables, one file per subject.
 
 mod compression;
+mod connection;
 mod edge;
 mod faults;
 mod headers;

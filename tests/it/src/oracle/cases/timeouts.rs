@@ -87,6 +87,42 @@ fn cases() -> Vec<Case> {
         raw("the head comes too slowly", "GET / HTTP/1.1\r\nHo")
             .on("slow")
             .took(200..=700),
+        raw("an empty line and nothing more", "\r\n")
+            .on("slow")
+            .took(200..=700),
+        raw("empty lines for ever", "\r\n")
+            .then(100, "\r\n")
+            .then(100, "\r\n")
+            .then(50, "\r\n")
+            .on("slow")
+            .took(250..=700),
+        raw(
+            "an empty line behind a request",
+            "GET / HTTP/1.1\r\nHost: any.test\r\n\r\n\r\n",
+        )
+        .responses(2)
+        .on("slow")
+        .took(200..=700),
+        raw("the head is idle", "GET / HTTP/1.1\r\nHo")
+            .on("stream-idle")
+            .took(200..=700),
+        raw("the head comes, but slowly", "GET / HTTP/1.1\r\n")
+            .then(150, "Ho")
+            .then(100, "st")
+            .on("stream-idle")
+            .took(200..=700),
+        raw(
+            "the head is too late for the request",
+            "GET / HTTP/1.1\r\nHo",
+        )
+        .on("request")
+        .took(200..=700),
+        raw(
+            "the head is too late for the stream",
+            "GET / HTTP/1.1\r\nHo",
+        )
+        .on("stream-max")
+        .took(200..=700),
         raw(
             "the request comes too slowly",
             "POST / HTTP/1.1\r\nHost: any.test\r\nContent-Length: 4\r\n\r\nab",
