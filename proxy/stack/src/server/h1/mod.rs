@@ -4,6 +4,7 @@
 //! socket and this state, nothing else.
 
 mod input;
+mod late;
 mod output;
 mod request;
 mod response;
@@ -14,7 +15,6 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use bytes::BytesMut;
-use http::StatusCode;
 use tandem_core::error::LocalReply;
 use tandem_core::ext::ConnectionInfo;
 use tandem_core::ext::wire::Bytes;
@@ -110,8 +110,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     /// Waits for the next request's head.
     async fn next(&mut self) -> Next {
         let mut scan = Scan::default();
+        // Empty lines begin a request too: who sends nothing else is not idle, but too late.
         let mut begun = false;
+        let mut waits = false;
         loop {
+            let came = !self.input.is_empty();
             match self.head(&mut scan) {
                 Ok(Some(head)) => return Next::Request(Box::new(head)),
                 Ok(None) => {}
@@ -122,12 +125,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             }
             if self.input.is_empty() {
                 self.input = BytesMut::new();
-                self.set_deadline(self.server.manager.idle_timeout);
-            } else if !begun {
-                begun = true;
-                self.set_deadline(self.server.manager.request_headers_timeout);
             }
-            if let Some(next) = self.more().await {
+            if came && !begun {
+                begun = true;
+                self.set_deadline(late::limit(&self.server.manager));
+            } else if !waits && !begun {
+                self.set_deadline(self.server.manager.idle_timeout);
+            }
+            waits = true;
+            if let Some(next) = self.more(begun).await {
                 return next;
             }
         }
@@ -160,7 +166,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     }
 
     /// Reads on; something else than bytes ends the wait for a request.
-    async fn more(&mut self) -> Option<Next> {
+    async fn more(&mut self, begun: bool) -> Option<Next> {
         poll_fn(|cx| {
             if let Poll::Ready(read) = self.poll_read(cx) {
                 return Poll::Ready(match read {
@@ -168,36 +174,27 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
                     Ok(_) => None,
                 });
             }
-            let idle = self.input.is_empty();
-            if idle && Pin::new(&mut self.drained).poll(cx).is_ready() {
+            if self.input.is_empty() && Pin::new(&mut self.drained).poll(cx).is_ready() {
                 self.server.stats.drain_close.inc();
                 return Poll::Ready(Some(Next::Closed(End::Local)));
             }
             ready!(self.deadline.poll(cx));
-            Poll::Ready(Some(self.too_late(idle)))
+            Poll::Ready(Some(self.too_late(begun)))
         })
         .await
     }
 
-    fn too_late(&self, idle: bool) -> Next {
+    fn too_late(&self, begun: bool) -> Next {
         let stats = &self.server.stats;
         if self.is_expired() {
             stats.max_duration_reached.inc();
             return Next::Closed(End::Local);
         }
-        if idle {
+        if !begun {
             stats.idle_timeout.inc();
             return Next::Closed(End::Local);
         }
-        stats.header_timeout.inc();
-        Next::Refused(
-            LocalReply::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "request header timeout",
-                "request_header_timeout",
-            )
-            .close(),
-        )
+        Next::Refused(late::reply(&self.server.manager, stats))
     }
 
     fn is_expired(&self) -> bool {

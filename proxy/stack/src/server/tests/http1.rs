@@ -94,6 +94,62 @@ async fn well_formed_but_unacceptable_requests_are_marked() {
     }
 }
 
+/// Who sends empty lines is not idle, but its request comes too slowly.
+#[tokio::test(start_paused = true)]
+async fn empty_lines_do_not_put_the_limits_off() {
+    for before in ["", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"] {
+        let mut served = serve(|manager| {
+            manager.request_headers_timeout = Some(Duration::from_secs(3));
+            manager.idle_timeout = Some(Duration::from_secs(6));
+        });
+        served.send(before).await;
+        if !before.is_empty() {
+            served.until("\r\n\r\n").await;
+        }
+        let start = Instant::now();
+        for _ in 0..5 {
+            served.send("\r\n").await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        let got = served.rest().await;
+        assert!(got.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{got}");
+        assert_eq!(start.elapsed().as_secs(), 3);
+        assert_eq!(served.stat("http.h.downstream_rq_header_timeout"), "1");
+    }
+}
+
+/// The stream begins with the request's first byte: a head that never ends has its limits too.
+#[tokio::test(start_paused = true)]
+async fn a_head_that_never_ends_is_within_the_streams_limits() {
+    let limit = Some(Duration::from_secs(7));
+    for (change, details) in [
+        (
+            (|manager, limit| manager.stream_idle_timeout = limit)
+                as fn(&mut tandem_model::HttpConnectionManager, Option<Duration>),
+            "stream_idle_timeout",
+        ),
+        (
+            |manager, limit| manager.request_timeout = limit,
+            "request_overall_timeout",
+        ),
+        (
+            |manager, limit| manager.max_stream_duration = limit,
+            "max_duration_timeout",
+        ),
+    ] {
+        let mut served = serve(|manager| change(manager, limit));
+        let start = Instant::now();
+        for part in ["G", "ET / HTTP/1.1\r\n", "host: a\r\n"] {
+            served.send(part).await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        let got = served.rest().await;
+        assert!(got.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{got}");
+        assert_eq!(start.elapsed().as_secs(), 7);
+        assert_eq!(served.seen(), [format!("rejected {details}")]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn large_bodies_stream_through() {
     let served = serve(|_| {});
