@@ -41,6 +41,10 @@ struct Inner<IO> {
     driver: Option<Waker>,
     /// Whether something that was not held may still be below: encrypted, and not yet sent.
     below: bool,
+    /// Whether the socket took nothing when it was last offered something.
+    full: bool,
+    /// Whether it has taken something since somebody asked.
+    moved: bool,
     /// Until the driver has taken over (during a handshake), every flush is obeyed.
     driven: bool,
     failed: Option<io::ErrorKind>,
@@ -66,6 +70,8 @@ pub fn cork<IO>(io: IO) -> (Corked<IO>, Uncork<IO>) {
         waits: false,
         driver: None,
         below: false,
+        full: false,
+        moved: false,
         driven: false,
         failed: None,
     }));
@@ -105,6 +111,14 @@ impl<IO: AsyncWrite + Unpin + Send + 'static> Uncork<IO> {
         inner.gather.add(held);
     }
 
+    /// Whether the peer reads slowly: bytes wait for room in the socket, and others have found it
+    /// since this was last asked.
+    pub fn is_slow(&self) -> bool {
+        let mut inner = lock(&self.0);
+        let moved = std::mem::take(&mut inner.moved);
+        inner.full && moved
+    }
+
     /// Sends what is left at once: there will be no other turn.
     pub fn finish(&self, cx: &mut Context<'_>) {
         let mut inner = lock(&self.0);
@@ -137,7 +151,10 @@ impl<IO: AsyncWrite + Unpin> Inner<IO> {
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.held.len() {
-            let taken = ready!(Pin::new(&mut self.io).poll_write(cx, &self.held[self.sent..]))?;
+            let polled = Pin::new(&mut self.io).poll_write(cx, &self.held[self.sent..]);
+            self.full = polled.is_pending();
+            let taken = ready!(polled)?;
+            self.moved = true;
             if taken == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -149,6 +166,14 @@ impl<IO: AsyncWrite + Unpin> Inner<IO> {
         ready!(Pin::new(&mut self.io).poll_flush(cx))?;
         self.below = false;
         Poll::Ready(Ok(()))
+    }
+
+    /// Notes a write that was not held.
+    fn wrote_below(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.below = true;
+        self.full = polled.is_pending();
+        self.moved |= polled.is_ready();
+        polled
     }
 
     /// Where to add `more` bytes.
@@ -183,8 +208,8 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Corked<IO> {
     ) -> Poll<io::Result<usize>> {
         let mut inner = lock(&self.0);
         if !ready!(inner.poll_holds(buf.len(), cx))? {
-            inner.below = true;
-            return Pin::new(&mut inner.io).poll_write(cx, buf);
+            let polled = Pin::new(&mut inner.io).poll_write(cx, buf);
+            return inner.wrote_below(polled);
         }
         inner.buffer(buf.len()).extend_from_slice(buf);
         Poll::Ready(Ok(buf.len()))
@@ -198,8 +223,8 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Corked<IO> {
         let mut inner = lock(&self.0);
         let length = bufs.iter().map(|buf| buf.len()).sum();
         if !ready!(inner.poll_holds(length, cx))? {
-            inner.below = true;
-            return Pin::new(&mut inner.io).poll_write_vectored(cx, bufs);
+            let polled = Pin::new(&mut inner.io).poll_write_vectored(cx, bufs);
+            return inner.wrote_below(polled);
         }
         let held = inner.buffer(length);
         for buf in bufs {

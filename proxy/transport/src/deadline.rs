@@ -1,10 +1,11 @@
 //! A deadline that moves on often and passes rarely.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// One timer for a connection's changing deadlines.
@@ -43,7 +44,9 @@ impl Deadline {
         if at < sleep.deadline() {
             sleep.as_mut().reset(at);
         }
-        while sleep.as_mut().poll(cx).is_ready() {
+        // A peer that keeps its task busy uses up the task's budget, without which no timer is
+        // ever ready: that must not put off the moment when the peer is sent away.
+        while pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready() {
             if sleep.deadline() >= at {
                 return Poll::Ready(());
             }
@@ -58,6 +61,28 @@ mod tests {
     use std::future::poll_fn;
 
     use super::*;
+
+    /// A task that never has to wait has no budget left for timers.
+    #[tokio::test(start_paused = true)]
+    async fn it_passes_in_a_task_that_is_kept_busy() {
+        let mut deadline = Deadline::new();
+        deadline.set_after(Some(Duration::from_secs(10)));
+        poll_fn(|cx| {
+            assert!(deadline.poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        tokio::time::advance(Duration::from_secs(11)).await;
+        poll_fn(|cx| {
+            while pin!(tokio::task::coop::consume_budget())
+                .poll(cx)
+                .is_ready()
+            {}
+            assert!(deadline.poll(cx).is_ready());
+            Poll::Ready(())
+        })
+        .await;
+    }
 
     #[tokio::test(start_paused = true)]
     async fn it_follows_moves_in_both_directions() {

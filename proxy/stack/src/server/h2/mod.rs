@@ -4,11 +4,11 @@
 mod body;
 mod stream;
 
-use std::future::poll_fn;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -59,9 +59,25 @@ struct Life {
     deadline: Deadline,
     /// Whether it had streams when last looked at; `None`: not looked at yet.
     idle: Option<bool>,
-    ending: bool,
+    stage: Stage,
+    /// Whether there were streams in the time that a client was given to leave.
+    busy: bool,
     accepted: u32,
     ping: Option<KeepAlive>,
+}
+
+/// How near the end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    /// The client was asked to leave. The protocol ends it in order when the client has said that
+    /// it heard that, and its last stream is done.
+    Leaving,
+    /// A client that does not say so has had its time: what is new is refused, and it ends as soon as
+    /// nothing was under way for as long again.
+    Overdue,
+    /// The last bytes are written.
+    Closing,
 }
 
 struct KeepAlive {
@@ -83,26 +99,31 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (io, uncork) = cork(io);
+    let mut deadline = Deadline::new();
+    let idle = server.after(server.manager.idle_timeout);
+    deadline.set([idle, expires].into_iter().flatten().min());
     let handshake = builder(&server).handshake::<_, Bytes>(io);
-    let limit = server.manager.idle_timeout.unwrap_or(Duration::MAX);
-    let mut connection = match tokio::time::timeout(limit, handshake).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => {
+    let Some(shaken) = in_time(handshake, &mut deadline, &server).await else {
+        return End::Local;
+    };
+    let mut connection = match shaken {
+        Ok(connection) => connection,
+        Err(error) => {
             if !error.is_io() {
                 server.stats.protocol_error.inc();
             }
             return End::Local;
         }
-        Err(_) => return End::Local,
     };
     let mut life = Life {
         drained: server.draining.reached(Level::Gently),
         drained_unused: server.draining.reached(Level::Soon),
         shared: Arc::default(),
         expires,
-        deadline: Deadline::new(),
+        deadline,
         idle: None,
-        ending: false,
+        stage: Stage::Serving,
+        busy: false,
         accepted: 0,
         ping: connection
             .ping_pong()
@@ -112,6 +133,26 @@ where
     let end = poll_fn(|cx| life.turn(&mut connection, &uncork, &info, cx)).await;
     info.ended.store(true, Relaxed);
     end
+}
+
+/// What becomes of a handshake, unless the connection should end before.
+async fn in_time<F: Future>(
+    handshake: F,
+    deadline: &mut Deadline,
+    server: &Server,
+) -> Option<F::Output> {
+    let mut handshake = pin!(handshake);
+    let mut drained = pin!(server.draining.reached(Level::Soon));
+    poll_fn(|cx| {
+        if let Poll::Ready(shaken) = handshake.as_mut().poll(cx) {
+            return Poll::Ready(Some(shaken));
+        }
+        if drained.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        deadline.poll(cx).map(|()| None)
+    })
+    .await
 }
 
 fn builder(server: &Server) -> Builder {
@@ -145,7 +186,7 @@ impl Life {
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let polled = self.poll(connection, info, cx);
+        let polled = self.poll(connection, uncork, info, cx);
         match polled {
             Poll::Ready(_) => uncork.finish(cx),
             Poll::Pending => uncork.send(cx),
@@ -156,6 +197,7 @@ impl Life {
     fn poll<IO>(
         &mut self,
         connection: &mut Connection<Corked<Rewind<IO>>, Bytes>,
+        uncork: &Uncork<Rewind<IO>>,
         info: &Arc<ConnectionInfo>,
         cx: &mut Context<'_>,
     ) -> Poll<End>
@@ -165,6 +207,9 @@ impl Life {
         loop {
             while let Poll::Ready(accepted) = connection.poll_accept(cx) {
                 match accepted {
+                    Some(Ok((_, mut respond))) if self.stage == Stage::Overdue => {
+                        respond.send_reset(Reason::REFUSED_STREAM);
+                    }
                     Some(Ok((request, respond))) => {
                         self.accepted = self.accepted.saturating_add(1);
                         let active = stream::Active::new(&self.shared);
@@ -180,12 +225,14 @@ impl Life {
                         tokio::spawn(Box::pin(serving));
                     }
                     Some(Err(error)) => return Poll::Ready(self.failed(&error)),
-                    None if self.ending => return Poll::Ready(End::Local),
+                    None if self.stage != Stage::Serving => return Poll::Ready(End::Local),
                     None => return Poll::Ready(End::Remote),
                 }
             }
-            if !self.poll_events(connection, cx) {
-                return Poll::Pending;
+            match self.poll_events(connection, uncork, cx) {
+                Poll::Ready(Some(end)) => return Poll::Ready(end),
+                Poll::Ready(None) => {}
+                Poll::Pending => return Poll::Pending,
             }
         }
     }
@@ -201,34 +248,77 @@ impl Life {
         }
     }
 
-    /// Whether something was done to the connection that it must now act on.
+    /// Ready when something was done to the connection that it must now act on, or with its end.
     fn poll_events<IO>(
         &mut self,
         connection: &mut Connection<Corked<Rewind<IO>>, Bytes>,
+        uncork: &Uncork<Rewind<IO>>,
         cx: &mut Context<'_>,
-    ) -> bool
+    ) -> Poll<Option<End>>
     where
-        IO: AsyncRead + AsyncWrite + Unpin,
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        if self.stage == Stage::Closing {
+            // The client takes nothing any more.
+            ready!(self.deadline.poll(cx));
+            self.server.stats.delayed_close_timeout.inc();
+            return Poll::Ready(Some(End::Local));
+        }
         let premature = self.shared.premature_resets.load(Relaxed);
         if premature >= PREMATURE_RESETS && premature > self.accepted / 2 {
-            self.shared.premature_resets.store(0, Relaxed);
             self.server.stats.protocol_error.inc();
-            connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-            return true;
+            return self.close(connection, Reason::ENHANCE_YOUR_CALM);
         }
         if let Some(ping) = &mut self.ping
             && ping.poll(cx)
         {
-            connection.abrupt_shutdown(Reason::NO_ERROR);
-            return true;
+            return self.close(connection, Reason::NO_ERROR);
         }
-        if !self.ending && self.should_end(cx) {
-            self.ending = true;
+        if self.stage == Stage::Serving {
+            if !self.should_end(cx) {
+                return Poll::Pending;
+            }
+            self.stage = Stage::Leaving;
             connection.graceful_shutdown();
-            return true;
+            self.wait(uncork);
+            return Poll::Ready(None);
         }
-        false
+        self.busy |= self.has_streams();
+        ready!(self.deadline.poll(cx));
+        if self.busy || uncork.is_slow() {
+            self.stage = Stage::Overdue;
+            self.wait(uncork);
+            return Poll::Ready(None);
+        }
+        self.close(connection, Reason::NO_ERROR)
+    }
+
+    /// Gives a client that was asked to leave its time, or once more as much.
+    fn wait<IO: AsyncWrite + Unpin + Send + 'static>(&mut self, uncork: &Uncork<Rewind<IO>>) {
+        self.busy = self.has_streams();
+        let _ = uncork.is_slow();
+        let limit = self.server.manager.drain_timeout;
+        self.deadline.set_after(Some(limit));
+    }
+
+    /// Says goodbye for good; nothing is served any more.
+    fn close<IO>(
+        &mut self,
+        connection: &mut Connection<Corked<Rewind<IO>>, Bytes>,
+        reason: Reason,
+    ) -> Poll<Option<End>>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.stage = Stage::Closing;
+        connection.abrupt_shutdown(reason);
+        let limit = self.server.manager.delayed_close_timeout;
+        self.deadline.set_after(Some(limit));
+        Poll::Ready(None)
+    }
+
+    fn has_streams(&self) -> bool {
+        self.shared.active.load(Relaxed) > 0
     }
 
     /// Whether it is time to say goodbye; streams that run are finished.
@@ -248,7 +338,7 @@ impl Life {
             stats.drain_close.inc();
             return true;
         }
-        let idle = self.shared.active.load(Relaxed) == 0;
+        let idle = !self.has_streams();
         if self.idle != Some(idle) {
             self.idle = Some(idle);
             let idle_at = server.after(manager.idle_timeout.filter(|_| idle));

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use super::support::{Served, serve, settle};
 
@@ -138,6 +138,111 @@ async fn a_connection_that_never_asks_is_ended_too() {
     let (_client, connection) = connect(&mut served).await;
     connection.await.unwrap().unwrap();
     assert_eq!(start.elapsed().as_secs(), 30);
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0abcdefgh";
+/// `POST /` to `a`, on stream 1; its body follows.
+const POST: &[u8] = b"\0\0\x06\x01\x04\0\0\0\x01\x83\x84\x86\x41\x01a";
+/// `GET /` to `a`, on stream 3.
+const LATE: &[u8] = b"\0\0\x06\x01\x05\0\0\0\x03\x82\x84\x86\x41\x01a";
+/// The end of the body on stream 1.
+const DONE: &[u8] = b"\0\0\x01\0\x01\0\0\0\x01x";
+
+/// Reads without ever answering, until the other side ends it; how often it was asked to go.
+async fn ignore(client: DuplexStream, more: &'static [u8]) -> (usize, Duration) {
+    let start = tokio::time::Instant::now();
+    let (mut reader, mut writer) = tokio::io::split(client);
+    let sending = async {
+        while !more.is_empty() && writer.write_all(more).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut got = Vec::new();
+    tokio::select! {
+        read = reader.read_to_end(&mut got) => { let _ = read; }
+        () = sending => {}
+    }
+    let mut goodbyes = 0;
+    let mut rest = got.as_slice();
+    while let [a, b, c, kind, ..] = *rest {
+        goodbyes += usize::from(kind == 7);
+        rest = &rest[9 + u32::from_be_bytes([0, a, b, c]) as usize..];
+    }
+    (goodbyes, start.elapsed())
+}
+
+/// Who does not answer when it is asked to leave has `drain_timeout` for it, whatever it does
+/// meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_answers_nothing_is_ended_all_the_same() {
+    for (begins, more) in [
+        (b"".as_slice(), b"".as_slice()),
+        (b"", PING),
+        // Half a header block.
+        (b"\0\0\x01\x01\x01\0\0\0\x01\x82", b""),
+        (&POST[..7], b""),
+    ] {
+        let mut served = serve(|manager| {
+            manager.idle_timeout = Some(Duration::from_secs(6));
+            manager.drain_timeout = Duration::from_secs(5);
+        });
+        served.send([PREFACE, begins].concat()).await;
+        let (goodbyes, took) = ignore(served.client, more).await;
+        assert_eq!((goodbyes, took.as_secs()), (2, 11));
+        served.task.await.unwrap();
+        assert!(
+            served
+                .stats
+                .text(|n| n.ends_with("cx_idle_timeout"), false)
+                .ends_with(" 1\n")
+        );
+    }
+}
+
+/// The same for the other reasons to leave.
+#[tokio::test(start_paused = true)]
+async fn every_goodbye_comes_to_an_end() {
+    let mut served =
+        serve(|manager| manager.max_connection_duration = Some(Duration::from_secs(9)));
+    served.send(PREFACE).await;
+    assert_eq!(ignore(served.client, PING).await.1.as_secs(), 9 + 5);
+    let mut served = serve(|_| {});
+    served.send(PREFACE).await;
+    settle().await;
+    served.draining.start();
+    assert_eq!(ignore(served.client, PING).await.1.as_secs(), 5);
+}
+
+/// What runs is finished although the client answers nothing, and what is new is refused then.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_answers_nothing_is_not_cut_off() {
+    let mut served = serve(|_| {});
+    served.send([PREFACE, POST].concat()).await;
+    settle().await;
+    served.draining.start();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!served.task.is_finished());
+    served.send([LATE, DONE].concat()).await;
+    let (goodbyes, took) = ignore(served.client, b"").await;
+    assert_eq!(goodbyes, 2);
+    assert!((5..=10).contains(&took.as_secs()), "{took:?}");
+    assert_eq!(*served.seen.lock().unwrap(), ["POST / [x] 0"]);
+}
+
+/// A client that does not even read.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_is_ended_too() {
+    let mut served = serve(|manager| manager.idle_timeout = Some(Duration::from_secs(6)));
+    served.send(PREFACE).await;
+    let start = tokio::time::Instant::now();
+    // As many answers as fill the pipe, and the goodbye behind them.
+    let pings = PING.repeat(20_000);
+    let sending = tokio::time::timeout(Duration::from_secs(1), served.client.write_all(&pings));
+    assert!(sending.await.is_err(), "all was read");
+    served.task.await.unwrap();
+    assert_eq!(start.elapsed().as_secs(), 6 + 5 + 1);
 }
 
 #[tokio::test(start_paused = true)]
