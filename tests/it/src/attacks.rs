@@ -353,6 +353,69 @@ async fn slow_clients_are_cut_off() {
     assert!(victim.upstream.log().take().await.is_empty());
 }
 
+/// An upstream that never stops to say that it is going to answer.
+fn interim_for_ever() -> (u16, std::sync::mpsc::Receiver<()>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (ended, ends) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let ended = ended.clone();
+            std::thread::spawn(move || {
+                let _ = stream.read(&mut [0; 1024]);
+                let flood = b"HTTP/1.1 103 Early Hints\r\na: b\r\n\r\n".repeat(10_000);
+                while stream.write_all(&flood).is_ok() {}
+                let _ = ended.send(());
+            });
+        }
+    });
+    (port, ends)
+}
+
+/// Such an upstream puts off no limit, does not stop others on the same worker from being served,
+/// and is left when the client leaves.
+#[tokio::test]
+async fn interim_answers_without_end_are_given_up() {
+    let upstream = Upstream::start(&["up", "up2"]).await;
+    let (flood, ends) = interim_for_ever();
+    let named = BTreeMap::from([
+        ("main", ports::free()),
+        ("admin", ports::free()),
+        ("dead", ports::free()),
+        ("up", upstream.ports()[0]),
+        ("up2", flood),
+    ]);
+    let routes = "- {match: {prefix: /flood}, route: {cluster: up2, timeout: 1s}}\n\
+                  - {match: {prefix: /long}, route: {cluster: up2, timeout: 0s}}\n\
+                  - {match: {prefix: /}, route: {cluster: up}}";
+    let config = bootstrap().listener(listener("main").route_list(routes));
+    let text = config.render(&named, std::path::Path::new("/dev/null"));
+    let _proxy = Proxy::start(Kind::Tandem, &text, named["admin"])
+        .await
+        .unwrap();
+    let start = std::time::Instant::now();
+    let late = tokio::spawn(h1::get(named["main"], "/flood"));
+    let mut leaves = h1::Connection::open(named["main"]).await.unwrap();
+    let request = b"GET /long HTTP/1.1\r\nHost: any.test\r\n\r\n";
+    leaves.send(request).await.unwrap();
+    for _ in 0..5 {
+        let begun = std::time::Instant::now();
+        assert_eq!(h1::get(named["main"], "/").await.unwrap().0, 200);
+        assert!(begun.elapsed() < Duration::from_secs(2), "{begun:?}");
+    }
+    assert_eq!(late.await.unwrap().unwrap().0, 504);
+    assert!(start.elapsed() < Duration::from_secs(5), "{start:?}");
+    drop(leaves);
+    let both = tokio::task::spawn_blocking(move || {
+        (0..2).all(|_| ends.recv_timeout(Duration::from_secs(5)).is_ok())
+    });
+    assert!(
+        both.await.unwrap(),
+        "an upstream that nobody waits for is kept"
+    );
+}
+
 /// A reader that stalls stops its writer: neither side's body piles up in between.
 #[tokio::test]
 async fn a_stalled_reader_costs_no_memory() {

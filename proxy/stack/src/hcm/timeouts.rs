@@ -1,7 +1,7 @@
 //! The connection manager's limits of time: idle streams, slow requests, long streams.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use tandem_core::error::Kind;
 use tandem_core::ext::StreamInfo;
 use tandem_core::{Body, BodyError, Error, Response};
 use tandem_model::HttpConnectionManager;
+use tokio::task::unconstrained;
 use tokio::time::Sleep;
 
 use super::body::Activity;
@@ -169,7 +170,8 @@ impl http_body::Body for Bounded {
             let sleep = this
                 .sleep
                 .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
-            if sleep.as_mut().poll(task).is_pending() {
+            // Even if what the task had to do has used up its budget.
+            if pin!(unconstrained(sleep.as_mut())).poll(task).is_pending() {
                 return Poll::Pending;
             }
             if deadline <= Instant::now() {

@@ -2,8 +2,9 @@
 //! can be written any more: who refuses a request early may close before all of it came, and what
 //! was said before that is still there to read.
 
+use std::future::Future as _;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
@@ -11,6 +12,7 @@ use std::task::{Context, Poll};
 use tandem_core::ext::wire::Counters;
 use tandem_transport::io::Io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::consume_budget;
 
 /// Sets `heard` by what is read: whether the peer has begun to
 /// say something and has not finished it.
@@ -47,6 +49,29 @@ impl Watched {
     }
 }
 
+/// Bytes that cost the task as much of its budget as one read. Of a peer that sends faster than
+/// it is read, each read fills a buffer that grows: by their number alone a turn would take too long
+/// for the others on this worker.
+const TURN: usize = 16 * 1024;
+/// What a read costs that has heads one behind the other, each of which takes its time.
+const CROWDED: usize = 64;
+/// Where such a read is recognized.
+const LOOKED_AT: usize = 1024;
+
+/// Takes what was read off the task's budget.
+fn charge(read: &[u8], cx: &mut Context<'_>) {
+    let begin = &read[..read.len().min(LOOKED_AT)];
+    let cost = match memchr::memmem::find(begin, b"\r\n\r\nHTTP/1.") {
+        Some(_) => CROWDED,
+        None => read.len() / TURN,
+    };
+    for _ in 0..cost {
+        if pin!(consume_budget()).poll(cx).is_pending() {
+            return;
+        }
+    }
+}
+
 impl AsyncRead for Watched {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -56,7 +81,9 @@ impl AsyncRead for Watched {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
-            self.counters.received(buf.filled().len() - before);
+            let read = &buf.filled()[before..];
+            self.counters.received(read.len());
+            charge(read, cx);
             // The end of a head, if nothing has answered the request by it, is an interim one's.
             let said_all = buf.filled()[before..].ends_with(b"\r\n\r\n");
             self.heard.store(!said_all, Relaxed);

@@ -1,7 +1,7 @@
 //! One timer for all the limits of a request.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, ready};
@@ -11,6 +11,7 @@ use http::StatusCode;
 use tandem_core::error::{Kind, LocalReply};
 use tandem_core::ext::StreamInfo;
 use tandem_core::{Error, ResponseFlags};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 use super::each_try::EachTry;
@@ -156,7 +157,9 @@ impl Alarm {
             let Some(sleep) = &mut self.sleep else {
                 return Poll::Pending;
             };
-            ready!(sleep.as_mut().poll(cx));
+            // An upstream that never lets its task wait uses up the task's budget, without which no
+            // timer is ever ready.
+            ready!(pin!(unconstrained(sleep.as_mut())).poll(cx));
             // What moves does not set the timer, so it is looked at only now.
             let silent = self.tries.as_ref().is_none_or(|tries| tries.is_silent());
             if self.first != Limit::Silence || silent {

@@ -1,6 +1,7 @@
 //! From a head to the service's answer.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -12,6 +13,7 @@ use tandem_core::{Body, BoxFuture, Error, Request, Response, ResponseFlags};
 use tandem_transport::h1::Head;
 use tandem_transport::h1::encode::{self, Framing};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::unconstrained;
 
 use super::super::Unreadable;
 use super::{After, Connection, End};
@@ -125,7 +127,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
         {
             return Poll::Ready(None);
         }
-        self.poll_input(cx).map(|_lost| None)
+        // Even if the call has used up the task's budget: that its client has left must be seen.
+        let input = unconstrained(poll_fn(|cx| self.poll_input(cx)));
+        pin!(input).poll(cx).map(|_lost| None)
     }
 
     /// What makes a well-formed head unacceptable. The rest of the message was understood, so
