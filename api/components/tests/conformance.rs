@@ -49,6 +49,7 @@ conformance!(
     a_write_keeps_the_expiry_unless_it_says_otherwise,
     a_bulk_read_is_bounded,
     bulk_goes_in_order_up_to_the_first_error,
+    many_writes_are_as_each_by_itself,
     transactions_apply_everything_or_nothing,
     concurrent_writers_with_etags_lose_nothing,
     a_lock_has_one_holder,
@@ -339,6 +340,48 @@ async fn bulk_goes_in_order_up_to_the_first_error(components: &Components) {
         .await
         .unwrap();
     assert_eq!(text(store, "b").await, None);
+}
+
+/// Many writes at once are as many writes one by one: versions grow, expiry stays, what has expired
+/// is new, a key that is named twice has the last value, and the first that may not happen ends it.
+async fn many_writes_are_as_each_by_itself(components: &Components) {
+    let store = state(components);
+    let many = |value: &'static str| (0..200).map(move |n| set(&format!("k{n:03}"), value));
+    store.set_all(many("one").collect()).await.unwrap();
+    let before = etag(store, "k150").await.unwrap();
+    let expiring = Set {
+        ttl: second(),
+        ..set("k010", "gone")
+    };
+    save(store, expiring).await.unwrap();
+    eventually("expiry", async || text(store, "k010").await.is_none()).await;
+    let mut again: Vec<_> = many("two").collect();
+    again.push(set("k000", "three"));
+    again.rotate_right(1);
+    again.push(set("k000", "four"));
+    store.set_all(again).await.unwrap();
+    for (key, expected) in [("k000", "four"), ("k010", "two"), ("k199", "two")] {
+        assert_eq!(text(store, key).await.as_deref(), Some(expected), "{key}");
+    }
+    let after = etag(store, "k150").await.unwrap();
+    let version = |etag: &str| etag.parse::<u64>().unwrap();
+    assert!(version(&after) > version(&before), "{before} to {after}");
+
+    store.delete(delete("k100")).await.unwrap();
+    let first = Set {
+        concurrency: Concurrency::FirstWrite,
+        ..set("k100", "first")
+    };
+    save(store, first).await.unwrap();
+    let stopped = store.set_all(many("five").collect()).await.unwrap_err();
+    assert_eq!(stopped.kind(), Kind::EtagMismatch);
+    for (key, expected) in [("k099", "five"), ("k100", "first"), ("k101", "two")] {
+        assert_eq!(text(store, key).await.as_deref(), Some(expected), "{key}");
+    }
+    let operations = many("six").map(Operation::Set).collect();
+    let stopped = store.transact(operations).await.unwrap_err();
+    assert_eq!(stopped.kind(), Kind::EtagMismatch);
+    assert_eq!(text(store, "k000").await.as_deref(), Some("five"));
 }
 
 async fn transactions_apply_everything_or_nothing(components: &Components) {

@@ -7,6 +7,7 @@
 mod database;
 mod guard;
 mod lock;
+mod many;
 mod pubsub;
 mod sequencer;
 mod state;

@@ -17,6 +17,7 @@ use tandem_api_contract::{
 use super::{
     after,
     database::{Database, refused},
+    many::write_all,
     now,
 };
 
@@ -83,12 +84,7 @@ impl StateStore for State {
                     // The first error ends the job, and leaves what was written before it: that
                     // is what `set_all` promises. The error travels inside the answer, since a
                     // job that fails must have undone everything.
-                    for set in sets {
-                        if let Err(error) = write(connection, &store, set).await {
-                            return Ok(Err(error));
-                        }
-                    }
-                    Ok(Ok(()))
+                    Ok(write_all(connection, &store, sets).await)
                 }
                 .boxed()
             })
@@ -101,16 +97,10 @@ impl StateStore for State {
             .write(move |connection| {
                 async move {
                     command(connection, "SAVEPOINT operations").await?;
-                    for operation in operations {
-                        let done = match operation {
-                            Operation::Set(set) => write(connection, &store, set).await,
-                            Operation::Delete(delete) => remove(connection, &store, delete).await,
-                        };
-                        if let Err(error) = done {
-                            command(connection, "ROLLBACK TO operations").await?;
-                            command(connection, "RELEASE operations").await?;
-                            return Err(error);
-                        }
+                    if let Err(error) = apply(connection, &store, operations).await {
+                        command(connection, "ROLLBACK TO operations").await?;
+                        command(connection, "RELEASE operations").await?;
+                        return Err(error);
                     }
                     command(connection, "RELEASE operations").await
                 }
@@ -120,7 +110,29 @@ impl StateStore for State {
     }
 }
 
-async fn command(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), Error> {
+/// Applies operations in order, up to the first error.
+async fn apply(
+    connection: &mut SqliteConnection,
+    store: &str,
+    operations: Vec<Operation>,
+) -> Result<(), Error> {
+    let mut sets = Vec::new();
+    for operation in operations {
+        match operation {
+            Operation::Set(set) => sets.push(set),
+            Operation::Delete(delete) => {
+                write_all(connection, store, std::mem::take(&mut sets)).await?;
+                remove(connection, store, delete).await?;
+            }
+        }
+    }
+    write_all(connection, store, sets).await
+}
+
+pub(super) async fn command(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+) -> Result<(), Error> {
     sqlx::query(sql)
         .execute(connection)
         .await
@@ -156,7 +168,12 @@ async fn current(
     }))
 }
 
-async fn write(connection: &mut SqliteConnection, store: &str, set: Set) -> Result<(), Error> {
+/// Writes one key, if it may be written.
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    store: &str,
+    set: Set,
+) -> Result<(), Error> {
     let condition = Condition::of_set(set.etag.as_deref(), set.concurrency)?;
     let before = current(connection, store, &set.key).await?;
     let known = before.map(|(current, _)| current);
