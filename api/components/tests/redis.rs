@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use tandem_api_contract::{
     Kind, Metadata,
+    declaration::{Context, Declaration},
     pubsub::{Publish, Subscribe},
     sequencer::Increment,
     state::{Concurrency, Consistency, Get, Set},
@@ -238,4 +239,63 @@ async fn a_server_that_hangs_is_given_up_in_time() {
     }
     redis.resume();
     eventually("recovery", async || read(&components, "a").await.is_ok()).await;
+}
+
+/// Each field that Dapr lists for one server is taken, beside another name of the same.
+#[tokio::test]
+async fn fields_of_dapr_are_known() {
+    let shared = [
+        ("redisHost", "127.0.0.1:1"),
+        ("maxRetries", "5"),
+        ("maxRetryBackoff", "1s"),
+        ("redisMaxRetries", "4"),
+        ("redisMaxRetryInterval", "500ms"),
+        ("redisMinRetryInterval", "8ms"),
+        ("redisDB", "0"),
+        ("redisType", "node"),
+        ("processingTimeout", "15s"),
+        ("redeliverInterval", "60000"),
+        ("enableTLS", "false"),
+        ("failover", "false"),
+    ];
+    let of = |kind: &str, own: &[(&str, &str)]| {
+        let fields = shared.iter().chain(own);
+        let declaration = Declaration::embedded("c", kind);
+        let declaration = fields.fold(declaration, |all, (name, value)| all.with(name, value));
+        let built = tandem_api_components::build(&[declaration], &Context::default());
+        built.map(drop).map_err(|faults| faults.to_string())
+    };
+    let indexes = r#"[{"name": "i", "indexes": [{"key": "k", "type": "TEXT"}]}]"#;
+    let state = [("queryIndexes", indexes), ("ttlInSeconds", "5")];
+    assert_eq!(of("state.redis", &state), Ok(()));
+    assert_eq!(of("lock.redis", &[]), Ok(()));
+    for ttl in ["30d", "12h", "1h30m"] {
+        assert_eq!(of("pubsub.redis", &[("streamTTL", ttl)]), Ok(()));
+    }
+    let refused = of("pubsub.redis", &[("streamTTL", "30")]).unwrap_err();
+    let expected = "field 'streamTTL': expected a duration such as 12h or 30d, found \"30\"";
+    assert!(refused.contains(expected), "{refused}");
+    assert!(of("state.redis", &[("streamTTL", "30d")]).is_err());
+}
+
+/// The server removes what is old in whole blocks, of a hundred entries.
+#[tokio::test]
+async fn a_stream_forgets_what_is_older_than_its_ttl() {
+    let redis = Redis::start();
+    let declaration = Declaration::embedded("pubsub", "pubsub.redis")
+        .with("redisHost", &format!("127.0.0.1:{}", redis.port))
+        .with("streamTTL", "1ms");
+    let registry = tandem_api_components::build(&[declaration], &Context::default()).unwrap();
+    let clients = registry.clients();
+    for _ in 0..500 {
+        let publish = Publish {
+            topic: "t".into(),
+            data: "x".into(),
+            metadata: Metadata::new(),
+        };
+        let pubsub = clients.pubsub.get("pubsub").unwrap();
+        pubsub.publish(publish).await.unwrap();
+    }
+    let kept: usize = redis.cli(&["XLEN", "t"]).parse().unwrap();
+    assert!(kept < 500, "{kept}");
 }

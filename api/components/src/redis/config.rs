@@ -49,18 +49,22 @@ pub(super) fn read(options: &mut Options<'_>) -> Config {
     if let Some(password) = options.text("redisPassword") {
         login = login.set_password(password);
     }
-    let database = options.number("redisDB", 0..=i64::from(i32::MAX));
-    let database = database.or_else(|| options.number("db", 0..=i64::from(i32::MAX)));
-    login = login.set_db(database.unwrap_or(0));
+    let (database, other) = ["redisDB", "db"]
+        .map(|name| options.number(name, 0..=i64::from(i32::MAX)))
+        .into();
+    login = login.set_db(database.or(other).unwrap_or(0));
     refuse_what_is_not_here(options);
     options.without_effect(&POOL_FIELDS);
     let millisecond = Duration::from_millis(1);
-    let retries = options.number("redisMaxRetries", -1..=100);
-    let retries = retries
-        .or_else(|| options.number("maxRetries", -1..=100))
-        .unwrap_or(3);
-    let pause = options.duration("redisMaxRetryInterval", millisecond);
-    let pause = pause.or_else(|| options.duration("maxRetryBackoff", millisecond));
+    // Both are read, so that neither is unknown where both stand.
+    let (retries, other) = ["redisMaxRetries", "maxRetries"]
+        .map(|name| options.number(name, -1..=100))
+        .into();
+    let retries = retries.or(other).unwrap_or(3);
+    let (pause, other) = ["redisMaxRetryInterval", "maxRetryBackoff"]
+        .map(|name| options.duration(name, millisecond))
+        .into();
+    let pause = pause.or(other);
     let open = |login: RedisConnectionInfo| {
         let info = ConnectionAddr::Tcp(host.clone(), port).into_connection_info()?;
         redis::Client::open(info.set_redis_settings(login))

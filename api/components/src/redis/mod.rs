@@ -39,9 +39,15 @@ pub(crate) fn build(
         return None;
     }
     let settings = config::read(options);
+    if block != "pubsub" {
+        // Dapr takes them in every component of Redis; only streams do something with them.
+        options.without_effect(&["processingTimeout", "redeliverInterval"]);
+    }
     let server = Arc::new(Server::new(resolved, settings));
     Some(match block {
         "state" => {
+            // For queries, which no API that is served has.
+            options.without_effect(&["queryIndexes"]);
             let ttl = options.number("ttlInSeconds", i64::MIN..=i64::from(i32::MAX));
             let client = Box::new(move |link| -> Arc<dyn StateStore> {
                 Arc::new(state::State::new(link, ttl))

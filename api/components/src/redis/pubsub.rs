@@ -2,13 +2,16 @@
 //! topic, an entry has the field `data`, the consumer group and its consumer are named for
 //! `consumerID`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use tandem_api_contract::{
     Error,
     declaration::Context,
-    options::Options,
+    options::{Options, parse_duration},
     pubsub::{Handler, PubSub, Publish, Subscribe, Subscription},
 };
 
@@ -28,6 +31,8 @@ pub(super) struct Settings {
     pub(super) concurrency: usize,
     /// About how many entries a stream keeps; none means all.
     max_len: Option<i64>,
+    /// About how long a stream keeps them, if it is not bounded by their number.
+    ttl: Option<Duration>,
 }
 
 impl Settings {
@@ -50,8 +55,25 @@ impl Settings {
             queue_depth,
             concurrency,
             max_len: options.number("maxLenApprox", 1..=i64::MAX),
+            ttl: read_ttl(options),
         }
     }
+}
+
+/// `streamTTL`: a duration with its unit, days too.
+fn read_ttl(options: &mut Options<'_>) -> Option<Duration> {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let text = options.text("streamTTL")?;
+    let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+    let ttl = match days {
+        Some(days) => DAY.checked_mul(days),
+        None => parse_duration(text),
+    };
+    if ttl.is_none() {
+        let why = format!("expected a duration such as 12h or 30d, found {text:?}");
+        options.refuse("streamTTL", &why);
+    }
+    ttl.filter(|ttl| !ttl.is_zero())
 }
 
 pub(super) struct Streams {
@@ -72,6 +94,10 @@ impl PubSub for Streams {
         command.arg(&publish.topic);
         if let Some(length) = self.settings.max_len {
             command.arg("MAXLEN").arg("~").arg(length);
+        } else if let Some(ttl) = self.settings.ttl {
+            let kept_since = UNIX_EPOCH.elapsed().unwrap_or_default().saturating_sub(ttl);
+            let kept_since = u64::try_from(kept_since.as_millis()).unwrap_or(0);
+            command.arg("MINID").arg("~").arg(kept_since);
         }
         command.arg("*").arg("data").arg(&publish.data[..]);
         self.link.tell(&command).await.map(drop)
