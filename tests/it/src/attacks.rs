@@ -295,6 +295,37 @@ async fn floods_of_settings_and_pings_cost_no_memory() {
     }
 }
 
+/// CVE-2019-9511 to -9518: frames that cost their sender nothing. Envoy closes the connection too.
+#[tokio::test]
+async fn floods_of_frames_that_cost_nothing_end_the_connection() {
+    let victim = start().await;
+    let open = frame(
+        kind::HEADERS,
+        END_HEADERS,
+        1,
+        &frames::request("POST", "/", &[]),
+    );
+    for (name, flood) in [
+        ("settings", frames::settings(&[])),
+        ("pings", frame(kind::PING, 0, 0, &[0; 8])),
+        ("priorities", frame(kind::PRIORITY, 0, 1, &[0, 0, 0, 0, 1])),
+        ("windows", frame(kind::WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])),
+        ("empty data", frame(kind::DATA, 0, 1, &[])),
+        (
+            "padding",
+            frame(kind::DATA, 8, 1, &[7, 0, 0, 0, 0, 0, 0, 0]),
+        ),
+    ] {
+        let mut raw = Raw::open(victim.port).await.unwrap();
+        raw.send(&open).await.unwrap();
+        let bytes = flood.repeat(10_000);
+        let _ = tokio::time::timeout(Duration::from_secs(2), raw.send(&bytes)).await;
+        let (_, closed) = raw.rest(QUIET).await;
+        assert!(closed, "{name}: the connection is kept");
+    }
+    victim.still_serves().await;
+}
+
 /// What a peer sends must not be able to fill the disk: libraries warn of each such frame.
 #[tokio::test]
 async fn answers_to_pings_that_were_not_sent_are_not_logged() {

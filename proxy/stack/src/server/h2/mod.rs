@@ -2,6 +2,7 @@
 //! worker, and looks after the connection's life.
 
 mod body;
+mod flood;
 mod stream;
 
 use std::future::{Future, poll_fn};
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 
 use super::draining::{Level, Started};
 use super::{End, Server, to_usize};
+use flood::{FLOODED, Guarded};
 
 /// Most bytes that a client may send on one stream before somebody has read them. The
 /// configured window may be smaller, not larger: a stalled upstream must stop its client.
@@ -98,7 +100,7 @@ pub(super) async fn serve<IO>(
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (io, uncork) = cork(io);
+    let (io, uncork) = cork(Guarded::new(io));
     let mut deadline = Deadline::new();
     let idle = server.after(server.manager.idle_timeout);
     deadline.set([idle, expires].into_iter().flatten().min());
@@ -178,8 +180,8 @@ impl Life {
     /// One poll, and then what it wrote is sent.
     fn turn<IO>(
         &mut self,
-        connection: &mut Connection<Corked<Rewind<IO>>, Bytes>,
-        uncork: &Uncork<Rewind<IO>>,
+        connection: &mut Connection<Corked<Guarded<IO>>, Bytes>,
+        uncork: &Uncork<Guarded<IO>>,
         info: &Arc<ConnectionInfo>,
         cx: &mut Context<'_>,
     ) -> Poll<End>
@@ -196,8 +198,8 @@ impl Life {
 
     fn poll<IO>(
         &mut self,
-        connection: &mut Connection<Corked<Rewind<IO>>, Bytes>,
-        uncork: &Uncork<Rewind<IO>>,
+        connection: &mut Connection<Corked<Guarded<IO>>, Bytes>,
+        uncork: &Uncork<Guarded<IO>>,
         info: &Arc<ConnectionInfo>,
         cx: &mut Context<'_>,
     ) -> Poll<End>
@@ -238,10 +240,12 @@ impl Life {
     }
 
     fn failed(&self, error: &h2::Error) -> End {
-        if error.is_library() && !error.is_io() {
+        let is_flood = error.get_io().is_some_and(|io| io.kind() == FLOODED);
+        let is_ours = error.is_library() && !error.is_io();
+        if is_flood || is_ours {
             self.server.stats.protocol_error.inc();
         }
-        if error.is_library() {
+        if is_flood || error.is_library() {
             End::Local
         } else {
             End::Remote
@@ -251,8 +255,8 @@ impl Life {
     /// Ready when something was done to the connection that it must now act on, or with its end.
     fn poll_events<IO>(
         &mut self,
-        connection: &mut Connection<Corked<Rewind<IO>>, Bytes>,
-        uncork: &Uncork<Rewind<IO>>,
+        connection: &mut Connection<Corked<Guarded<IO>>, Bytes>,
+        uncork: &Uncork<Guarded<IO>>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<End>>
     where
@@ -294,7 +298,7 @@ impl Life {
     }
 
     /// Gives a client that was asked to leave its time, or once more as much.
-    fn wait<IO: AsyncWrite + Unpin + Send + 'static>(&mut self, uncork: &Uncork<Rewind<IO>>) {
+    fn wait<IO: AsyncWrite + Unpin + Send + 'static>(&mut self, uncork: &Uncork<Guarded<IO>>) {
         self.busy = self.has_streams();
         let _ = uncork.is_slow();
         let limit = self.server.manager.drain_timeout;
@@ -304,7 +308,7 @@ impl Life {
     /// Says goodbye for good; nothing is served any more.
     fn close<IO>(
         &mut self,
-        connection: &mut Connection<Corked<Rewind<IO>>, Bytes>,
+        connection: &mut Connection<Corked<Guarded<IO>>, Bytes>,
         reason: Reason,
     ) -> Poll<Option<End>>
     where
