@@ -336,15 +336,24 @@ async fn over_http2(
     }
     let rest = AbortOnDrop(rest);
     let answered = poll_fn(|cx| {
-        if let Some(interim) = &info.interim {
-            while let Poll::Ready(Some(Ok(begun))) = response.poll_informational(cx) {
+        while let Poll::Ready(Some(Ok(begun))) = response.poll_informational(cx) {
+            if begun.status() == StatusCode::SWITCHING_PROTOCOLS {
+                return Poll::Ready(None);
+            }
+            if let Some(interim) = &info.interim {
                 interim.leave(begun.status(), begun.headers());
             }
         }
-        Pin::new(&mut response).poll(cx)
+        Pin::new(&mut response).poll(cx).map(Some)
     });
     match answered.await {
-        Ok(response) => {
+        // HTTP/2 has no switch to another protocol (RFC 9113, 8.6), and no answer follows it.
+        None => {
+            pool.cluster.stats.upstream_cx_protocol_error.inc();
+            active.broken();
+            Err(Error::upstream_reset(ResetReason::Protocol, true))
+        }
+        Some(Ok(response)) => {
             info.mark_upstream_first_byte();
             let (mut head, stream) = response.into_parts();
             head.version = Version::HTTP_11;
@@ -362,7 +371,7 @@ async fn over_http2(
             let body = ResponseBody::new(source, active, rest.keep());
             Ok(answer(head, body))
         }
-        Err(error) => {
+        Some(Err(error)) => {
             active.broken();
             Err(http2::broken(error, true))
         }

@@ -101,6 +101,30 @@ async fn refused_streams_are_retriable() {
     }
 }
 
+/// HTTP/2 has no switch of protocols: nobody waits for what follows one.
+#[tokio::test]
+async fn switching_protocols_is_an_error_at_once() {
+    let (addr, _) = raw(100, |_, (_request, mut respond)| {
+        let mut switched = Response::new(());
+        *switched.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
+        respond.send_informational(switched).unwrap();
+        // The stream stays open as long as this lives.
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            drop(respond);
+        });
+        true
+    })
+    .await;
+    let rig = Rig::new(config(addr), RoutePolicy::default());
+    let limit = Duration::from_secs(5);
+    let answer = tokio::time::timeout(limit, rig.send(get("/"))).await;
+    match answer.unwrap().unwrap_err().kind() {
+        Kind::UpstreamReset(reset) => assert_eq!(reset.reason, ResetReason::Protocol),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// After GOAWAY the next request takes a new connection, and nobody notices.
 #[tokio::test]
 async fn goaway_means_another_connection() {
