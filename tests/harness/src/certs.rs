@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
-    DnType, IsCa, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SanType, SerialNumber,
-    date_time_ymd,
+    DnType, IsCa, Issuer, KeyIdMethod, KeyPair, PKCS_RSA_SHA256, RevokedCertParams, RsaKeySize,
+    SanType, SerialNumber, date_time_ymd,
 };
 use tempfile::TempDir;
 
@@ -72,7 +72,21 @@ impl Authority {
         names: &[&str],
         change: impl FnOnce(&mut CertificateParams),
     ) -> Issued {
-        let key = KeyPair::generate().unwrap();
+        self.issue_for(&KeyPair::generate().unwrap(), names, change)
+    }
+
+    /// The same with an RSA key.
+    pub fn issue_rsa(&self, names: &[&str]) -> Issued {
+        let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+        self.issue_for(&key, names, |_| {})
+    }
+
+    fn issue_for(
+        &self,
+        key: &KeyPair,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Issued {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         let subject = names.first().copied().unwrap_or_default();
@@ -86,7 +100,7 @@ impl Authority {
         }
         change(&mut params);
         Issued {
-            chain: params.signed_by(&key, &self.issuer).unwrap().pem(),
+            chain: params.signed_by(key, &self.issuer).unwrap().pem(),
             key: key.serialize_pem(),
         }
     }

@@ -61,6 +61,24 @@ fn add(facts: &mut Certificate, name: &GeneralName<'_>) {
     }
 }
 
+/// The hosts that a certificate is for: its DNS names; its common name, if it has no alternative
+/// names of any kind.
+pub(super) fn hosts(facts: &Certificate) -> Vec<Arc<str>> {
+    let leaf = facts.chain.first();
+    let parsed = leaf.and_then(|leaf| X509Certificate::from_der(leaf).ok());
+    let Some((_, parsed)) = parsed else {
+        return facts.dns.clone();
+    };
+    match parsed.subject_alternative_name() {
+        Ok(None) => {
+            let first = parsed.subject().iter_common_name().next();
+            let name = first.and_then(|name| name.as_str().ok());
+            name.map(Arc::from).into_iter().collect()
+        }
+        _ => facts.dns.clone(),
+    }
+}
+
 /// All alternative names that are text, in the certificate's order.
 pub(super) fn names(der: &[u8]) -> Vec<String> {
     let mut all = Vec::new();

@@ -20,6 +20,8 @@ use super::certificate;
 pub(super) struct Identity {
     pub(super) certified: Arc<CertifiedKey>,
     pub(super) facts: Arc<Certificate>,
+    /// The hosts that it is for.
+    pub(super) names: Vec<Arc<str>>,
 }
 
 impl Identity {
@@ -31,6 +33,7 @@ impl Identity {
             .map_err(|_| Error::new("private_key: expected a private key in PEM"))?;
         let facts = certificate::read(&chain)
             .ok_or_else(|| Error::new("certificate_chain: expected X.509 certificates"))?;
+        let names = certificate::hosts(&facts);
         let certified = CertifiedKey::from_der(chain, key, &default_provider());
         let certified = certified.map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => {
@@ -41,6 +44,7 @@ impl Identity {
         Ok(Self {
             certified: Arc::new(certified),
             facts: Arc::new(facts),
+            names,
         })
     }
 }

@@ -28,6 +28,10 @@ fn certificates() -> Folder {
         &ca.issue(&["server.test", "spiffe://td/ns/b/sa/server"]),
     );
     folder.put("wild", &ca.issue(&["*.wild.test"]));
+    folder.put("rsa", &ca.issue_rsa(&["rsa.test"]));
+    folder.put("rsa-too", &ca.issue_rsa(&["server.test", "*.wild.test"]));
+    let bare = ca.issue_with(&["bare.test"], |params| params.subject_alt_names.clear());
+    folder.put("bare", &bare);
     folder.put("client", &ca.issue(&["client.test", GOOD, "c2.test"]));
     folder.put("nameless", &ca.issue(&[]));
     folder.put("stranger", &other.issue(&["client.test", GOOD]));
@@ -106,6 +110,8 @@ fn pairs() -> Pairs {
         )
         .server("expired", Server::of(&["expired"]))
         .server("several", Server::of(&["server", "wild"]))
+        .server("keys", Server::of(&["rsa", "server", "bare"]))
+        .server("twice", Server::of(&["rsa-too", "server"]))
         .server("deep", Server::of(&["deep"]))
         .server("deeper", Server::of(&["deeper"]));
     for (name, rule) in [
@@ -304,6 +310,13 @@ fn pairs() -> Pairs {
         ("sni-wild", "several", "", "sni: a.wild.test"),
         ("sni-none", "several", "", ""),
         ("sni-odd", "several", "", "sni: outbound_.80_._.a.test"),
+        ("sni-keys-none", "keys", "", ""),
+        ("sni-keys-other", "keys", "", "sni: other.test"),
+        ("sni-keys-elliptic", "keys", "", "sni: server.test"),
+        ("sni-keys-rsa", "keys", "", "sni: rsa.test"),
+        ("sni-keys-bare", "keys", "", "sni: bare.test"),
+        ("sni-twice", "twice", "", "sni: server.test"),
+        ("sni-twice-wild", "twice", "", "sni: a.wild.test"),
         (
             "one-suite",
             "old",
