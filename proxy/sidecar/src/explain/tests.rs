@@ -67,11 +67,15 @@ static_resources:
 "#;
 
 fn explained(question: &[(&str, &str)]) -> Explanation {
+    explained_of(INTERCEPTED, question)
+}
+
+fn explained_of(bootstrap: &str, question: &[(&str, &str)]) -> Explanation {
     let pairs = question.iter();
     let pairs: Vec<_> = pairs
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    let bootstrap = tandem_xds_translate::load(&[Source::yaml("test", INTERCEPTED)]).unwrap();
+    let bootstrap = tandem_xds_translate::load(&[Source::yaml("test", bootstrap)]).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -121,6 +125,33 @@ fn what_is_redirected_goes_to_the_listener_and_chain_of_its_destination() {
         names(&answer, "filter chain")[0].1,
         "application protocol: expected http/1.1 or h2c, got none"
     );
+}
+
+/// A chain that steps back says before which, whether or not that one is taken.
+#[test]
+fn the_chain_that_is_more_precise_is_named() {
+    const CHAINS: &str = r#"
+static_resources:
+  listeners:
+  - name: main
+    address: { socket_address: { address: 127.0.0.1, port_value: 80 } }
+    filter_chains:
+    - { name: any, filters: [&pass { name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: c } }] }
+    - { name: port, filter_chain_match: { destination_port: 80 }, filters: [*pass] }
+    - { name: both, filter_chain_match: { destination_port: 80, prefix_ranges: [{ address_prefix: 127.0.0.0, prefix_len: 8 }], source_ports: [SOURCE] }, filters: [*pass] }
+  clusters: [{ name: c }]
+"#;
+    let asked = [("url", "tcp://127.0.0.1:80"), ("source", "127.0.0.1:7")];
+    let why = |name: &str| format!("{name} asks more precisely for something before");
+    let answer = explained_of(&CHAINS.replace("SOURCE", "7"), &asked);
+    assert_eq!(answer.filter_chain.as_deref(), Some("both"), "{answer:?}");
+    let not = [("any", &*why("both")), ("port", &*why("both"))];
+    assert_eq!(names(&answer, "filter chain"), not);
+
+    let answer = explained_of(&CHAINS.replace("SOURCE", "8"), &asked);
+    assert_eq!(answer.filter_chain, None, "{answer:?}");
+    let not = names(&answer, "filter chain");
+    assert_eq!(not[..2], [("any", &*why("port")), ("port", &*why("both"))]);
 }
 
 fn endpoints(answer: &Explanation) -> Vec<(&str, f64)> {

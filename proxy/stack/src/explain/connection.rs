@@ -237,14 +237,10 @@ fn chain<'a>(
     let chains = &listener.filter_chains;
     let taken = found.map(|at| &chains[at]);
     let taken = taken.or(listener.default_filter_chain.as_ref());
-    let name = |at: usize, chain: &FilterChain| match &*chain.name {
-        "" => format!("#{}", at + 1),
-        name => name.to_owned(),
-    };
     let mut step = Step {
         what: "filter chain".to_owned(),
         name: match (found, taken) {
-            (Some(at), Some(chain)) => name(at, chain),
+            (Some(at), Some(chain)) => named(at, chain),
             (None, Some(chain)) if chain.name.is_empty() => "default".to_owned(),
             (None, Some(chain)) => format!("{} (default)", chain.name),
             (_, None) => "none".to_owned(),
@@ -279,9 +275,15 @@ fn chain<'a>(
     {
         let why = match Asked::unmet(chain, &facts) {
             Some(asked) => asked.why(&chain.matches, &facts),
-            None => "another chain asks more precisely for something before".to_owned(),
+            None => match preferred(chains, at, found, &facts) {
+                Some(other) => format!(
+                    "{} asks more precisely for something before",
+                    named(other, &chains[other])
+                ),
+                None => "another chain is more precise".to_owned(),
+            },
         };
-        step.not(name(at, chain), why);
+        step.not(named(at, chain), why);
     }
     out.steps.push(step);
     if taken.is_none() {
@@ -289,4 +291,28 @@ fn chain<'a>(
         out.flags = "NR".to_owned();
     }
     taken
+}
+
+/// What a chain is called; one without a name by its place.
+fn named(at: usize, chain: &FilterChain) -> String {
+    match &*chain.name {
+        "" => format!("#{}", at + 1),
+        name => name.to_owned(),
+    }
+}
+
+/// The chain before which a chain steps back whose conditions all hold: the one that is taken, if
+/// it is that one. What a more precise chain asks for besides need not hold.
+fn preferred(
+    chains: &[Arc<FilterChain>],
+    at: usize,
+    found: Option<usize>,
+    facts: &ConnectionFacts<'_>,
+) -> Option<usize> {
+    let steps_back = |other: &usize| {
+        // The index itself is asked, about the two alone.
+        let both = [Arc::clone(&chains[at]), Arc::clone(&chains[*other])];
+        *other != at && FilterChains::new(&both).is_ok_and(|index| index.find(facts) != Some(0))
+    };
+    found.into_iter().chain(0..chains.len()).find(steps_back)
 }

@@ -52,13 +52,25 @@ fn accepted(
     };
     let last = out.steps.len() - 1;
     let step = &mut out.steps[last];
-    let Some(peer) = &facts.peer else {
-        if tls.require_client_certificate {
-            step.note("needs a client certificate: --identity says whose");
-        }
-        return Some(facts);
-    };
     let context = world.clusters.tls().server(tls);
+    let Some(peer) = &facts.peer else {
+        let wants = context.map(|context| context.wants_certificate());
+        // What is missing in a file may come; a process that serves has it or cannot answer.
+        match wants {
+            Ok(None) if world.is_live => {
+                out.refuse("the handshake fails: secrets of the filter chain have not come");
+                return None;
+            }
+            wants if tls.require_client_certificate || matches!(wants, Ok(Some(true))) => {
+                out.refuse(
+                    "the handshake fails: the client has to show a certificate, and shows none; \
+                     --identity says whose it shows",
+                );
+                return None;
+            }
+            _ => return Some(facts),
+        }
+    };
     match context.map(|context| context.judge_names(peer)) {
         Ok(Some(ClientNames::NotAskedFor)) => {
             step.note("clients are not asked for a certificate: nobody sees the identity");

@@ -128,6 +128,12 @@ async fn a_client_that_the_handshake_refuses_goes_nowhere() {
                    got 'spiffe://t/b'";
         assert_eq!(text.contains(why), !found, "{text}");
     }
-    let (_, text) = world.of_file(&[&url]);
-    assert!(text.contains("--identity says whose"), "{text}");
+    // The client is asked for a certificate, and shows none.
+    let answer = asked(world.proxy.admin, &[("url", url.clone())]).await;
+    assert_eq!(answer.unwrap()["found"], false);
+    let (code, text) = world.of_file(&[&url]);
+    assert_eq!(code, Some(1), "{text}");
+    let why = "the handshake fails: the client has to show a certificate, and shows none; \
+               --identity says whose it shows";
+    assert!(text.contains(why), "{text}");
 }

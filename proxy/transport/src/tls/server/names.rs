@@ -24,6 +24,13 @@ pub enum ClientNames {
 }
 
 impl ServerContext {
+    /// Whether a client has to show a certificate; `None` while a secret is missing.
+    pub fn wants_certificate(&self) -> Option<bool> {
+        let built = self.current().ok()??;
+        let verifier = built.verifier.as_ref();
+        Some(verifier.is_some_and(|verifier| verifier.mandatory))
+    }
+
     /// Judges the names in a client's certificate by the secrets of now; `None` while one is
     /// missing. Neither chain nor pins nor time are looked at.
     pub fn judge_names(&self, client: &Certificate) -> Option<ClientNames> {
