@@ -30,6 +30,9 @@ pub struct Bootstrap {
     pub secrets: Vec<Arc<Secret>>,
     /// What control planes are asked for.
     pub dynamic: Dynamic,
+    /// Whether anything at all comes from elsewhere, by files or over the network: then the node
+    /// needs an id and a cluster.
+    pub subscribes: bool,
 }
 
 /// What comes from control planes (`Bootstrap.DynamicResources`).

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde_json::Value;
 use tandem_core::file as read;
 use tandem_model::Bootstrap;
-use tandem_model::bootstrap::Dynamic;
 use tandem_model::filter::FilterConfig;
 use tandem_model::listener::NetworkFilter;
 use tandem_xds_client::Node;
@@ -41,10 +40,11 @@ pub(crate) enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// Control planes are to be asked by nobody.
+    /// Something is to be asked for by nobody.
     #[error(
-        "control planes need node.id and node.cluster: set them in the bootstrap, or give \
-         --service-node and --service-cluster"
+        "the configuration is refused:\nnode: expected id and cluster, which whoever gets \
+         configuration from elsewhere needs; `tandem proxy` takes them as --service-node and \
+         --service-cluster too"
     )]
     Node,
     /// The configuration is wrong; one line for each fault.
@@ -112,15 +112,22 @@ pub(crate) fn tag_metrics(loaded: &mut Loaded, options: &ProxyOptions) {
     loaded.bootstrap.metrics.tags.extend(tags);
 }
 
+/// Who gets configuration from elsewhere needs an id and a cluster.
+pub(crate) fn check_node(bootstrap: &Bootstrap) -> Result<(), Error> {
+    let said = &bootstrap.node;
+    match bootstrap.subscribes && (said.id.is_empty() || said.cluster.is_empty()) {
+        true => Err(Error::Node),
+        false => Ok(()),
+    }
+}
+
 /// Who the proxy says it is to its control planes; they need an id and a cluster.
 pub(crate) fn node(bootstrap: &Bootstrap, sources: &[Source]) -> Result<Node, Error> {
-    if bootstrap.dynamic == Dynamic::default() {
+    check_node(bootstrap)?;
+    if !bootstrap.subscribes {
         return Ok(Node::default());
     }
     let said = &bootstrap.node;
-    if said.id.is_empty() || said.cluster.is_empty() {
-        return Err(Error::Node);
-    }
     let text = tandem_xds_translate::to_json(sources).map_err(Error::Refused)?;
     let json: Value = serde_json::from_str(&text).unwrap_or_default();
     let json = &json["node"];

@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::bootstrap::v3 as proto;
 use envoy_types::pb::envoy::config::core::v3 as core;
-use tandem_model::Listener;
 use tandem_model::access_log::{Output, Sink};
 use tandem_model::bootstrap::{Admin, Bootstrap, Dynamic, Node};
+use tandem_model::cluster::Discovery;
 use tandem_model::config_source::Origin;
+use tandem_model::{Cluster, Listener};
 
 use crate::address::{self, Beside};
 use crate::cx::{Cx, Report};
@@ -55,7 +56,7 @@ fn bootstrap(cx: &Cx<'_>, proto: &proto::Bootstrap) -> Bootstrap {
         listener::listener(cx, proto, &scope).map(Arc::new)
     });
     addresses_once(&cx_statics.field("listeners"), &listeners);
-    Bootstrap {
+    let mut bootstrap = Bootstrap {
         node: proto.node.as_ref().map(node).unwrap_or_default(),
         admin: proto
             .admin
@@ -75,6 +76,22 @@ fn bootstrap(cx: &Cx<'_>, proto: &proto::Bootstrap) -> Bootstrap {
             &cx.field("dynamic_resources"),
             proto.dynamic_resources.as_ref(),
         ),
+        subscribes: false,
+    };
+    bootstrap.subscribes = cx.has_subscribed();
+    cx.missing(|name| {
+        let mut clusters = bootstrap.clusters.iter();
+        let found = clusters.find(|cluster| *cluster.name == *name);
+        found.is_some_and(|cluster| is_first(cluster))
+    });
+    bootstrap
+}
+
+/// Whether a cluster can be called before any control plane has answered.
+fn is_first(cluster: &Cluster) -> bool {
+    match &cluster.discovery {
+        Discovery::Eds(subscribed) => matches!(subscribed.key.origin, Origin::Path(_)),
+        _ => true,
     }
 }
 
@@ -88,7 +105,7 @@ fn dynamic(cx: &Cx<'_>, proto: Option<&proto::bootstrap::DynamicResources>) -> D
         Some(source)
     };
     let ads = (proto.ads_config.as_ref())
-        .and_then(|proto| config_source::api(&cx.field("ads_config"), proto));
+        .and_then(|proto| config_source::ads(&cx.field("ads_config"), proto));
     let dynamic = Dynamic {
         clusters: source("cds_config", &proto.cds_config),
         listeners: source("lds_config", &proto.lds_config),

@@ -17,18 +17,30 @@ use crate::value;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Translates a source; `None` if it is not there or was reported.
-#[allow(deprecated, reason = "`path` is still what many files have")]
 pub(crate) fn source(cx: &Cx<'_>, proto: Option<&core::ConfigSource>) -> Option<ConfigSource> {
+    needing(cx, proto, true)
+}
+
+/// A source of secrets, for which what needs them waits: its cluster may come later, as in Envoy.
+pub(crate) fn of_secrets(cx: &Cx<'_>, proto: Option<&core::ConfigSource>) -> Option<ConfigSource> {
+    needing(cx, proto, false)
+}
+
+#[allow(deprecated, reason = "`path` is still what many files have")]
+fn needing(cx: &Cx<'_>, proto: Option<&core::ConfigSource>, at_once: bool) -> Option<ConfigSource> {
     use core::config_source::ConfigSourceSpecifier as Specifier;
     let Some(proto) = proto else {
         cx.error("expected a config source");
         return None;
     };
+    cx.subscribes();
     let origin = match &proto.config_source_specifier {
         Some(Specifier::Ads(_)) => Origin::Ads,
-        Some(Specifier::ApiConfigSource(proto)) => {
-            Origin::Api(Arc::new(api(&cx.field("api_config_source"), proto)?))
-        }
+        Some(Specifier::ApiConfigSource(proto)) => Origin::Api(Arc::new(api(
+            &cx.field("api_config_source"),
+            proto,
+            at_once,
+        )?)),
         Some(Specifier::PathConfigSource(proto)) => Origin::Path(Arc::new(PathConfigSource {
             path: PathBuf::from(&proto.path),
             watched_directory: proto
@@ -60,8 +72,20 @@ pub(crate) fn source(cx: &Cx<'_>, proto: Option<&core::ConfigSource>) -> Option<
     })
 }
 
-/// The aggregated stream: its variant is said by the type it has elsewhere.
-pub(crate) fn api(cx: &Cx<'_>, proto: &core::ApiConfigSource) -> Option<ApiConfigSource> {
+/// The aggregated stream, which is gRPC.
+pub(crate) fn ads(cx: &Cx<'_>, proto: &core::ApiConfigSource) -> Option<ApiConfigSource> {
+    cx.subscribes();
+    let api = api(cx, proto, true)?;
+    if api.api == ApiType::Rest {
+        cx.field("api_type")
+            .error("expected GRPC or DELTA_GRPC: there is no aggregated stream over REST");
+        return None;
+    }
+    Some(api)
+}
+
+/// A source of its own.
+fn api(cx: &Cx<'_>, proto: &core::ApiConfigSource, at_once: bool) -> Option<ApiConfigSource> {
     use core::api_config_source::ApiType as Proto;
     let api = match proto.api_type() {
         Proto::Grpc => ApiType::Grpc,
@@ -82,6 +106,9 @@ pub(crate) fn api(cx: &Cx<'_>, proto: &core::ApiConfigSource) -> Option<ApiConfi
             cx.each("grpc_services", &proto.grpc_services, control_plane)
         }
     };
+    if at_once {
+        clusters_of(cx, proto, api);
+    }
     let refresh_delay = value::duration(cx, "refresh_delay", proto.refresh_delay.as_ref());
     if services.is_empty() {
         cx.error(match api {
@@ -101,6 +128,26 @@ pub(crate) fn api(cx: &Cx<'_>, proto: &core::ApiConfigSource) -> Option<ApiConfi
         request_timeout: positive(cx, "request_timeout", proto.request_timeout.as_ref())
             .unwrap_or(Duration::from_secs(1)),
     })
+}
+
+/// The clusters that lead to it have to be there when it is asked.
+fn clusters_of(cx: &Cx<'_>, proto: &core::ApiConfigSource, api: ApiType) {
+    use core::grpc_service::TargetSpecifier;
+    if api == ApiType::Rest {
+        let cx = &cx.field("cluster_names");
+        for (i, name) in proto.cluster_names.iter().enumerate() {
+            cx.index(i).needs(name);
+        }
+        return;
+    }
+    let cx = &cx.field("grpc_services");
+    for (i, service) in proto.grpc_services.iter().enumerate() {
+        if let Some(TargetSpecifier::EnvoyGrpc(target)) = &service.target_specifier {
+            let cx = &cx.index(i);
+            let cx = &cx.field("envoy_grpc");
+            cx.field("cluster_name").needs(&target.cluster_name);
+        }
+    }
 }
 
 fn positive(cx: &Cx<'_>, field: &str, proto: Option<&protobuf::Duration>) -> Option<Duration> {

@@ -1,6 +1,6 @@
 //! Where a translator is, and where it says what is wrong.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use crate::error::{Error, Trail};
 
@@ -14,7 +14,13 @@ pub(crate) struct Cx<'a> {
 
 /// What was found so far.
 #[derive(Default)]
-pub(crate) struct Report(RefCell<Vec<Error>>);
+pub(crate) struct Report {
+    errors: RefCell<Vec<Error>>,
+    /// Clusters that have to be there, and what is said if they are not.
+    needs: RefCell<Vec<(String, Error)>>,
+    /// Whether anything comes from elsewhere.
+    subscribes: Cell<bool>,
+}
 
 impl Report {
     pub(crate) fn root(&self) -> Cx<'_> {
@@ -26,7 +32,7 @@ impl Report {
 
     /// The value, if nothing was wrong with it.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Vec<Error>> {
-        let mut errors = self.0.into_inner();
+        let mut errors = self.errors.into_inner();
         match value {
             Some(value) if errors.is_empty() => Ok(value),
             _ => {
@@ -67,10 +73,36 @@ impl<'a> Cx<'a> {
     }
 
     pub(crate) fn error(&self, reason: impl Into<String>) {
-        self.report
-            .0
-            .borrow_mut()
-            .push(Error::new(&self.trail, reason));
+        let mut errors = self.report.errors.borrow_mut();
+        errors.push(Error::new(&self.trail, reason));
+    }
+
+    /// What is here needs a cluster that can be called before any control plane has answered.
+    /// Which there are is known to a whole bootstrap only, which asks [`Cx::missing`].
+    pub(crate) fn needs(&self, cluster: &str) {
+        let reason = format!(
+            "expected a static cluster whose endpoints no control plane says, '{cluster}' is none"
+        );
+        let mut needs = self.report.needs.borrow_mut();
+        needs.push((cluster.to_owned(), Error::new(&self.trail, reason)));
+    }
+
+    /// Reports the clusters that were needed and that are not there.
+    pub(crate) fn missing(&self, is_there: impl Fn(&str) -> bool) {
+        let needs = self.report.needs.take().into_iter();
+        let missing = needs.filter(|(cluster, _)| !is_there(cluster));
+        let mut errors = self.report.errors.borrow_mut();
+        errors.extend(missing.map(|(_, error)| error));
+    }
+
+    /// Something here comes from elsewhere.
+    pub(crate) fn subscribes(&self) {
+        self.report.subscribes.set(true);
+    }
+
+    /// Whether anything does.
+    pub(crate) fn has_subscribed(&self) -> bool {
+        self.report.subscribes.get()
     }
 
     /// The value, or `None` and an error that says why.

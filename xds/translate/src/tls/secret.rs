@@ -83,7 +83,7 @@ pub(super) fn data(cx: &Cx<'_>, source: &core::DataSource) -> Option<DataSource>
 pub(super) fn by_name(cx: &Cx<'_>, proto: &proto::SdsSecretConfig) -> Option<SdsSecret> {
     let source = match &proto.sds_config {
         None => SecretSource::Static,
-        config => SecretSource::Dynamic(config_source::source(
+        config => SecretSource::Dynamic(config_source::of_secrets(
             &cx.field("sds_config"),
             config.as_ref(),
         )?),
