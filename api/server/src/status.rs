@@ -175,9 +175,10 @@ pub(crate) enum Error {
     /// The call cannot be made into an HTTP request.
     #[error("{0}")]
     InvokeArgument(String),
-    /// The call took longer than `rpc_request_timeout`.
-    #[error("request timeout")]
-    InvokeTimeout,
+    /// The call took longer than `rpc_request_timeout`, or than the client's deadline: so many
+    /// milliseconds.
+    #[error("request timeout: no answer within {0} ms (rpc_request_timeout, or the deadline)")]
+    InvokeTimeout(u128),
     /// The answer was not 200.
     #[error("http response code {status}, body: {body}")]
     InvokeResponse {
@@ -293,7 +294,7 @@ impl Error {
             | Self::Publish { cause, .. }
             | Self::Subscribe { cause, .. } => component(cause.kind()),
             Self::Transaction(cause) => transaction(cause.kind()),
-            Self::InvokeTimeout | Self::DeadlineExceeded => Code::DeadlineExceeded,
+            Self::InvokeTimeout(_) | Self::DeadlineExceeded => Code::DeadlineExceeded,
             Self::InvokeResponse { .. } | Self::InvokeBody(_) | Self::NoWay(_) | Self::Closing => {
                 Code::Unavailable
             }
@@ -332,7 +333,7 @@ impl Error {
             },
             Self::TransactionUnsupported(_) => Origin::Component,
             Self::InvokeResponse { origin, .. } | Self::InvokeStatus { origin, .. } => *origin,
-            Self::InvokeTimeout | Self::InvokeBody(_) | Self::NoWay(_) => Origin::Mesh,
+            Self::InvokeTimeout(_) | Self::InvokeBody(_) | Self::NoWay(_) => Origin::Mesh,
             Self::HelloNotFound
             | Self::StateNotConfigured
             | Self::StateNotFound(_)

@@ -219,6 +219,26 @@ fn sockets_differ(before: &Listener, after: &Listener) -> bool {
         || Options::of(before) != Options::of(after)
 }
 
+/// Refuses a listener whose ports another process serves. The system would let both have them, and
+/// give each every other connection: for two applications that is never meant.
+///
+/// # Errors
+/// A port is taken.
+pub(crate) fn alone(listener: &Listener) -> Result<(), Error> {
+    let options = Options {
+        reuse_port: false,
+        ..Options::of(listener)
+    };
+    let mut bound = listener.addresses().filter(|_| listener.bind_to_port);
+    bound.try_for_each(|address| {
+        listen::check(address, &options).map_err(|source| Error::Taken {
+            listener: listener.name.to_string(),
+            address: address.to_string(),
+            source,
+        })
+    })
+}
+
 /// The sockets of a listener, for each worker one for each address.
 fn bind(listener: &Listener, workers: usize) -> Result<Vec<OfWorker>, Error> {
     let mut all: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
@@ -229,7 +249,6 @@ fn bind(listener: &Listener, workers: usize) -> Result<Vec<OfWorker>, Error> {
     for address in listener.addresses() {
         let sockets = listen::bind(address, workers, &options).map_err(|source| Error::Bind {
             listener: listener.name.to_string(),
-            address: address.to_string(),
             source,
         })?;
         for (of_worker, socket) in all.iter_mut().zip(sockets) {

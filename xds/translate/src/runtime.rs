@@ -13,12 +13,13 @@ use crate::config_source;
 use crate::cx::Cx;
 
 /// What Envoy obeys of the layers, and Tandem does not: a value there would be without effect.
-const NOT_OBEYED: [&str; 6] = [
+const NOT_OBEYED: [&str; 7] = [
     "upstream.",
     "circuit_breakers.",
     "outlier_detection.",
     "health_check.",
     "overload.",
+    "envoy.resource_limits.",
     "tracing.",
 ];
 /// Mesh control planes set it, to a number that nothing reaches.

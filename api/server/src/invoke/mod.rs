@@ -13,7 +13,7 @@
 //! | `message.http_extension` | method (default GET, with data POST) and query |
 //! | `message.data.value`, `message.content_type` | body and `content-type` |
 //! | metadata | headers, without those of gRPC and of the connection |
-//! | metadata `rpc_request_timeout` | the time limit in ms, default 3000 |
+//! | metadata `rpc_request_timeout` | the time limit in ms; without it the client's deadline and the route's limits hold |
 //!
 //! Status 200 is success and everything else is `UNAVAILABLE`, as in Layotto; response headers
 //! come back as metadata. A `content_type` of `application/grpc` calls a gRPC method instead
@@ -39,9 +39,6 @@ pub(crate) use mesh::Mesh;
 use crate::grpc;
 use crate::layer::Api;
 use crate::status::Error;
-
-/// How long a call may take that does not say.
-const TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Api {
     pub(crate) async fn invoke_service(
@@ -70,15 +67,18 @@ impl Api {
                 response::convert(response).await
             }
         };
-        tokio::time::timeout(limit, answer)
-            .await
-            .unwrap_or(Err(Error::InvokeTimeout))
+        let Some(limit) = limit else {
+            return answer.await;
+        };
+        let late = |_| Error::InvokeTimeout(limit.as_millis());
+        tokio::time::timeout(limit, answer).await.map_err(late)?
     }
 }
 
 /// The sooner of `rpc_request_timeout` and gRPC's own deadline. As in Layotto, a value that is
-/// no positive number counts as absent.
-fn timeout(metadata: &HeaderMap) -> Duration {
+/// no positive number counts as absent. Who says nothing has what the route gives, as an
+/// intercepted call: three seconds, as in Layotto, would cut off what a route allows.
+fn timeout(metadata: &HeaderMap) -> Option<Duration> {
     let (mut wanted, mut deadline) = (None, None);
     // One look over the few names that came is cheaper than two look-ups.
     for (name, value) in metadata {
@@ -91,8 +91,7 @@ fn timeout(metadata: &HeaderMap) -> Duration {
     let wanted = wanted
         .and_then(|value| value.to_str().ok()?.trim().parse().ok())
         .filter(|millis| *millis > 0)
-        .map_or(TIMEOUT, Duration::from_millis);
-    deadline
-        .and_then(tandem_core::grpc::parse_timeout)
-        .map_or(wanted, |deadline| deadline.min(wanted))
+        .map(Duration::from_millis);
+    let deadline = deadline.and_then(tandem_core::grpc::parse_timeout);
+    wanted.into_iter().chain(deadline).min()
 }

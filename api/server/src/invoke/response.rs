@@ -18,7 +18,8 @@ use crate::status::{Error, Origin};
 const ERROR_BODY: usize = 2048;
 
 /// What is said where no virtual host or route takes a call.
-const NO_ROUTE: &str = "no virtual host or route takes this id and method";
+const NO_ROUTE: &str = "no virtual host or route of the outbound listener takes this id and method; \
+     ids are virtual hosts of the bootstrap (--config) or of a control plane";
 
 /// Passes on status 200; anything else is a failure.
 pub(super) async fn received(outcome: Result<Response, MeshError>) -> Result<Response, Error> {

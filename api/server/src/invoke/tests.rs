@@ -169,12 +169,18 @@ async fn an_answer_of_the_mesh_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_has_three_seconds_or_what_it_says() {
+async fn a_call_has_the_time_that_it_says() {
     for (metadata, limit) in [
-        (&[][..], 3000),
         (&[("rpc_request_timeout", "200")][..], 200),
         (&[("grpc-timeout", "1S")][..], 1000),
-        (&[("rpc_request_timeout", "soon")][..], 3000),
+        (
+            &[("rpc_request_timeout", "200"), ("grpc-timeout", "1S")],
+            200,
+        ),
+        (
+            &[("rpc_request_timeout", "soon"), ("grpc-timeout", "5S")],
+            5000,
+        ),
     ] {
         let start = tokio::time::Instant::now();
         let status = invoke(&message("orders", "/", ""), metadata, async |_| {
@@ -183,13 +189,25 @@ async fn a_call_has_three_seconds_or_what_it_says() {
         })
         .await
         .unwrap_err();
-        assert_eq!(
-            told(&status),
-            (Code::DeadlineExceeded, "request timeout", "mesh")
+        let text = format!(
+            "request timeout: no answer within {limit} ms (rpc_request_timeout, or the deadline)"
         );
+        assert_eq!(told(&status), (Code::DeadlineExceeded, &*text, "mesh"));
         let took = start.elapsed().as_millis();
         assert!((limit..limit + 10).contains(&took), "{took} ms");
     }
+}
+
+/// Whoever says nothing has the time that the route gives.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_says_nothing_waits_as_an_intercepted_one() {
+    let (_, answer) = invoke(&message("orders", "/", ""), &[], async |_| {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        Ok(ok("late"))
+    })
+    .await
+    .unwrap();
+    assert_eq!(answer.data.unwrap().value, "late");
 }
 
 #[tokio::test]

@@ -23,6 +23,9 @@ const LIST: Duration = Duration::from_secs(5);
 /// How long the application may take over one event; after that it is delivered again.
 const DELIVER: Duration = Duration::from_secs(60);
 
+/// After how many tries, about ten seconds, it is said aloud that they are in vain.
+const TOLD: u32 = 10;
+
 /// The task that keeps an application's subscriptions.
 pub(crate) struct Callbacks {
     server: Arc<Shared>,
@@ -48,19 +51,37 @@ impl Callbacks {
             return;
         }
         let mut backoff = Backoff::default();
+        let mut failures = 0_u32;
         loop {
             match self.session(&clients, &mut backoff).await {
-                Ok(()) => tracing::info!(
-                    host = self.host,
-                    port = self.port,
-                    "the application closed its callback connection"
-                ),
-                Err(error) => tracing::debug!(
-                    host = self.host,
-                    port = self.port,
-                    error,
-                    "the application's callbacks are not up yet"
-                ),
+                Ok(()) => {
+                    failures = 0;
+                    tracing::info!(
+                        host = self.host,
+                        port = self.port,
+                        "the application closed its callback connection"
+                    );
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    let (host, port) = (&self.host, self.port);
+                    // An application that starts is not up at once; one that never is has a
+                    // port or a protocol that somebody should look at.
+                    match failures {
+                        TOLD => tracing::warn!(
+                            host,
+                            port,
+                            error,
+                            "the application gets no events: its callbacks cannot be asked for; still trying"
+                        ),
+                        _ => tracing::debug!(
+                            host,
+                            port,
+                            error,
+                            "the application's callbacks are not up yet"
+                        ),
+                    }
+                }
             }
             tokio::time::sleep(backoff.next_delay()).await;
         }

@@ -199,7 +199,11 @@ fn codes_and_texts_are_layottos() {
             "already subscribed to pubsub \"p\" topic \"t\"",
         ),
         (refused, C::Unavailable, "http response code 503, body: b"),
-        (Error::InvokeTimeout, C::DeadlineExceeded, "request timeout"),
+        (
+            Error::InvokeTimeout(200),
+            C::DeadlineExceeded,
+            "request timeout: no answer within 200 ms (rpc_request_timeout, or the deadline)",
+        ),
         (
             Error::InvokerMissing(NotFound::NoOutbound),
             C::Unknown,
@@ -223,7 +227,7 @@ fn the_origin_is_told() {
         (get(Kind::Unavailable), "component"),
         (get(Kind::InvalidArgument), "api"),
         (Error::PubsubEmpty, "api"),
-        (Error::InvokeTimeout, "mesh"),
+        (Error::InvokeTimeout(1), "mesh"),
     ] {
         let status = Status::from(error);
         assert_eq!(status.metadata().get("x-tandem-origin").unwrap(), origin);

@@ -9,8 +9,8 @@ use crate::logging::Severity;
 /// Options of `tandem run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunOptions {
-    /// The application's id: its name in the mesh, and the prefix of its lock and sequencer
-    /// keys.
+    /// The application's id: its name in the mesh, and, unless a component's `keyPrefix` says
+    /// otherwise, the prefix of its keys.
     #[arg(long, value_name = "ID")]
     pub(crate) app_id: String,
     /// The port the application listens on; without it, the application takes no calls.

@@ -32,8 +32,19 @@ pub(crate) enum Error {
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
     /// A listener.
-    #[error("listener '{listener}' cannot listen on {address}: {source}")]
+    #[error("listener '{listener}' {source}")]
     Bind {
+        /// Its name.
+        listener: String,
+        /// Why, with its address.
+        source: io::Error,
+    },
+    /// A listener of `tandem run`, whose port somebody else has.
+    #[error(
+        "listener '{listener}' cannot listen on {address}: {source}; each application on a machine \
+         needs ports of its own: --runtime-grpc-port, --outbound-port, --admin-port"
+    )]
+    Taken {
         /// Its name.
         listener: String,
         /// Its address.
@@ -42,7 +53,7 @@ pub(crate) enum Error {
         source: io::Error,
     },
     /// The admin server.
-    #[error("the admin server cannot listen on {address}: {source}")]
+    #[error("the admin server cannot listen on {address}: {source}; --admin-port names another")]
     Admin {
         /// Its address.
         address: String,

@@ -73,6 +73,7 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
         log_flush_bytes: options.file_flush_min_size_kb * 1024,
         admin_address_path: options.admin_address_path,
         default_data_dir: None,
+        alone: false,
         outlives_hangups: true,
         app: None,
     };
@@ -95,6 +96,7 @@ pub(crate) fn run(options: RunOptions) -> Result<ExitCode, Error> {
         log_flush_bytes: 64 * 1024,
         admin_address_path: None,
         default_data_dir: Some(data_dir),
+        alone: true,
         outlives_hangups: false,
         app: (!options.command.is_empty()).then_some(options),
     };

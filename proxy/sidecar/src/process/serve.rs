@@ -25,7 +25,7 @@ use crate::cli::run::RunOptions;
 use crate::config::{self, Loaded};
 use crate::drain::Drains;
 use crate::layers::RuntimeLayers;
-use crate::listeners::{Addresses, Listening};
+use crate::listeners::{self, Addresses, Listening};
 use crate::logging::LevelHandle;
 use crate::mesh::{self, Applier, Fitness, Landing, Mesh};
 use crate::rotate;
@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) admin_address_path: Option<PathBuf>,
     /// The embedded store's folder, where the runtime filter names none.
     pub(crate) default_data_dir: Option<PathBuf>,
+    /// `tandem run`: nobody else may serve its ports.
+    pub(crate) alone: bool,
     /// `tandem proxy`: SIGHUP and SIGUSR2 do not end it.
     pub(crate) outlives_hangups: bool,
     /// `tandem run` with a command: start it when everything is ready.
@@ -149,6 +151,9 @@ impl Started {
         let senders = workers.iter().map(|worker| worker.commands.clone());
         let mut listening = Listening::new(senders.collect(), &drains, &stats);
         for listener in &bootstrap.listeners {
+            if settings.alone {
+                listeners::alone(listener)?;
+            }
             listening.reserve(listener)?;
         }
         let addresses = listening.addresses();

@@ -5,6 +5,7 @@ mod demo;
 mod killed;
 mod load;
 mod outages;
+mod ports;
 mod redis;
 mod sidecar;
 mod signals;
