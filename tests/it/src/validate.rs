@@ -116,3 +116,39 @@ fn what_is_no_file_is_refused() {
         }
     }
 }
+
+/// Who gets configuration from elsewhere has to say who it is; Envoy refuses the same.
+#[test]
+fn nobody_asks_without_a_name() {
+    const CASES: &[(&str, bool)] = &[
+        ("{}", true),
+        ("{node: {id: a, cluster: b}, ADS}", true),
+        ("{ADS}", false),
+        ("{node: {id: a}, ADS}", false),
+        ("{node: {cluster: b}, ADS}", false),
+        ("{FILES}", false),
+        ("{node: {id: a, cluster: b}, FILES}", true),
+        ("{EDS}", false),
+    ];
+    const ADS: &str = "static_resources: {clusters: [{name: plane}]}, dynamic_resources: {ads_config: {api_type: GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: plane}}]}}";
+    const FILES: &str = "dynamic_resources: {cds_config: {resource_api_version: V3, path_config_source: {path: /dev/null}}}";
+    const EDS: &str = "static_resources: {clusters: [{name: c, type: EDS, eds_cluster_config: {eds_config: {resource_api_version: V3, path_config_source: {path: /dev/null}}}}]}";
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("bootstrap.yaml");
+    for (case, good) in CASES {
+        let text = case
+            .replace("ADS", ADS)
+            .replace("FILES", FILES)
+            .replace("EDS", EDS);
+        std::fs::write(&file, text).unwrap();
+        let envoy = Kind::Envoy.validate_command(&file).output().unwrap();
+        let tandem = Kind::Tandem.validate_command(&file).output().unwrap();
+        let said = String::from_utf8_lossy(&tandem.stderr);
+        assert_eq!(envoy.status.success(), *good, "{case}: Envoy");
+        assert_eq!(tandem.status.success(), *good, "{case}: {said}");
+        assert!(
+            *good || said.contains("node: expected id and cluster"),
+            "{case}: {said}"
+        );
+    }
+}

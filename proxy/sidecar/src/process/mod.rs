@@ -20,10 +20,11 @@ use crate::{config, logging};
 
 /// `tandem validate`.
 pub(crate) fn validate(options: &ValidateOptions) -> Result<ExitCode, Error> {
-    config::from_files(
+    let loaded = config::from_files(
         options.config_path.as_deref(),
         options.config_yaml.as_deref(),
     )?;
+    config::check_node(&loaded.bootstrap)?;
     say("configuration OK");
     Ok(ExitCode::SUCCESS)
 }
@@ -48,6 +49,8 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
         options.config_yaml.as_deref(),
     )?;
     let format = log_format(loaded.bootstrap.log_format.take(), &options)?;
+    config::name_node(&mut loaded, &options);
+    config::check_node(&loaded.bootstrap)?;
     if options.mode != Mode::Serve {
         say("configuration OK");
         return Ok(ExitCode::SUCCESS);
@@ -64,7 +67,6 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
     if let Some(path) = &options.base_id_path {
         std::fs::write(path, "0").map_err(|error| Error::write(path, error))?;
     }
-    config::name_node(&mut loaded, &options);
     config::tag_metrics(&mut loaded, &options);
     let settings = Settings {
         concurrency: workers(options.concurrency),
