@@ -45,6 +45,8 @@ pub(super) fn common(request: &Context<'_>, ty: AccessLogType) -> AccessLogCommo
         response_flags: (flags != Flags::NONE).then(|| response_flags(flags)),
         stream_id: text(info.id().and_then(|id| id.to_str().ok())),
         access_log_type: ty.into(),
+        downstream_transport_failure_reason: text(connection.transport_failure.get().map(|t| &**t)),
+        connection_termination_details: text(connection.termination_details.get().map(|t| &**t)),
         ..AccessLogCommon::default()
     }
 }

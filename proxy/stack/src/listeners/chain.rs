@@ -188,8 +188,11 @@ impl Chain {
         };
         // Boxed: hardly any listener has one.
         let _line = logs.map(|logs| Box::new(Line::new(logs, Arc::clone(&info))));
-        if let Some(stream) = stream {
-            self.target.serve(&self.gates, stream, info).await;
+        match (stream, &self.target) {
+            (Some(stream), target) => target.serve(&self.gates, stream, info).await,
+            // As in Envoy, whose filter is there before the handshake.
+            (None, Target::Tcp(proxy)) => proxy.refuse(info),
+            (None, Target::Http(_)) => {}
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use envoy_types::pb::envoy::data::accesslog::v3::{HttpAccessLogEntry, TcpAccessLogEntry};
 use envoy_types::pb::envoy::service::accesslog::v3::stream_access_logs_message::LogEntries;
+use tandem_harness::certs::{Authority, Folder};
 use tandem_harness::client::{Request, h1, h2c};
 use tandem_harness::{Kind, Proxy, Upstream, ports, wait};
 
@@ -17,6 +18,7 @@ const BOOTSTRAP: &str = include_str!("bootstrap.yaml");
 struct Rig {
     proxy: Proxy,
     ports: BTreeMap<&'static str, u16>,
+    _folder: Folder,
     _upstream: Upstream,
 }
 
@@ -30,10 +32,13 @@ impl Rig {
     async fn flushing(kind: Kind, buffer: &str, interval: &str) -> Self {
         let upstream = Upstream::start(&["up"]).await;
         let mut ports = BTreeMap::from([("up", upstream.port())]);
-        for name in ["admin", "main", "tcp", "dead", "logs"] {
+        for name in ["admin", "main", "tcp", "sealed", "dead", "logs"] {
             ports.insert(name, ports::free());
         }
+        let folder = Folder::new();
+        folder.put("server", &Authority::new().issue(&["server.test"]));
         let text = BOOTSTRAP.replace("{buffer}", buffer);
+        let text = text.replace("{folder}", &folder.root().display().to_string());
         let text = text.replace("0.02s", interval);
         let text = ports.iter().fold(text, |text, (name, port)| {
             text.replace(&format!("{{{name}}}"), &port.to_string())
@@ -42,6 +47,7 @@ impl Rig {
         Self {
             proxy,
             ports,
+            _folder: folder,
             _upstream: upstream,
         }
     }
@@ -134,6 +140,27 @@ async fn entries_say_what_envoys_say() {
     }
     let differences = compare::differences(&told[0], &told[1]);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// The proxy of bytes has an entry for a client that is not let in by the handshake. (Envoy's has an
+/// endpoint by then: it connects before it knows who asks.)
+#[tokio::test]
+async fn a_failed_handshake_has_an_entry() {
+    let mut told = Vec::new();
+    for kind in [Kind::Envoy, Kind::Tandem] {
+        let rig = Rig::start(kind, "").await;
+        let service = Service::start(rig.ports["logs"]);
+        rig.send("sealed", "this is no handshake\r\n").await;
+        assert!(wait::until(wait::PATIENCE, || entries(&service).1.len() == 1).await);
+        let mut entry = entries(&service).1.remove(0).common_properties.unwrap();
+        let reason = std::mem::take(&mut entry.downstream_transport_failure_reason);
+        assert!(
+            reason.contains("WRONG_VERSION_NUMBER"),
+            "{kind:?}: {reason}"
+        );
+        told.push((reason, entry.response_flags, entry.access_log_type));
+    }
+    assert_eq!(told[0], told[1]);
 }
 
 /// The first message of each stream says who sends it and which log it is.
