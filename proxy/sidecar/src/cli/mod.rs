@@ -65,6 +65,15 @@ fn workers(text: &str) -> Result<usize, String> {
     }
 }
 
+/// The name of `--app-id`. It stands in the keys of components, between separators.
+fn app_id(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("expected a name, got nothing".to_owned()),
+        text if text.contains("||") => Err("expected a name without '||'".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}
+
 /// Reads the command line. Called by the name `envoy`, the process takes Envoy's options
 /// directly, so that whatever starts Envoy starts Tandem.
 ///

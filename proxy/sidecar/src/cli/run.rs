@@ -11,7 +11,7 @@ use crate::logging::Severity;
 pub(crate) struct RunOptions {
     /// The application's id: its name in the mesh, and, unless a component's `keyPrefix` says
     /// otherwise, the prefix of its keys.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = super::app_id)]
     pub(crate) app_id: String,
     /// The port the application listens on; without it, the application takes no calls.
     #[arg(long, value_name = "PORT")]

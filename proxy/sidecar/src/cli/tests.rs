@@ -114,6 +114,22 @@ fn the_number_of_workers_is_bounded() {
     }
 }
 
+/// It stands in keys between separators, and a wrong one is refused by the option's name.
+#[test]
+fn the_applications_id_is_a_name() {
+    for (id, expected) in [
+        ("", "expected a name, got nothing"),
+        ("a||b", "without '||'"),
+    ] {
+        let line = ["tandem", "run", "--app-id", id];
+        let refused = Tandem::try_parse_from(line).unwrap_err().to_string();
+        assert!(
+            refused.contains("--app-id") && refused.contains(expected),
+            "{refused}"
+        );
+    }
+}
+
 #[test]
 fn a_command_after_the_dashes_is_the_application() {
     let Command::Run(options) = parse(args(
