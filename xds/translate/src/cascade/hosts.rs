@@ -12,6 +12,7 @@ use tandem_model::config_source::{Origin, ResourceKey};
 use tandem_model::route::{RouteConfiguration, Vhds, VirtualHost};
 use tandem_xds_client::Update;
 
+use super::claims::{self, Claimant};
 use super::{Action, Cascade, Kind, Received, Refused, bytes};
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
@@ -71,6 +72,53 @@ pub(super) fn once_each(config: &RouteConfiguration) -> Result<(), String> {
     }
 }
 
+/// What an update does to the virtual hosts of a route configuration.
+struct Change {
+    hosts: Hosts,
+    /// Those that came, in the update's order.
+    came: Vec<(String, Arc<VirtualHost>)>,
+}
+
+impl Change {
+    /// Takes those that came beside the route configuration's own; returns those that cannot be
+    /// taken, each with a domain that another has. They stay as they were.
+    fn take(&mut self, own: &[Arc<VirtualHost>]) -> Vec<(String, Arc<str>)> {
+        let mut came: HashSet<&str> = HashSet::new();
+        came.extend(self.came.iter().map(|(name, _)| &**name));
+        let others = self
+            .hosts
+            .iter()
+            .filter(|(name, _)| !came.contains(&***name));
+        let others = others.map(|(_, host)| host).chain(own);
+        let held: Vec<_> = others
+            .flat_map(|host| host.domains.iter().map(|domain| (domain, &*host.name)))
+            .collect();
+        let claimants: Vec<_> = (self.came.iter())
+            .map(|(name, host)| Claimant {
+                name,
+                before: domains(self.hosts.get(name)),
+                now: domains(Some(host)),
+            })
+            .collect();
+        let mut refused: BTreeMap<usize, Arc<str>> = (claims::refused(&held, &claimants))
+            .into_iter()
+            .map(|(i, (domain, _))| (i, Arc::clone(domain)))
+            .collect();
+        let mut faults = Vec::new();
+        for (i, (name, host)) in std::mem::take(&mut self.came).into_iter().enumerate() {
+            match refused.remove(&i) {
+                Some(domain) => faults.push((name, domain)),
+                None => drop(self.hosts.insert(name, host)),
+            }
+        }
+        faults
+    }
+}
+
+fn domains(host: Option<&Arc<VirtualHost>>) -> Vec<&Arc<str>> {
+    host.into_iter().flat_map(|host| &host.domains).collect()
+}
+
 fn refuse(reason: String) -> Errors {
     Error::new(&Trail::ROOT.field("domains"), reason).into()
 }
@@ -128,46 +176,43 @@ impl Cascade {
             return;
         };
         let users: Vec<_> = source.users.iter().cloned().collect();
-        let mut changed: HashMap<String, Hosts> = HashMap::new();
-        let before = |name: &str| source.all.get(owner(name)).cloned().unwrap_or_default();
+        let mut changed: HashMap<String, Change> = HashMap::new();
+        let before = |owner: &str| Change {
+            hosts: source.all.get(owner).cloned().unwrap_or_default(),
+            came: Vec::new(),
+        };
         for name in &update.removed {
             self.hosts.refused.remove(name);
-            let hosts = changed.entry(owner(name).to_owned());
-            hosts.or_insert_with(|| before(name)).remove(name);
+            let owner = owner(name);
+            let change = changed.entry(owner.to_owned());
+            change.or_insert_with(|| before(owner)).hosts.remove(name);
         }
         for one in &update.added {
-            let base = self.routes.base(&users, owner(&one.name));
+            let owner = owner(&one.name);
+            let base = self.routes.base(&users, owner);
             let vhds = base.and_then(|base| base.vhds.as_ref());
             let judged = bytes(one)
                 .and_then(|bytes| resource::virtual_host(bytes, vhds, &self.clusters.names()));
             match judged {
                 Ok(host) => {
                     self.hosts.refused.remove(&one.name);
-                    let hosts = changed.entry(owner(&one.name).to_owned());
-                    let hosts = hosts.or_insert_with(|| before(&one.name));
-                    hosts.insert(one.name.clone(), host);
+                    let change = changed.entry(owner.to_owned());
+                    let change = change.or_insert_with(|| before(owner));
+                    change.came.push((one.name.clone(), host));
                 }
                 Err(errors) => faults.push((one.name.clone(), errors)),
             }
         }
         // Domains may move between the virtual hosts of one update, so that all of it is looked
         // at together.
-        changed.retain(|owner, hosts| {
-            let mut whole = RouteConfiguration::default();
+        for (owner, change) in &mut changed {
             let base = self.routes.base(&users, owner);
-            let own = base.into_iter().flat_map(|base| &base.virtual_hosts);
-            whole.virtual_hosts = own.chain(hosts.values()).cloned().collect();
-            let checked = once_each(&whole);
-            if let Err(reason) = &checked {
-                let ours = update
-                    .added
-                    .iter()
-                    .filter(|one| self::owner(&one.name) == owner);
-                let ours = ours.filter(|one| hosts.contains_key(&one.name));
-                faults.extend(ours.map(|one| (one.name.clone(), refuse(reason.clone()))));
+            let own = base.map_or(&[][..], |base| &base.virtual_hosts);
+            for (name, domain) in change.take(own) {
+                let reason = format!("expected every domain once, got '{domain}' again");
+                faults.push((name, refuse(reason)));
             }
-            checked.is_ok()
-        });
+        }
         for (name, errors) in faults.iter() {
             if let Some(one) = update.added.iter().find(|one| one.name == *name) {
                 let refused = Refused {
@@ -179,7 +224,8 @@ impl Cascade {
         }
         if let Some(source) = self.hosts.sources.get_mut(origin) {
             source.came = true;
-            source.all.extend(changed);
+            let changed = changed.into_iter();
+            (source.all).extend(changed.map(|(owner, change)| (owner, change.hosts)));
             source.all.retain(|_, hosts| !hosts.is_empty());
         }
         for routes in users {

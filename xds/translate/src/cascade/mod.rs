@@ -14,6 +14,7 @@
 //! It knows no transport and starts nothing.
 
 mod action;
+mod claims;
 mod clusters;
 mod counts;
 mod dump;

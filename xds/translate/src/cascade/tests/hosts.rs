@@ -153,6 +153,53 @@ fn what_is_wrong_with_virtual_hosts_is_refused() {
     assert!(rig.domains().is_empty());
 }
 
+/// One that asks for a domain that another has is refused alone, and when it is gone nothing has
+/// to be sent again.
+#[test]
+fn a_taken_domain_refuses_no_other_virtual_host() {
+    let mut rig = delta_rig();
+    rig.ask_for_hosts();
+    let came = vec![host("r/bad", "own.test"), host("r/good", "good.test")];
+    assert_eq!(
+        rig.hosts(came, &[]).unwrap_err(),
+        "r/bad: domains: expected every domain once, got 'own.test' again"
+    );
+    assert_eq!(rig.domains(), ["own.test good.test"]);
+    rig.hosts(vec![host("r/more", "more.test")], &["r/bad"])
+        .unwrap();
+    assert_eq!(rig.domains(), ["own.test good.test more.test"]);
+}
+
+/// Who has a domain keeps it, also in an update that sends both; who is refused stays as it was,
+/// so that what it was to give up is not free.
+#[test]
+fn a_virtual_host_keeps_its_domains_from_newcomers() {
+    let mut rig = delta_rig();
+    rig.ask_for_hosts();
+    rig.hosts(vec![host("r/m", "m.test"), host("r/n", "n.test")], &[])
+        .unwrap();
+    let came = vec![host("r/a", "m.test"), host("r/m", "m.test")];
+    assert_eq!(
+        rig.hosts(came, &[]).unwrap_err(),
+        "r/a: domains: expected every domain once, got 'm.test' again"
+    );
+    let came = vec![
+        host("r/m", "own.test"),
+        host("r/x", "m.test"),
+        host("r/n", "o.test"),
+        host("r/y", "n.test"),
+    ];
+    assert_eq!(
+        rig.hosts(came, &[]).unwrap_err(),
+        "r/m: domains: expected every domain once, got 'own.test' again\n\
+         r/x: domains: expected every domain once, got 'm.test' again"
+    );
+    assert_eq!(
+        rig.domains().pop().unwrap(),
+        "own.test m.test o.test n.test"
+    );
+}
+
 #[test]
 fn virtual_hosts_go_with_the_last_routes_that_have_them() {
     let mut rig = delta_rig();
