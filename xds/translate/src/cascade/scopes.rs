@@ -12,6 +12,7 @@ use tandem_model::route::RouteConfiguration;
 use tandem_model::scope::{Scope, ScopeKey, ScopeRoutes, ScopesKey};
 use tandem_xds_client::{Resource, Update};
 
+use super::claims::{self, Claimant};
 use super::routes::User;
 use super::{Action, Cascade, Kind, PATIENCE, Received, Refused, named, references};
 use crate::error::{Error, Errors, Trail};
@@ -20,7 +21,17 @@ use crate::resource;
 mod steps;
 
 type Heard = BTreeMap<Arc<str>, (Arc<Scope>, Received)>;
+/// Scopes that another has the key of, by their place in the update.
+type Refusals = BTreeMap<usize, String>;
 type Served = BTreeMap<Arc<str>, Arc<Scope>>;
+
+/// A scope of an update, by itself right.
+struct Came {
+    /// In the update.
+    place: usize,
+    scope: Arc<Scope>,
+    received: Received,
+}
 
 /// All scopes that listeners need.
 #[derive(Debug, Default)]
@@ -114,14 +125,9 @@ impl AllScopes {
         of_source.cloned().collect()
     }
 
-    /// What a source has after an update; a key that two scopes have refuses the whole, since
-    /// which of them requests take would be chance.
-    fn next(
-        &self,
-        before: &Heard,
-        update: &Update,
-        came: Heard,
-    ) -> Result<Heard, (String, Errors)> {
+    /// What a source has after an update, and what of it is refused: by its place, with who has
+    /// its key. It stays as it was.
+    fn next(&self, before: &Heard, update: &Update, came: Vec<Came>) -> (Heard, Refusals) {
         let named = named(update);
         let gone = |name: &str| {
             update.removed.iter().any(|gone| gone == name)
@@ -129,16 +135,30 @@ impl AllScopes {
         };
         let mut next = before.clone();
         next.retain(|name, _| !gone(name));
-        next.extend(came);
-        let mut keys: HashMap<&ScopeKey, &str> = HashMap::new();
-        for (name, (scope, _)) in &next {
-            if let Some(other) = keys.insert(&scope.key, name) {
-                let taken = format!("expected every key once, '{other}' has it already");
-                let error = Error::new(&Trail::ROOT.field("key"), taken);
-                return Err((name.to_string(), error.into()));
+        let names: HashSet<&str> = came.iter().map(|one| &*one.scope.name).collect();
+        let others = next.iter().filter(|(name, _)| !names.contains(&***name));
+        let held: Vec<_> = others
+            .map(|(name, (scope, _))| (&scope.key, &**name))
+            .collect();
+        let claimants: Vec<_> = (came.iter())
+            .map(|one| Claimant {
+                name: &one.scope.name,
+                before: (next.get(&one.scope.name).into_iter())
+                    .map(|(scope, _)| &scope.key)
+                    .collect(),
+                now: vec![&one.scope.key],
+            })
+            .collect();
+        let refused: Refusals = (claims::refused(&held, &claimants))
+            .into_iter()
+            .map(|(i, (_, other))| (came[i].place, other.to_owned()))
+            .collect();
+        for one in came {
+            if !refused.contains_key(&one.place) {
+                next.insert(Arc::clone(&one.scope.name), (one.scope, one.received));
             }
         }
-        Ok(next)
+        (next, refused)
     }
 }
 

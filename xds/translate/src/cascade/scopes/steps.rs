@@ -24,12 +24,17 @@ impl Cascade {
             (self.scopes.refused).retain(|name, _| there.contains(&**name));
         }
         let named = users.iter().all(|key| key.rds.is_some());
-        let mut came = Heard::new();
-        for one in &update.added {
+        let mut came = Vec::new();
+        for (place, one) in update.added.iter().enumerate() {
             match self.judge_scope(one, named) {
                 Ok(scope) => {
                     self.scopes.refused.remove(&one.name);
-                    came.insert(Arc::clone(&scope.name), (scope, Received::from(one)));
+                    let received = Received::from(one);
+                    came.push(Came {
+                        place,
+                        scope,
+                        received,
+                    });
                 }
                 Err(errors) => self.refuse_scope(one, errors, faults),
             }
@@ -39,29 +44,24 @@ impl Cascade {
             return;
         };
         let before = before.clone().unwrap_or_default();
-        for (name, (_, received)) in &mut came {
-            let known = before.get(name).map(|(_, known)| known);
-            if let Some(known) = known.filter(|known| known.bytes == received.bytes) {
-                received.clone_from(known);
+        for one in &mut came {
+            let known = before.get(&one.scope.name).map(|(_, known)| known);
+            if let Some(known) = known.filter(|known| known.bytes == one.received.bytes) {
+                one.received.clone_from(known);
             }
         }
-        match self.scopes.next(&before, update, came) {
-            Ok(next) => {
-                self.scopes.sources.insert(source, Some(next));
-                for key in users {
-                    if let Some(entry) = self.scopes.all.get_mut(&key) {
-                        entry.until = Some(now + PATIENCE);
-                    }
-                    self.ask_routes(&key, now);
-                }
+        let (next, refused) = self.scopes.next(&before, update, came);
+        self.scopes.sources.insert(source, Some(next));
+        for (place, other) in refused {
+            let taken = format!("expected every key once, '{other}' has it already");
+            let error = Error::new(&Trail::ROOT.field("key"), taken);
+            self.refuse_scope(&update.added[place], error.into(), faults);
+        }
+        for key in users {
+            if let Some(entry) = self.scopes.all.get_mut(&key) {
+                entry.until = Some(now + PATIENCE);
             }
-            Err((name, errors)) => {
-                self.scopes.is_refused(&source);
-                match update.added.iter().find(|one| one.name == name) {
-                    Some(one) => self.refuse_scope(one, errors, faults),
-                    None => faults.push((name, errors)),
-                }
-            }
+            self.ask_routes(&key, now);
         }
     }
 

@@ -125,8 +125,8 @@ fn a_scope_is_replaced_when_its_successor_has_routes() {
     assert_eq!(rig.steps(), ["scopes a", "-Routes rd", "no routes rd"]);
 }
 
-/// As in Envoy, an update that leaves one key to two scopes is refused as a whole; scopes may
-/// exchange their keys.
+/// Who has a key keeps it, whatever its name; a newcomer is refused alone. Scopes may exchange
+/// their keys.
 #[test]
 fn every_key_has_one_scope() {
     let mut rig = rig();
@@ -137,9 +137,39 @@ fn every_key_has_one_scope() {
         "e: key: expected every key once, 'a' has it already"
     );
     assert!(rig.steps().is_empty());
+    let taken = rig.scopes(vec![scope("0", "1", "ra"), scope("c", "3", "ra")], &[]);
+    assert_eq!(
+        taken.unwrap_err(),
+        "0: key: expected every key once, 'a' has it already"
+    );
+    assert_eq!(rig.steps(), ["scopes a,b,c"]);
+    rig.scopes(Vec::new(), &["0", "c"]).unwrap();
+    assert_eq!(rig.steps(), ["scopes a,b"]);
     rig.scopes(vec![scope("a", "2", "ra"), scope("b", "1", "rb")], &[])
         .unwrap();
     assert_eq!(rig.steps(), ["scopes a,b"]);
+}
+
+/// So it is where the control plane sends all that it has each time.
+#[test]
+fn a_newcomer_does_not_take_a_key_from_those_that_come_again() {
+    let mut rig = rig();
+    rig.serve_scopes();
+    let all = Update {
+        complete: true,
+        added: vec![
+            scope("0", "1", "rb"),
+            scope("a", "1", "ra"),
+            scope("c", "3", "ra"),
+        ],
+        ..Update::default()
+    };
+    let refused = (rig.cascade).update(Kind::Scopes, &Origin::Ads, &all, rig.now);
+    assert_eq!(
+        refused.unwrap_err(),
+        "0: key: expected every key once, 'a' has it already"
+    );
+    assert_eq!(rig.steps(), ["scopes a,c", "-Routes rb", "no routes rb"]);
 }
 
 #[test]
