@@ -239,7 +239,7 @@ impl Mesh {
                 );
                 self.cascade.unreadable(kind, &told.origin, now);
             }
-            Event::Expired(names) => self.cascade.expired(kind, &names, now),
+            Event::Expired(names) => self.cascade.expired(kind, &told.origin, &names, now),
             Event::FetchTimeout => {
                 tracing::warn!(
                     kind = kind.type_name(),

@@ -190,11 +190,11 @@ impl Cascade {
     }
 
     /// A control plane took settings back: the filters' defaults hold.
-    pub(super) fn remove_extensions(&mut self, origin: Option<&Origin>, names: &[String]) {
+    pub(super) fn remove_extensions(&mut self, origin: &Origin, names: &[String]) {
         let all = self.extensions.all.iter_mut();
         let meant = |key: &ResourceKey| {
             let named = names.iter().any(|name| **name == *key.name);
-            named && origin.is_none_or(|origin| *origin == key.origin)
+            named && key.origin == *origin
         };
         for (key, entry) in all.filter(|(key, _)| meant(key)) {
             if entry.active.take().is_some() {

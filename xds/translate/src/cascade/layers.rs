@@ -97,11 +97,10 @@ impl Cascade {
         Ok(())
     }
 
-    /// Layers without values; `origin`: only of this one.
-    pub(super) fn empty_layers(&mut self, origin: Option<&Origin>, names: &[String]) {
+    /// Layers of a source, without values from now on.
+    pub(super) fn empty_layers(&mut self, origin: &Origin, names: &[String]) {
         let gone = self.layers.0.iter_mut().filter(|(key, _)| {
-            names.iter().any(|name| **name == *key.name)
-                && origin.is_none_or(|origin| key.origin == *origin)
+            names.iter().any(|name| **name == *key.name) && key.origin == *origin
         });
         for (key, wait) in gone {
             *wait = Wait::Over;

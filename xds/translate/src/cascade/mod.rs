@@ -238,13 +238,13 @@ impl Cascade {
                 self.update_secret(key, resource)
             }),
             Kind::Runtime => {
-                self.empty_layers(Some(origin), &update.removed);
+                self.empty_layers(origin, &update.removed);
                 each_named(origin, update, &mut faults, |key, resource| {
                     self.update_layer(key, resource)
                 });
             }
             Kind::Extension => {
-                self.remove_extensions(Some(origin), &update.removed);
+                self.remove_extensions(origin, &update.removed);
                 each_named(origin, update, &mut faults, |key, resource| {
                     self.update_extension(key, resource)
                 });
@@ -312,16 +312,23 @@ impl Cascade {
         self.settle(now);
     }
 
-    /// These resources ended by their time to live.
-    pub fn expired(&mut self, kind: Kind, names: &[String], now: Instant) {
+    /// These resources of a source ended by their time to live. As with their removal, endpoints,
+    /// routes and secrets go by themselves with those that need them.
+    pub fn expired(&mut self, kind: Kind, origin: &Origin, names: &[String], now: Instant) {
+        let gone = || Update {
+            removed: names.to_vec(),
+            ..Update::default()
+        };
         match kind {
             Kind::Cluster => names.iter().for_each(|name| self.remove_cluster(name, now)),
             Kind::Listener => names
                 .iter()
                 .for_each(|name| self.remove_listener(name, now)),
-            Kind::Extension => self.remove_extensions(None, names),
-            Kind::Runtime => self.empty_layers(None, names),
-            Kind::Endpoints | Kind::Routes | Kind::Scopes | Kind::VirtualHosts | Kind::Secret => {}
+            Kind::Extension => self.remove_extensions(origin, names),
+            Kind::Runtime => self.empty_layers(origin, names),
+            Kind::Scopes => self.update_scopes(origin, &gone(), now, &mut Vec::new()),
+            Kind::VirtualHosts => self.update_hosts(origin, &gone(), now, &mut Vec::new()),
+            Kind::Endpoints | Kind::Routes | Kind::Secret => {}
         }
         self.settle(now);
     }

@@ -201,6 +201,22 @@ fn a_virtual_host_keeps_its_domains_from_newcomers() {
 }
 
 #[test]
+fn a_virtual_host_goes_when_its_time_has_ended() {
+    let mut rig = delta_rig();
+    rig.ask_for_hosts();
+    rig.hosts(vec![host("r/a", "a.test"), host("r/b", "b.test")], &[])
+        .unwrap();
+    rig.domains();
+    (rig.cascade).expired(
+        Kind::VirtualHosts,
+        &Origin::Ads,
+        &["r/a".to_owned()],
+        rig.now,
+    );
+    assert_eq!(rig.domains(), ["own.test b.test"]);
+}
+
+#[test]
 fn virtual_hosts_go_with_the_last_routes_that_have_them() {
     let mut rig = delta_rig();
     rig.ask_for_hosts();

@@ -173,6 +173,14 @@ fn a_newcomer_does_not_take_a_key_from_those_that_come_again() {
 }
 
 #[test]
+fn a_scope_goes_when_its_time_has_ended() {
+    let mut rig = rig();
+    rig.serve_scopes();
+    (rig.cascade).expired(Kind::Scopes, &Origin::Ads, &["b".to_owned()], rig.now);
+    assert_eq!(rig.steps(), ["scopes a", "-Routes rb", "no routes rb"]);
+}
+
+#[test]
 fn a_bad_scope_refuses_itself_alone() {
     let mut rig = rig();
     rig.serve_scopes();
