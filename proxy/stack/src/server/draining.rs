@@ -49,7 +49,8 @@ impl Draining {
         self.has_reached(Level::Gently)
     }
 
-    fn has_reached(&self, level: Level) -> bool {
+    /// Whether this or more was asked.
+    pub(crate) fn has_reached(&self, level: Level) -> bool {
         self.level.load(Relaxed) >= level as u8
     }
 

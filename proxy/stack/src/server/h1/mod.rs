@@ -45,6 +45,8 @@ pub(super) struct Connection<IO> {
     deadline: Deadline,
     drained: Started,
     expires: Option<Instant>,
+    /// Whether it should end: what the client may just be sending is still answered.
+    leaving: bool,
     requests: u32,
     /// What went over the wire for the requests so far.
     counted: Bytes,
@@ -86,6 +88,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             deadline: Deadline::new(),
             drained,
             expires,
+            leaving: false,
             requests: 0,
             counted: Bytes::default(),
         }
@@ -128,21 +131,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             }
             if came && !begun {
                 begun = true;
-                self.set_deadline(late::limit(&self.server.manager));
+                self.deadline.set_after(late::limit(&self.server.manager));
             } else if !waits && !begun {
-                self.set_deadline(self.server.manager.idle_timeout);
+                let idle = self.server.after(self.server.manager.idle_timeout);
+                self.deadline
+                    .set([idle, self.expires].into_iter().flatten().min());
             }
             waits = true;
             if let Some(next) = self.more(begun).await {
                 return next;
             }
         }
-    }
-
-    fn set_deadline(&mut self, after: Option<std::time::Duration>) {
-        let at = self.server.after(after);
-        self.deadline
-            .set([at, self.expires].into_iter().flatten().min());
     }
 
     /// The next head, if all of it is there.
@@ -168,33 +167,43 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     /// Reads on; something else than bytes ends the wait for a request.
     async fn more(&mut self, begun: bool) -> Option<Next> {
         poll_fn(|cx| {
-            if let Poll::Ready(read) = self.poll_read(cx) {
-                return Poll::Ready(match read {
-                    Ok(0) | Err(_) => Some(Next::Closed(End::Remote)),
-                    Ok(_) => None,
-                });
+            loop {
+                if let Poll::Ready(read) = self.poll_read(cx) {
+                    return Poll::Ready(match read {
+                        Ok(0) | Err(_) => Some(Next::Closed(End::Remote)),
+                        Ok(_) => None,
+                    });
+                }
+                if self.input.is_empty() && Pin::new(&mut self.drained).poll(cx).is_ready() {
+                    self.server.stats.drain_close.inc();
+                    return Poll::Ready(Some(Next::Closed(End::Local)));
+                }
+                ready!(self.deadline.poll(cx));
+                if let Some(next) = self.too_late(begun) {
+                    return Poll::Ready(Some(next));
+                }
             }
-            if self.input.is_empty() && Pin::new(&mut self.drained).poll(cx).is_ready() {
-                self.server.stats.drain_close.inc();
-                return Poll::Ready(Some(Next::Closed(End::Local)));
-            }
-            ready!(self.deadline.poll(cx));
-            Poll::Ready(Some(self.too_late(begun)))
         })
         .await
     }
 
-    fn too_late(&self, begun: bool) -> Next {
-        let stats = &self.server.stats;
-        if self.is_expired() {
-            stats.max_duration_reached.inc();
-            return Next::Closed(End::Local);
+    /// What to do about it, unless that is to wait once more: a client that is idle for too long
+    /// has `drain_timeout`, since a request that it sends at this very moment would fail.
+    fn too_late(&mut self, begun: bool) -> Option<Next> {
+        let (stats, manager) = (&self.server.stats, &self.server.manager);
+        if begun {
+            return Some(Next::Refused(late::reply(manager, stats)));
         }
-        if !begun {
-            stats.idle_timeout.inc();
-            return Next::Closed(End::Local);
+        if self.leaving {
+            return Some(Next::Closed(End::Local));
         }
-        Next::Refused(late::reply(&self.server.manager, stats))
+        match self.is_expired() {
+            true => stats.max_duration_reached.inc(),
+            false => stats.idle_timeout.inc(),
+        }
+        self.leaving = true;
+        self.deadline.set_after(Some(manager.drain_timeout));
+        None
     }
 
     fn is_expired(&self) -> bool {

@@ -112,7 +112,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             stats.max_requests_reached.inc();
             close = true;
         }
-        if self.is_expired() {
+        if self.leaving {
+            close = true;
+        } else if self.is_expired() {
             stats.max_duration_reached.inc();
             close = true;
         }

@@ -5,11 +5,15 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tandem_transport::rewind::Rewind;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::has_budget_remaining;
+
+use super::Shared;
+use super::goodbye::{ANSWER, UNKNOWN};
 
 /// `max_inbound_priority_frames_per_stream`.
 const PRIORITIES_PER_STREAM: u64 = 100;
@@ -43,15 +47,23 @@ const PADDED: u8 = 8;
 pub(super) struct Guarded<IO> {
     io: Rewind<IO>,
     frames: Frames,
+    shared: Arc<Shared>,
+    /// Bytes that are read before those of the client.
+    first: &'static [u8],
 }
 
 impl<IO> Guarded<IO> {
-    pub(super) fn new(io: Rewind<IO>) -> Self {
+    pub(super) fn new(io: Rewind<IO>, shared: Arc<Shared>) -> Self {
         let frames = Frames {
             rest: PREFACE,
             ..Frames::default()
         };
-        Self { io, frames }
+        Self {
+            io,
+            frames,
+            shared,
+            first: &[],
+        }
     }
 }
 
@@ -68,13 +80,17 @@ pub(super) struct Frames {
     windows: u64,
     empty: u32,
     answers: u32,
+    /// Where in what was looked at last the goodbye's PING is answered.
+    answer: Option<usize>,
     /// Bytes of ours, each of which might be a frame's.
     written: u64,
 }
 
 impl Frames {
     /// Looks at what came; whether it is too much.
-    pub(super) fn pass(&mut self, mut bytes: &[u8]) -> bool {
+    pub(super) fn pass(&mut self, all: &[u8]) -> bool {
+        let mut bytes = all;
+        self.answer = None;
         loop {
             let skipped = bytes.len().min(self.rest as usize);
             bytes = &bytes[skipped..];
@@ -90,10 +106,26 @@ impl Frames {
             if self.had >= HEAD && self.had == self.wanted() {
                 self.rest = self.length() - u32::from(self.is_padded());
                 self.had = 0;
+                // One that comes in pieces, which hardly happens, is not held back.
+                if taken == HEAD
+                    && self.head[..HEAD] == ANSWER[..HEAD]
+                    && bytes.starts_with(&ANSWER[HEAD..])
+                {
+                    self.answer = Some(all.len() - bytes.len() - HEAD);
+                }
                 if self.is_too_much() {
                     return true;
                 }
             }
+        }
+    }
+
+    /// How many bytes there are at most until the next frame may begin; none: here.
+    fn until_next(&self) -> usize {
+        match (self.rest, self.had) {
+            (0, 0) => 0,
+            (0, had) => self.wanted() - had,
+            (rest, _) => rest as usize,
         }
     }
 
@@ -155,7 +187,24 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guarded<IO> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        let mut until = None;
+        if self.shared.goodbye.is_due() {
+            until = Some(self.frames.until_next()).filter(|until| *until > 0);
+            if until.is_none() {
+                self.shared.goodbye.is_read();
+                self.first = ANSWER;
+            }
+        }
+        if !self.first.is_empty() {
+            let (now, later) = self.first.split_at(self.first.len().min(buf.remaining()));
+            buf.put_slice(now);
+            self.first = later;
+            return Poll::Ready(Ok(()));
+        }
+        let polled = match until {
+            None => Pin::new(&mut self.io).poll_read(cx, buf),
+            Some(until) => poll_part(&mut self.io, until, cx, buf),
+        };
         if polled.is_pending() && has_budget_remaining() {
             // The client has paused, not this task.
             self.frames.answers = 0;
@@ -166,8 +215,31 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Guarded<IO> {
             let error = io::Error::new(FLOODED, "too many frames that cost nothing");
             return Poll::Ready(Err(error));
         }
+        if let Some(at) = self.frames.answer
+            && self.shared.goodbye.answered()
+        {
+            let (kind, unknown) = UNKNOWN;
+            if let Some(kind) = buf.filled_mut().get_mut(before + at + kind) {
+                *kind = unknown;
+            }
+        }
         Poll::Ready(Ok(()))
     }
+}
+
+/// Reads no more than `most`.
+fn poll_part<IO: AsyncRead + Unpin>(
+    io: &mut IO,
+    most: usize,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    let mut part = [0; 1024];
+    let most = most.min(part.len()).min(buf.remaining());
+    let mut part = ReadBuf::new(&mut part[..most]);
+    ready!(Pin::new(io).poll_read(cx, &mut part))?;
+    buf.put_slice(part.filled());
+    Poll::Ready(Ok(()))
 }
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Guarded<IO> {

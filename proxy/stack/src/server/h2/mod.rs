@@ -3,6 +3,7 @@
 
 mod body;
 mod flood;
+pub(super) mod goodbye;
 mod stream;
 
 use std::future::{Future, poll_fn};
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 use super::draining::{Level, Started};
 use super::{End, Server, to_usize};
 use flood::{FLOODED, Guarded};
+use goodbye::Goodbye;
 
 /// Most bytes that a client may send on one stream before somebody has read them. The
 /// configured window may be smaller, not larger: a stalled upstream must stop its client.
@@ -47,6 +49,7 @@ const PREMATURE_RESETS: u32 = 500;
 struct Shared {
     active: AtomicUsize,
     premature_resets: AtomicU32,
+    goodbye: Goodbye,
 }
 
 /// The life of a connection beside its streams.
@@ -73,7 +76,7 @@ struct Life {
 enum Stage {
     Serving,
     /// The client was asked to leave. The protocol ends it in order when the client has said that
-    /// it heard that, and its last stream is done.
+    /// it heard that (and [`Goodbye`] lets it hear this), and its last stream is done.
     Leaving,
     /// A client that does not say so has had its time: what is new is refused, and it ends as soon as
     /// nothing was under way for as long again.
@@ -100,7 +103,8 @@ pub(super) async fn serve<IO>(
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (io, uncork) = cork(Guarded::new(io));
+    let shared = Arc::<Shared>::default();
+    let (io, uncork) = cork(Guarded::new(io, Arc::clone(&shared)));
     let mut deadline = Deadline::new();
     let idle = server.after(server.manager.idle_timeout);
     deadline.set([idle, expires].into_iter().flatten().min());
@@ -120,7 +124,7 @@ where
     let mut life = Life {
         drained: server.draining.reached(Level::Gently),
         drained_unused: server.draining.reached(Level::Soon),
-        shared: Arc::default(),
+        shared,
         expires,
         deadline,
         idle: None,
@@ -273,7 +277,9 @@ impl Life {
             self.server.stats.protocol_error.inc();
             return self.close(connection, Reason::ENHANCE_YOUR_CALM);
         }
-        if let Some(ping) = &mut self.ping
+        // No other PING is sent while the one of the goodbye is not answered.
+        if self.stage != Stage::Leaving
+            && let Some(ping) = &mut self.ping
             && ping.poll(cx)
         {
             return self.close(connection, Reason::NO_ERROR);
@@ -283,12 +289,28 @@ impl Life {
                 return Poll::Pending;
             }
             self.stage = Stage::Leaving;
+            if !self.server.draining.has_reached(Level::Soon) {
+                self.shared.goodbye.hold();
+            }
             connection.graceful_shutdown();
             self.wait(uncork);
             return Poll::Ready(None);
         }
         self.busy |= self.has_streams();
-        ready!(self.deadline.poll(cx));
+        // The process may want to end meanwhile.
+        let hurries =
+            self.shared.goodbye.holds() && Pin::new(&mut self.drained_unused).poll(cx).is_ready();
+        if !hurries {
+            ready!(self.deadline.poll(cx));
+        }
+        let has_answered = self.shared.goodbye.release();
+        if has_answered {
+            self.stage = Stage::Overdue;
+        }
+        if has_answered || hurries {
+            self.wait(uncork);
+            return Poll::Ready(None);
+        }
         if self.busy || uncork.is_slow() {
             self.stage = Stage::Overdue;
             self.wait(uncork);

@@ -252,7 +252,7 @@ async fn heads_that_come_too_slowly_are_answered_408_and_idleness_ends_silently(
     served.until("\r\n\r\n").await;
     let start = Instant::now();
     assert_eq!(served.rest().await, "");
-    assert_eq!(start.elapsed().as_secs(), 60);
+    assert_eq!(start.elapsed().as_secs(), 60 + 5);
     assert_eq!(served.stat("http.h.downstream_cx_idle_timeout"), "1");
 }
 
@@ -290,6 +290,34 @@ async fn limits_on_requests_and_life_close_after_a_response() {
     let start = Instant::now();
     assert_eq!(served.rest().await, "");
     assert_eq!(start.elapsed().as_secs(), 5);
+}
+
+/// What is asked at the moment when the connection should end is answered.
+#[tokio::test(start_paused = true)]
+async fn who_should_leave_may_ask_once_more() {
+    let get = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    for (idle, stat) in [(true, "idle_timeout"), (false, "max_duration_reached")] {
+        let mut served = serve(|manager| {
+            let limit = Some(Duration::from_secs(9));
+            match idle {
+                true => manager.idle_timeout = limit,
+                false => manager.max_connection_duration = limit,
+            }
+        });
+        served.send(get).await;
+        served.until("\r\n\r\n").await;
+        tokio::time::sleep(Duration::from_secs(13)).await;
+        // However slowly it comes.
+        served.send(&get[..9]).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        served.send(&get[9..]).await;
+        let got = served.rest().await;
+        assert!(
+            got.starts_with(OK) && got.contains("connection: close"),
+            "{got}"
+        );
+        assert_eq!(served.stat(&format!("http.h.downstream_cx_{stat}")), "1");
+    }
 }
 
 #[tokio::test(start_paused = true)]

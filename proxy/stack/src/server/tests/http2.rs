@@ -5,6 +5,7 @@ use http::Request;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use super::support::{Served, serve, settle};
+use crate::server::h2::goodbye;
 
 type Client = h2::client::SendRequest<Bytes>;
 
@@ -138,6 +139,82 @@ async fn a_connection_that_never_asks_is_ended_too() {
     let (_client, connection) = connect(&mut served).await;
     connection.await.unwrap().unwrap();
     assert_eq!(start.elapsed().as_secs(), 30);
+}
+
+/// Asked to leave, a client has `drain_timeout` for what it has not yet heard that of.
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_after_the_goodbye_is_served() {
+    for gently in [false, true] {
+        let mut served = serve(|manager| {
+            let life = (!gently).then_some(Duration::from_secs(9));
+            manager.max_connection_duration = life;
+        });
+        served.send([PREFACE, POST, DONE].concat()).await;
+        settle().await;
+        if gently {
+            tokio::time::sleep(Duration::from_secs(9)).await;
+            served.draining.start_gently();
+        } else {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+        settle().await;
+        served.send(goodbye::ANSWER).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        // The rest of what is begun comes behind the end of that time.
+        served.send(LATE).await;
+        served.send(&PING[..5]).await;
+        let start = tokio::time::Instant::now();
+        let late = async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            PING[5..].to_vec()
+        };
+        let rest = late.await;
+        served.send(rest).await;
+        assert_eq!(last_streams(served.client).await, [i32::MAX, 3]);
+        assert_eq!(start.elapsed().as_secs(), 3);
+        served.task.await.unwrap();
+        assert_eq!(*served.seen.lock().unwrap(), ["POST / [x] 0", "GET / [] 0"]);
+    }
+}
+
+/// What the goodbyes say until the end.
+async fn last_streams(mut client: DuplexStream) -> Vec<i32> {
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).await.unwrap();
+    let mut last = Vec::new();
+    let mut rest = got.as_slice();
+    while let [a, b, c, kind, ..] = *rest {
+        if kind == 7 {
+            last.push(i32::from_be_bytes(rest[9..13].try_into().unwrap()));
+        }
+        rest = &rest[9 + u32::from_be_bytes([0, a, b, c]) as usize..];
+    }
+    last
+}
+
+/// A process that ends does not wait for that.
+#[tokio::test(start_paused = true)]
+async fn who_was_asked_to_leave_goes_when_the_process_ends() {
+    for answers_before in [true, false] {
+        let mut served = serve(|manager| manager.idle_timeout = Some(Duration::from_secs(9)));
+        served.send(PREFACE).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        if answers_before {
+            served.send(goodbye::ANSWER).await;
+            settle().await;
+        }
+        assert!(!served.task.is_finished());
+        served.draining.start();
+        settle().await;
+        if !answers_before {
+            assert!(!served.task.is_finished());
+            served.send(goodbye::ANSWER).await;
+        }
+        let start = tokio::time::Instant::now();
+        assert_eq!(last_streams(served.client).await[0], i32::MAX);
+        served.task.await.unwrap();
+        assert_eq!(start.elapsed().as_secs(), 0);
+    }
 }
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
