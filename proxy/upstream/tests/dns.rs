@@ -145,6 +145,54 @@ async fn strict_dns_follows_the_name_server() {
     assert!(rig.send(get("/")).await.is_err());
 }
 
+/// As in Envoy, each name has hosts of its own: an address behind two of them is two hosts. One
+/// that a name says twice is one, and nothing changes as long as the answers stay.
+#[tokio::test]
+async fn an_address_behind_two_names_counts_twice() {
+    let port = numbered(2).await;
+    let (server, says) = name_server().await;
+    let mut config = named(Discovery::StrictDns(dns(server)), port);
+    let endpoints = &mut config.load_assignment.localities[0].endpoints;
+    let mut other = endpoints[0].clone();
+    other.address = Address::Name {
+        host: "other.test".into(),
+        port,
+    };
+    endpoints.push(other);
+    *says.lock().unwrap() = Ok(vec![1, 2, 1]);
+    let rig = Rig::new(config, RoutePolicy::default());
+    rig.manager.warmed().await;
+    assert_eq!(rig.stat("membership_total"), 4);
+    let mut answers = Vec::new();
+    for _ in 0..4 {
+        answers.push(ask(&rig).await);
+    }
+    answers.sort();
+    assert_eq!(answers, ["1", "1", "2", "2"]);
+    let (changes, same) = (rig.stat("membership_change"), rig.stat("update_no_rebuild"));
+    until(&rig, "update_no_rebuild", |n| n > same + 4).await;
+    assert_eq!(rig.stat("membership_change"), changes);
+    *says.lock().unwrap() = Ok(vec![2]);
+    until(&rig, "membership_total", |n| n == 2).await;
+    assert_eq!([ask(&rig).await, ask(&rig).await], ["2", "2"]);
+}
+
+#[tokio::test]
+async fn a_name_that_stands_twice_has_hosts_for_each() {
+    let port = numbered(1).await;
+    let (server, _says) = name_server().await;
+    let mut config = named(Discovery::StrictDns(dns(server)), port);
+    let endpoints = &mut config.load_assignment.localities[0].endpoints;
+    let mut again = endpoints[0].clone();
+    again.weight = 2;
+    endpoints.push(again);
+    let rig = Rig::new(config, RoutePolicy::default());
+    rig.manager.warmed().await;
+    assert_eq!(rig.stat("membership_total"), 2);
+    let same = rig.stat("update_no_rebuild");
+    until(&rig, "update_no_rebuild", |n| n > same + 4).await;
+}
+
 /// LOGICAL_DNS is one host at the first address; when that changes, connections stay for as
 /// long as they are good, and new ones go to the new address.
 #[tokio::test]

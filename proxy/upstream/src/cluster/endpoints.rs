@@ -3,12 +3,12 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 
-use ahash::{HashMap, HashSet};
+use ahash::HashMap;
 use tandem_model::Address;
 use tandem_model::cluster::{Discovery, LoadAssignment, LocalityEndpoints};
 
 use super::SharedCluster;
-use crate::host::{Group, Host, HostSet, Rules};
+use crate::host::{Group, Host, HostSet, HostState, Rules};
 
 /// An endpoint whose name, if it had one, has been resolved.
 #[derive(Clone, Debug)]
@@ -20,6 +20,22 @@ pub(crate) struct Resolved {
     pub(crate) name: Option<Arc<str>>,
 }
 
+/// What tells the hosts of a cluster apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Place<'a>(&'a Address, &'a str);
+
+impl<'a> Place<'a> {
+    fn of(address: &'a Address, hostname: &'a str, by_name: bool) -> Self {
+        Self(address, if by_name { hostname } else { "" })
+    }
+}
+
+impl Host {
+    fn place(&self, by_name: bool) -> Place<'_> {
+        Place::of(&self.address, &self.hostname, by_name)
+    }
+}
+
 impl SharedCluster {
     /// Publishes other hosts; an address that was there before keeps its state. Whether anything
     /// changed.
@@ -29,12 +45,14 @@ impl SharedCluster {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let old = self.hosts.load_full();
-        let by_address = old.hosts.iter().map(|host| (&host.address, host));
-        let mut before: HashMap<&Address, &Arc<Host>> = by_address.collect();
+        // Each name has hosts of its own, also where two lead to one address.
+        let by_name = matches!(self.config.discovery, Discovery::StrictDns(_));
+        let mut before: HashMap<Place<'_>, &Arc<Host>> = HashMap::default();
+        before.extend((old.hosts.iter()).map(|host| (host.place(by_name), host)));
         let groups = groups(&assignment.localities);
-        // A control plane or a name server may say an address twice; only the first counts.
-        let once = self.config.discovery != Discovery::Static;
-        let mut seen: HashSet<&Address> = HashSet::default();
+        // A control plane may say an address twice; only the first counts.
+        let once = !by_name && self.config.discovery != Discovery::Static;
+        let mut seen: HashMap<Place<'_>, Arc<HostState>> = HashMap::default();
         let mut hosts: Vec<Arc<Host>> = Vec::with_capacity(resolved.len());
         for found in resolved {
             let endpoint = assignment
@@ -44,29 +62,34 @@ impl SharedCluster {
             let (Some(endpoint), Some(group)) = (endpoint, groups.get(found.locality)) else {
                 continue;
             };
-            if !seen.insert(&found.address) && once {
+            let hostname = match &found.name {
+                Some(name) if endpoint.hostname.is_empty() => name,
+                _ => &endpoint.hostname,
+            };
+            let place = Place::of(&found.address, hostname, by_name);
+            let again = seen.get(&place).filter(|_| once || by_name);
+            if again.is_some() && once {
                 continue;
             }
             let known = match self.config.discovery {
                 // One host, wherever its name leads.
                 Discovery::LogicalDns(_) => old.hosts.first(),
-                _ => before.get(&found.address).copied(),
+                _ => before.get(&place).copied(),
             };
-            let state = known.map_or_else(Arc::default, |known| Arc::clone(&known.state));
+            let state =
+                (again.or(known.map(|known| &known.state))).map_or_else(Arc::default, Arc::clone);
+            seen.insert(place, Arc::clone(&state));
             let mut host = Host::new(found.address.clone(), endpoint, group, state);
-            if let (Some(name), true) = (&found.name, endpoint.hostname.is_empty()) {
-                host.hostname = Arc::clone(name);
-            }
-            // The same host keeps its identity.
-            hosts.push(match known {
-                Some(known) if known.is_same(&host) && known.address == host.address => {
-                    Arc::clone(known)
-                }
-                _ => Arc::new(host),
-            });
+            host.hostname = Arc::clone(hostname);
+            // The same host keeps its identity; two in one place are told apart by their order.
+            let mut candidates = known.into_iter().chain(old.hosts.get(hosts.len()));
+            let same = candidates
+                .find(|known| known.is_same(&host) && known.address == host.address)
+                .cloned();
+            hosts.push(same.unwrap_or_else(|| Arc::new(host)));
         }
-        let added = hosts.iter().any(|host| !before.contains_key(&host.address));
-        before.retain(|address, _| !seen.contains(*address));
+        let added = (hosts.iter()).any(|host| !before.contains_key(&host.place(by_name)));
+        before.retain(|place, _| !seen.contains_key(place));
         for host in before.values() {
             // A logical host only moved.
             let moved = matches!(self.config.discovery, Discovery::LogicalDns(_));
