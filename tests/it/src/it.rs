@@ -21,6 +21,7 @@ mod hosts;
 mod interception;
 mod layering;
 mod layotto;
+mod leaving;
 mod lifecycle;
 mod mesh;
 mod oracle;
