@@ -222,7 +222,7 @@ async fn an_id_takes_the_listener_that_its_connection_would() {
         for (id, text) in [
             (
                 "c",
-                "http response code 404, body: no virtual host or route takes this id and method",
+                "http response code 404, body: no virtual host or route of the outbound listener takes this id and method; ids are virtual hosts of the bootstrap (--config) or of a control plane",
             ),
             (
                 "a:9000",
