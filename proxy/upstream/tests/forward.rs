@@ -18,6 +18,7 @@ use tandem_core::ext::{Protocol, StreamInfo};
 use tandem_model::cluster::*;
 use tandem_model::retry::{RetryOn, RetryPolicy};
 use tandem_upstream::RoutePolicy;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 fn http2(mut cluster: tandem_model::Cluster) -> tandem_model::Cluster {
     cluster.http.protocol = UpstreamProtocol::Http2;
@@ -96,6 +97,19 @@ async fn http1_connections_are_reused() {
     );
 }
 
+/// What has happened to sockets until now is known to the runtime: something that happens to
+/// another one, later, has woken its reader.
+async fn events_are_heard() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
+    let (near, far) = tokio::join!(near, listener.accept());
+    let (mut near, (mut far, _)) = (near.unwrap(), far.unwrap());
+    // Polled in this order: the reader waits before there is anything to read.
+    let (read, written) = tokio::join!(biased; far.read_u8(), near.write_u8(1));
+    assert_eq!(read.unwrap(), 1);
+    written.unwrap();
+}
+
 /// A connection closed while idle is noticed before it is used; nobody sees an error.
 #[tokio::test]
 async fn a_closed_idle_connection_is_not_used() {
@@ -104,12 +118,25 @@ async fn a_closed_idle_connection_is_not_used() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
     ];
-    let addr = scripted(answers.map(Some).to_vec()).await;
-    let rig = Rig::new(cluster(&[addr]), RoutePolicy::default());
-    for _ in answers {
-        // To its end, so that the connection is there for the next.
-        assert_eq!(text(rig.send(get("/")).await.unwrap()).await, "ok");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let rig = Rig::new(
+        cluster(&[listener.local_addr().unwrap()]),
+        RoutePolicy::default(),
+    );
+    for answer in answers {
+        let upstream = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 4096];
+            assert!(stream.read(&mut head).await.unwrap() > 0);
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream
+        };
+        // To its end, so that the connection is kept for the next; only then it is closed.
+        let asking = async { text(rig.send(get("/")).await.unwrap()).await };
+        let (stream, body) = tokio::join!(upstream, asking);
+        assert_eq!(body, "ok");
+        drop(stream);
+        events_are_heard().await;
     }
     assert_eq!(rig.stat("upstream_rq_retry"), 0);
     assert_eq!(rig.stat("upstream_rq_total"), 3);

@@ -193,14 +193,17 @@ async fn a_reset_within_a_body_is_an_error() {
         h2::Reason::CANCEL,
     ] {
         for begun in [true, false] {
+            let heard = Arc::new(tokio::sync::Notify::new());
+            let told = Arc::clone(&heard);
             let (addr, _) = raw(100, move |_, (_request, mut respond)| {
+                let heard = Arc::clone(&told);
                 let mut stream = respond.send_response(Response::new(()), false).unwrap();
                 if begun {
                     let half = Bytes::from_static(b"half");
                     stream.send_data(half, false).unwrap();
                 }
                 tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    heard.notified().await;
                     stream.send_reset(reason);
                 });
                 true
@@ -208,6 +211,7 @@ async fn a_reset_within_a_body_is_an_error() {
             .await;
             let rig = Rig::new(config(addr), RoutePolicy::default());
             let response = rig.send(get("/")).await.unwrap();
+            heard.notify_one();
             let error = response.into_body().collect().await.unwrap_err();
             match error.kind() {
                 Kind::UpstreamReset(reset) => assert_eq!(reset.reason, ResetReason::Remote),
@@ -222,12 +226,15 @@ async fn a_reset_within_a_body_is_an_error() {
 #[tokio::test]
 async fn a_reset_without_an_error_after_the_end_leaves_the_answer_whole() {
     for at_once in [true, false] {
+        let heard = Arc::new(tokio::sync::Notify::new());
+        let told = Arc::clone(&heard);
         let (addr, _) = raw(100, move |_, (request, mut respond)| {
+            let heard = Arc::clone(&told);
             let mut stream = respond.send_response(Response::new(()), false).unwrap();
             stream.send_data(Bytes::from_static(b"no"), true).unwrap();
             tokio::spawn(async move {
                 if !at_once {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    heard.notified().await;
                 }
                 // The rest of the request is not wanted: dropped, its stream is reset.
                 drop((request, stream, respond));
@@ -238,7 +245,9 @@ async fn a_reset_without_an_error_after_the_end_leaves_the_answer_whole() {
         let rig = Rig::new(config(addr), RoutePolicy::default());
         let (send, body) = channel();
         send.send(Bytes::from_static(b"begun")).unwrap();
-        assert_eq!(text(rig.send(post(body)).await.unwrap()).await, "no");
+        let response = rig.send(post(body)).await.unwrap();
+        heard.notify_one();
+        assert_eq!(text(response).await, "no");
         drop(send);
         assert_eq!(rig.stat("upstream_rq_rx_reset"), 0);
     }

@@ -78,8 +78,6 @@ async fn play(mut stream: TcpStream, answer: Option<&'static str>) {
     match answer {
         Some(answer) => {
             let _ = stream.write_all(answer.as_bytes()).await;
-            // Closed only when the answer was read, and nobody reads any more.
-            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         // Silence.
         None => tokio::time::sleep(Duration::from_secs(3600)).await,
