@@ -12,7 +12,7 @@ use http::StatusCode;
 use tandem_model::cluster::{Discovery, OutlierDetection};
 
 use crate::cluster::SharedCluster;
-use crate::host::Host;
+use crate::host::{Host, HostState};
 use crate::stats::Detector;
 
 /// A connection was made.
@@ -21,6 +21,15 @@ pub(crate) fn connected(cluster: &Arc<SharedCluster>, host: &Host) {
         && detection.split_external_local_origin_errors
     {
         host.state.consecutive_local.store(0, Relaxed);
+    }
+}
+
+/// A connection was made on which nothing is spoken that could be judged: as good as an answer.
+pub(crate) fn connected_for_good(cluster: &Arc<SharedCluster>, host: &Host) {
+    if let Some(detection) = &cluster.config.outlier_detection
+        && !detection.split_external_local_origin_errors
+    {
+        forgive(&host.state);
     }
 }
 
@@ -39,14 +48,7 @@ pub(crate) fn answered(cluster: &Arc<SharedCluster>, host: &Host, status: Status
         state.consecutive_local.store(0, Relaxed);
     }
     if !status.is_server_error() {
-        // Loaded first: stores would make all workers fight over the line.
-        if state.consecutive_5xx.load(Relaxed) != 0 {
-            state.consecutive_5xx.store(0, Relaxed);
-        }
-        if state.consecutive_gateway.load(Relaxed) != 0 {
-            state.consecutive_gateway.store(0, Relaxed);
-        }
-        return;
+        return forgive(state);
     }
     failed_externally(
         cluster,
@@ -54,6 +56,16 @@ pub(crate) fn answered(cluster: &Arc<SharedCluster>, host: &Host, status: Status
         detection,
         matches!(status.as_u16(), 502..=504),
     );
+}
+
+/// No row of failures goes on after a success.
+fn forgive(state: &HostState) {
+    // Loaded first: stores would make all workers fight over the line.
+    for counter in [&state.consecutive_5xx, &state.consecutive_gateway] {
+        if counter.load(Relaxed) != 0 {
+            counter.store(0, Relaxed);
+        }
+    }
 }
 
 /// No answer: the connection failed or broke.

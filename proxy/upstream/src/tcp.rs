@@ -10,6 +10,7 @@ use tandem_transport::tls::Offer;
 
 use crate::Clusters;
 use crate::active::Active;
+use crate::outlier;
 use crate::pool::{Live, Pending};
 use crate::worker::Asker;
 
@@ -82,6 +83,7 @@ impl Clusters {
                 return Err(error);
             }
         };
+        outlier::connected_for_good(&pool.cluster, &pool.host);
         facts.connection = UpstreamFacts::new_connection();
         facts.local = wire.io.local_addr();
         facts.tls = wire.tls;
