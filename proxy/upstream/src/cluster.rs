@@ -264,11 +264,11 @@ impl SharedCluster {
         self.hosts.load()
     }
 
-    /// Hosts: all, healthy, degraded.
-    pub(crate) fn membership(&self) -> [usize; 3] {
+    /// Hosts: all, healthy, degraded, ejected.
+    pub(crate) fn membership(&self) -> [usize; 4] {
         let on_demand = self.hosts_on_demand().len();
-        let [all, healthy, degraded] = self.hosts().counts();
-        [all + on_demand, healthy + on_demand, degraded]
+        let [all, healthy, degraded, ejected] = self.hosts().counts();
+        [all + on_demand, healthy + on_demand, degraded, ejected]
     }
 }
 

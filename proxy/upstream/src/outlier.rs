@@ -138,6 +138,10 @@ fn count(
         // Asked all the same, in panic: nothing new is found out.
         return;
     }
+    if host.state.gone.load(Relaxed) || cluster.is_retired() {
+        // A request that was still under way there: nobody chooses it any more.
+        return;
+    }
     counter.store(0, Relaxed);
     detector.detected.inc();
     if eject(cluster, host, enforcing) {
@@ -186,7 +190,6 @@ fn eject(cluster: &Arc<SharedCluster>, host: &Host, enforcing: u32) -> bool {
         host.state.drains.fetch_add(1, Relaxed);
         host.state.ejected.store(true, Relaxed);
     }
-    stats.active.add(1);
     stats.enforced_total.inc();
     tracing::info!(cluster = %cluster.config.name, host = %host.text(), "host ejected");
     cluster.health_changed();
@@ -271,7 +274,6 @@ fn sweep_once(cluster: &SharedCluster, detection: &OutlierDetection) -> bool {
             ] {
                 counter.store(0, Relaxed);
             }
-            cluster.stats.outlier.active.add(-1);
             tracing::info!(cluster = %cluster.config.name, host = %host.text(), "host is back");
             changed = true;
         }

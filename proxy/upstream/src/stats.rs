@@ -142,7 +142,6 @@ pub(crate) struct Updates {
 /// `outlier_detection.*`.
 #[derive(Debug, Default)]
 pub(crate) struct OutlierStats {
-    pub(crate) active: Level,
     pub(crate) overflow: Tally,
     pub(crate) enforced_total: Tally,
     pub(crate) consecutive_5xx: Detector,

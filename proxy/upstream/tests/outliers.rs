@@ -4,10 +4,13 @@
 
 mod support;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Response;
 use support::*;
+use tandem_core::Body;
 use tandem_core::ext::{Protocol, StreamInfo};
 use tandem_model::cluster::*;
 use tandem_upstream::RoutePolicy;
@@ -62,5 +65,80 @@ async fn a_raw_connection_ends_a_row_of_failures() {
             assert!(clusters.connect_tcp("c", &info).await.is_err());
         }
         assert_eq!(detected(), 1, "{detector}");
+    }
+}
+
+/// Where every answer is a 500.
+async fn failing() -> SocketAddr {
+    let (addr, _) = server(false, |_| async {
+        let failing = Response::builder().status(500);
+        failing.body(Body::empty()).unwrap()
+    })
+    .await;
+    addr
+}
+
+/// Who is no longer there, or now belongs to another cluster, is not among the ejected.
+#[tokio::test]
+async fn an_ejected_host_that_goes_is_no_longer_counted() {
+    let (good, _) = server(false, |_| async { Response::new(Body::empty()) }).await;
+    for replaced in [false, true] {
+        let mut config = cluster(&[failing().await, good]);
+        config.outlier_detection = Some(detection());
+        let rig = Rig::new(config.clone(), RoutePolicy::default());
+        let active = || rig.stat("outlier_detection.ejections_active");
+        for _ in 0..8 {
+            rig.send(get("/")).await.unwrap();
+        }
+        assert_eq!(active(), 1);
+        if replaced {
+            config.connect_timeout = Duration::from_secs(7);
+        } else {
+            config.load_assignment = cluster(&[good]).load_assignment;
+        }
+        rig.manager.set_cluster(Arc::new(config));
+        assert_eq!(active(), 0, "replaced: {replaced}");
+        assert_eq!(rig.stat("outlier_detection.ejections_enforced_total"), 1);
+    }
+}
+
+/// What requests that were still under way find out about a host that has gone is of no use.
+#[tokio::test]
+async fn a_host_that_has_gone_is_not_ejected() {
+    for replaced in [false, true] {
+        let (open, gate) = tokio::sync::watch::channel(false);
+        let (arrived, mut arrivals) = tokio::sync::mpsc::unbounded_channel();
+        let (late, _) = server(false, move |_| {
+            let _ = arrived.send(());
+            let mut gate = gate.clone();
+            async move {
+                let _ = gate.wait_for(|open| *open).await;
+                let failing = Response::builder().status(500);
+                failing.body(Body::empty()).unwrap()
+            }
+        })
+        .await;
+        let mut config = cluster(&[late]);
+        config.outlier_detection = Some(detection());
+        let rig = Rig::new(config.clone(), RoutePolicy::default());
+        let change = async {
+            for _ in 0..3 {
+                arrivals.recv().await.unwrap();
+            }
+            if replaced {
+                config.connect_timeout = Duration::from_secs(7);
+            } else {
+                config.load_assignment = LoadAssignment::default();
+            }
+            rig.manager.set_cluster(Arc::new(config));
+            open.send_replace(true);
+        };
+        let requests = (0..3).map(|_| rig.send(get("/")));
+        let (answers, ()) = tokio::join!(futures_util::future::join_all(requests), change);
+        assert!(answers.iter().all(Result::is_ok));
+        for name in ["detected_consecutive_5xx", "enforced_total", "active"] {
+            let count = rig.stat(&format!("outlier_detection.ejections_{name}"));
+            assert_eq!(count, 0, "{name}, replaced: {replaced}");
+        }
     }
 }

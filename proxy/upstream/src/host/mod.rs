@@ -107,7 +107,7 @@ impl Host {
 
     /// Whether the control plane and outlier detection both allow it.
     pub(crate) fn is_healthy(&self) -> bool {
-        self.health == EndpointHealth::Healthy && !self.state.ejected.load(Relaxed)
+        self.health == EndpointHealth::Healthy && !self.is_ejected()
     }
 
     /// Whether both are one host with the same settings.
@@ -127,6 +127,11 @@ impl Host {
 
     /// Whether it serves only when healthy hosts do not suffice.
     pub(crate) fn is_degraded(&self) -> bool {
-        self.health == EndpointHealth::Degraded && !self.state.ejected.load(Relaxed)
+        self.health == EndpointHealth::Degraded && !self.is_ejected()
+    }
+
+    /// Whether outlier detection keeps requests from it.
+    pub(crate) fn is_ejected(&self) -> bool {
+        self.state.ejected.load(Relaxed)
     }
 }

@@ -148,13 +148,14 @@ impl HostSet {
         self.levels.push(level);
     }
 
-    /// How many there are, how many healthy, how many degraded.
-    pub(crate) fn counts(&self) -> [usize; 3] {
+    /// How many there are, how many healthy, degraded, ejected.
+    pub(crate) fn counts(&self) -> [usize; 4] {
         let count = |good: fn(&Host) -> bool| self.hosts.iter().filter(|host| good(host)).count();
         [
             self.hosts.len(),
             count(Host::is_healthy),
             count(Host::is_degraded),
+            count(Host::is_ejected),
         ]
     }
 }

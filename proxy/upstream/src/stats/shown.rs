@@ -65,16 +65,21 @@ impl Source for ClusterStats {
             // As Envoy.
             false => gauge("version", 0, visit),
         }
-        let mut membership = [0; 3];
+        let mut membership = [0; 4];
         for member in &present {
             let counts = member.membership();
             for (sum, count) in membership.iter_mut().zip(counts) {
                 *sum += i64::try_from(count).unwrap_or(i64::MAX);
             }
         }
-        let names = ["total", "healthy", "degraded"];
+        let names = [
+            "membership_total",
+            "membership_healthy",
+            "membership_degraded",
+            "outlier_detection.ejections_active",
+        ];
         for (name, count) in names.iter().zip(membership) {
-            gauge(&format!("membership_{name}"), count, visit);
+            gauge(name, count, visit);
         }
         // Only hosts that were never checked are excluded.
         gauge("membership_excluded", 0, visit);
@@ -94,8 +99,6 @@ fn gauge(name: &str, value: i64, visit: &mut dyn FnMut(Sample<'_>)) {
 
 fn visit_outliers(moved: Option<&Moved>, visit: &mut dyn FnMut(Sample<'_>)) {
     let outlier = moved.map(|moved| &moved.outlier);
-    let active = outlier.map_or(0, |outlier| outlier.active.get());
-    gauge("outlier_detection.ejections_active", active, visit);
     let mut counter = |name: &str, value: Option<u64>| {
         visit(Sample {
             name: &format!("outlier_detection.ejections_{name}"),
