@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use h2::server::{Builder, SendResponse};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
@@ -164,6 +165,42 @@ async fn streams_wait_when_a_connection_is_full() {
         .unwrap();
     assert!(bodies.iter().all(|body| body == "ok"));
     assert_eq!(connections.load(SeqCst), 1);
+}
+
+/// Who gave up waiting takes nobody's turn: the place that becomes free goes to who still waits.
+#[tokio::test]
+async fn who_gave_up_takes_nobodys_turn() {
+    let held = Arc::new(tokio::sync::Notify::new());
+    let release = Arc::clone(&held);
+    let (addr, _) = raw(100, move |_, (request, respond)| {
+        let held = Arc::clone(&held);
+        tokio::spawn(async move {
+            if request.uri().path() == "/held" {
+                held.notified().await;
+            }
+            ok(respond);
+        });
+        true
+    })
+    .await;
+    let mut config = config(addr);
+    config.http.http2.max_concurrent_streams = 1;
+    config.circuit_breakers.max_connections = 1;
+    let rig = Arc::new(Rig::new(config, RoutePolicy::default()));
+    text(rig.send(get("/")).await.unwrap()).await;
+    let ask = |path| {
+        let rig = Arc::clone(&rig);
+        let mut asking = Box::pin(async move { text(rig.send(get(path)).await.unwrap()).await });
+        assert!((&mut asking).now_or_never().is_none());
+        asking
+    };
+    let (first, second, third) = (ask("/held"), ask("/"), ask("/"));
+    assert_eq!(rig.stat("upstream_rq_pending_active"), 2);
+    drop(second);
+    release.notify_one();
+    assert_eq!(first.await, "ok");
+    let third = tokio::time::timeout(Duration::from_secs(5), third).await;
+    assert_eq!(third.unwrap(), "ok");
 }
 
 /// A peer that allows few streams gets more connections.

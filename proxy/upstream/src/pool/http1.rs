@@ -4,7 +4,6 @@
 //! nobody. Before a request is written hyper reads; a connection that the peer closed while it
 //! was idle gives the request back unsent, and the next connection takes it.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -22,13 +21,13 @@ use tandem_core::error::{Kind, ResetReason, UpstreamReset};
 use tandem_core::ext::wire::{Counters, Share, Wire};
 use tandem_core::ext::{Protocol, UpstreamFacts};
 use tandem_transport::tls::Offer;
-use tokio::sync::oneshot;
 
+use super::line::Line;
 use super::watched::Watched;
 use super::{HostPool, Live, Pending};
 use crate::upload::Outgoing;
 
-/// Idle connections, and requests that wait for one.
+/// Idle connections.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     #[allow(
@@ -36,10 +35,11 @@ pub(crate) struct Pool {
         reason = "moved through futures and bodies as one word"
     )]
     idle: Vec<Box<Connection>>,
-    /// First come, first served. `None` says "you may try to open one".
-    waiting: VecDeque<oneshot::Sender<Option<Box<Connection>>>>,
     open: usize,
 }
+
+/// Requests that wait for a connection. `None` says "you may try to open one".
+pub(super) type Waiting = Line<Option<Box<Connection>>>;
 
 /// Reads and writes one connection; hyper does not name the type that knows upgrades.
 type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
@@ -94,28 +94,18 @@ impl HostPool {
         let _pending = Pending::begin(self, breaker)?;
         loop {
             let permit = breaker.take(|b| &b.connections);
-            let waiting = {
-                let mut pool = self.http1();
-                // A pool without any connection may always open one, or its requests would
-                // wait for ever behind other pools' connections.
-                match permit {
-                    Some(permit) => Err(permit),
-                    None if pool.open == 0 => Err(breaker.force(|b| &b.connections)),
-                    None => {
-                        let (give, take) = oneshot::channel();
-                        pool.waiting.push_back(give);
-                        Ok(take)
-                    }
-                }
+            // A pool without any connection may always open one, or its requests would wait for
+            // ever behind other pools' connections.
+            let permit = match permit {
+                None if self.http1().open == 0 => Some(breaker.force(|b| &b.connections)),
+                permit => permit,
             };
-            match waiting {
-                Err(permit) => return self.open_http1(permit).await,
-                Ok(take) => {
-                    stats.upstream_cx_overflow.inc();
-                    if let Ok(Some(connection)) = take.await {
-                        return Ok(connection);
-                    }
-                }
+            if let Some(permit) = permit {
+                return self.open_http1(permit).await;
+            }
+            stats.upstream_cx_overflow.inc();
+            if let Some(Some(connection)) = self.waiting_http1.join().come().await {
+                return Ok(connection);
             }
         }
     }
@@ -198,20 +188,12 @@ impl HostPool {
             stats.upstream_cx_max_duration_reached.inc();
             return;
         }
-        let mut pool = self.http1();
-        while let Some(next) = pool.waiting.pop_front() {
-            connection.live.busy = true;
-            match next.send(Some(connection)) {
-                Ok(()) => return,
-                // That request was given up; the next one, then.
-                Err(Some(back)) => connection = back,
-                Err(None) => return,
-            }
+        connection.live.busy = true;
+        if let Err(Some(mut connection)) = self.waiting_http1.tell_next(Some(connection)) {
             connection.live.busy = false;
+            self.http1().idle.push(connection);
+            self.keep_swept();
         }
-        pool.idle.push(connection);
-        drop(pool);
-        self.keep_swept();
     }
 }
 
@@ -227,13 +209,9 @@ pub(super) fn is_connected(pool: &HostPool) -> bool {
 
 /// A connection ended: the request that waits longest may open one.
 pub(super) fn wake_next(pool: &HostPool) {
-    let mut pool = pool.http1();
-    pool.open = pool.open.saturating_sub(1);
-    while let Some(next) = pool.waiting.pop_front() {
-        if next.send(None).is_ok() {
-            return;
-        }
-    }
+    let open = &mut pool.http1().open;
+    *open = open.saturating_sub(1);
+    let _ = pool.waiting_http1.tell_next(None);
 }
 
 /// Drops what waits idle.

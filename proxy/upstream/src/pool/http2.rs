@@ -1,6 +1,5 @@
 //! HTTP/2 connections: many requests on one, another when it is full or going away.
 
-use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -16,18 +15,20 @@ use tandem_core::ext::{Protocol, UpstreamFacts};
 use tandem_model::hcm::Http2Options;
 use tandem_transport::cork::cork;
 use tandem_transport::tls::Offer;
-use tokio::sync::oneshot;
 
+use super::line::Line;
 use super::{HostPool, Live, Pending};
 use crate::breaker::Permit;
 
-/// Open connections, and requests that wait for the one being opened.
+/// Open connections.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     open: Vec<Arc<Connection>>,
     connecting: bool,
-    waiting: VecDeque<oneshot::Sender<Result<(), Refusal>>>,
 }
+
+/// Requests that wait for room on a connection, and why there will be none.
+pub(super) type Waiting = Line<Result<(), Refusal>>;
 
 type Refusal = (ConnectFailure, Option<String>);
 
@@ -88,7 +89,7 @@ impl HostPool {
         let (breaker, stats) = (self.cluster.breaker(high_priority), &self.cluster.stats);
         let _pending = Pending::begin(self, breaker)?;
         loop {
-            let opened = {
+            {
                 let mut pool = self.http2();
                 if !pool.connecting {
                     let permit = match breaker.take(|b| &b.connections) {
@@ -104,11 +105,8 @@ impl HostPool {
                         stats.upstream_cx_overflow.inc();
                     }
                 }
-                let (tell, told) = oneshot::channel();
-                pool.waiting.push_back(tell);
-                told
-            };
-            if let Ok(Err((failure, cause))) = opened.await {
+            }
+            if let Some(Err((failure, cause))) = self.waiting_http2.join().come().await {
                 stats.upstream_rq_pending_failure_eject.inc();
                 let kind = Kind::ConnectFailure(failure);
                 return Err(match cause {
@@ -119,16 +117,6 @@ impl HostPool {
             if let Some(slot) = self.open_http2() {
                 return Ok(slot);
             }
-        }
-    }
-
-    fn tell_waiting(&self, result: Result<(), &Refusal>) {
-        let waiting = {
-            let mut pool = self.http2();
-            std::mem::take(&mut pool.waiting)
-        };
-        for waiter in waiting {
-            let _ = waiter.send(result.map_err(Clone::clone));
         }
     }
 }
@@ -142,7 +130,7 @@ async fn open(pool: Arc<HostPool>, permit: Permit) {
         Ok(connection) => {
             pool.http2().open.push(connection);
             pool.keep_swept();
-            pool.tell_waiting(Ok(()));
+            pool.waiting_http2.tell_all(|| Ok(()));
         }
         Err(error) => {
             let failure = match error.kind() {
@@ -150,7 +138,8 @@ async fn open(pool: Arc<HostPool>, permit: Permit) {
                 _ => ConnectFailure::Refused,
             };
             let cause = error.cause().map(ToString::to_string);
-            pool.tell_waiting(Err(&(failure, cause)));
+            pool.waiting_http2
+                .tell_all(|| Err((failure, cause.clone())));
         }
     }
 }
@@ -236,7 +225,7 @@ async fn handshake(pool: &Arc<HostPool>, mut live: Live) -> Result<Arc<Connectio
                 pool.cluster.stats.upstream_cx_protocol_error.inc();
             }
             pool.http2().open.retain(|open| !open.closing.load(Relaxed));
-            pool.tell_waiting(Ok(()));
+            pool.waiting_http2.tell_all(|| Ok(()));
         }
         drop(live);
     });
@@ -335,8 +324,6 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let pool = self.connection.pool.upgrade();
-        let next = pool.and_then(|pool| pool.http2().waiting.pop_front());
         if self.connection.streams.fetch_sub(1, Relaxed) == 1 {
             let mut since = self
                 .connection
@@ -346,8 +333,8 @@ impl Drop for Slot {
             *since = Instant::now();
         }
         // There may be room now for the request that waits longest.
-        if let Some(next) = next {
-            let _ = next.send(Ok(()));
+        if let Some(pool) = self.connection.pool.upgrade() {
+            let _ = pool.waiting_http2.tell_next(Ok(()));
         }
     }
 }

@@ -4,6 +4,7 @@ mod agreed;
 mod apart;
 pub(crate) mod http1;
 pub(crate) mod http2;
+mod line;
 mod live;
 mod pending;
 mod sweep;
@@ -48,7 +49,11 @@ pub(crate) struct HostPool {
     pools_apart: Mutex<apart::Pools>,
     agreed: Agreed,
     pub(crate) http1: Mutex<http1::Pool>,
+    /// Who waits for a connection of HTTP/1.1.
+    waiting_http1: http1::Waiting,
     pub(crate) http2: Mutex<http2::Pool>,
+    /// Who waits for a place on a connection of HTTP/2.
+    waiting_http2: http2::Waiting,
     sweeping: OnceLock<()>,
 }
 
@@ -72,7 +77,9 @@ impl HostPool {
             pools_apart: Mutex::default(),
             agreed: Agreed::default(),
             http1: Mutex::default(),
+            waiting_http1: http1::Waiting::default(),
             http2: Mutex::default(),
+            waiting_http2: http2::Waiting::default(),
             sweeping: OnceLock::new(),
         })
     }
