@@ -35,6 +35,8 @@ struct Entry {
     warming: Option<(Arc<Cluster>, Option<Received>)>,
     /// Of the version that warms.
     names: Names,
+    /// Whether who leads to it has waited for it long enough.
+    given_up: bool,
     from_bootstrap: bool,
 }
 
@@ -62,6 +64,7 @@ impl Clusters {
             active: None,
             warming: Some((Arc::clone(cluster), None)),
             names: Names::default(),
+            given_up: false,
             from_bootstrap: true,
         };
         self.all.insert(Arc::clone(&cluster.name), entry);
@@ -80,9 +83,19 @@ impl Clusters {
         (self.all.get(name)).is_some_and(|entry| entry.active.is_some())
     }
 
-    /// Whether it will be served but is not yet.
+    /// Whether it will be served but is not yet, and is waited for.
     pub(super) fn is_coming(&self, name: &str) -> bool {
-        (self.all.get(name)).is_some_and(|entry| entry.active.is_none())
+        (self.all.get(name)).is_some_and(|entry| entry.active.is_none() && !entry.given_up)
+    }
+
+    /// Nobody waits for these any longer, whatever leads to them from now on: one that never
+    /// comes would hold back every update.
+    pub(super) fn give_up<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        for name in names {
+            if let Some(entry) = self.all.get_mut(name) {
+                entry.given_up = true;
+            }
+        }
     }
 
     pub(super) fn knows(&self, name: &str) -> bool {
@@ -193,6 +206,7 @@ impl Cascade {
             active: None,
             warming: None,
             names: Names::default(),
+            given_up: false,
             from_bootstrap: false,
         });
         if entry.from_bootstrap {
@@ -255,6 +269,12 @@ impl Cascade {
         };
         let name = Arc::clone(name);
         self.drop_warming(&name, now);
+        if !self.clusters.is_active(&name) {
+            // No request can be on its way to it, and nobody is to wait for it.
+            self.clusters.counts.removed += 1;
+            self.forget_cluster(&name, now);
+            return;
+        }
         let counts = &mut self.clusters.counts;
         self.clusters.leaving.entry(name).or_insert_with(|| {
             counts.removed += 1;
@@ -263,6 +283,23 @@ impl Cascade {
                 last: now + GRACE,
             }
         });
+    }
+
+    fn forget_cluster(&mut self, name: &Arc<str>, now: Instant) {
+        self.clusters.leaving.remove(name);
+        self.clusters.warming.remove(name);
+        let Some(entry) = self.clusters.all.remove(name) else {
+            return;
+        };
+        let versions = [&entry.active, &entry.warming];
+        for (cluster, _) in versions.into_iter().flatten() {
+            self.leave_endpoints(cluster);
+        }
+        self.watch_secrets(&User::Cluster(Arc::clone(name)), &[], now);
+        if entry.active.is_some() {
+            self.clusters.counts.active -= 1;
+            self.actions.push(Action::RemoveCluster(Arc::clone(name)));
+        }
     }
 
     /// Forgets a version that is not served yet.
@@ -368,20 +405,7 @@ impl Cascade {
             }
         }
         for name in gone {
-            self.clusters.leaving.remove(&name);
-            self.clusters.warming.remove(&name);
-            let Some(entry) = self.clusters.all.remove(&name) else {
-                continue;
-            };
-            let versions = [&entry.active, &entry.warming];
-            for (cluster, _) in versions.into_iter().flatten() {
-                self.leave_endpoints(cluster);
-            }
-            self.watch_secrets(&User::Cluster(Arc::clone(&name)), &[], now);
-            if entry.active.is_some() {
-                self.clusters.counts.active -= 1;
-                self.actions.push(Action::RemoveCluster(name));
-            }
+            self.forget_cluster(&name, now);
         }
     }
 }

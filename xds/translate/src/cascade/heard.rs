@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tandem_model::config_source::{Origin, ResourceKey};
 use tandem_xds_client::Update;
 
-use super::{Action, Cascade, Heard, Kind, key};
+use super::{Action, Cascade, Heard, Kind, absent, key};
 use crate::error::Errors;
 
 impl Cascade {
@@ -38,7 +38,7 @@ impl Cascade {
                 for (name, _) in faults {
                     self.tell_endpoints_heard(&key(origin, name), &Heard::Refused);
                 }
-                for name in &update.missing {
+                for name in absent(kind, update) {
                     self.tell_endpoints_heard(&key(origin, name), &Heard::Missing);
                 }
             }

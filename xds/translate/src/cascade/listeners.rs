@@ -14,7 +14,8 @@ use tandem_xds_client::{Resource, Update};
 
 use super::secrets::{self, User};
 use super::{
-    Action, Cascade, Counts, Kind, Received, Refused, bytes, extensions, named, references, routes,
+    Action, Cascade, Counts, Kind, PATIENCE, Received, Refused, bytes, extensions, named,
+    references, routes,
 };
 use crate::error::{Error, Errors, Trail};
 use crate::resource;
@@ -32,7 +33,16 @@ pub(super) struct Listeners {
 struct Entry {
     active: Option<(Arc<Listener>, Option<Received>)>,
     warming: Option<(Arc<Listener>, Option<Received>)>,
+    wait: Wait,
     from_bootstrap: bool,
+}
+
+/// How long what warms waits for clusters.
+#[derive(Clone, Copy, Debug)]
+enum Wait {
+    ForEver,
+    Until(Instant),
+    Over,
 }
 
 impl Listeners {
@@ -40,6 +50,8 @@ impl Listeners {
         let entry = Entry {
             active: None,
             warming: Some((Arc::clone(listener), None)),
+            // As in Envoy, its own listeners open when its own clusters are there.
+            wait: Wait::ForEver,
             from_bootstrap: true,
         };
         self.all.insert(Arc::clone(&listener.name), entry);
@@ -56,6 +68,15 @@ impl Listeners {
 
     pub(super) fn warm(&self) -> bool {
         !self.warming.is_empty()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let warming = self.warming.iter().filter_map(|name| self.all.get(name));
+        let waits = warming.filter_map(|entry| match entry.wait {
+            Wait::Until(until) => Some(until),
+            Wait::ForEver | Wait::Over => None,
+        });
+        waits.min()
     }
 
     /// What is served.
@@ -297,6 +318,7 @@ impl Cascade {
             Entry {
                 active: None,
                 warming: None,
+                wait: Wait::Over,
                 from_bootstrap: false,
             }
         });
@@ -322,6 +344,10 @@ impl Cascade {
         }
         counts.modified += u64::from(entry.warming.is_some() || entry.active.is_some());
         let received = Some(Received::from(resource));
+        if entry.warming.is_none() {
+            // A newer version does not wait anew.
+            entry.wait = Wait::Until(now + PATIENCE);
+        }
         let dropped = entry.warming.replace((listener, received));
         self.listeners.warming.insert(Arc::clone(&name));
         self.watch_routes(&name, now);
@@ -401,17 +427,24 @@ impl Cascade {
                 .into_iter()
                 .all(|key| self.routes.is_there(&key));
             let scoped = scopes_of(listener).all(|(key, _)| self.scopes.are_there(&key));
-            let coming = |name: &str| {
+            if matches!(entry.wait, Wait::Until(until) if until <= now) {
+                entry.wait = Wait::Over;
+            }
+            let patient = !matches!(entry.wait, Wait::Over);
+            let coming = |name: &&str| {
                 let known = self.clusters.is_active(name);
-                self.clusters.is_coming(name) || (first_clusters && !known)
+                (patient && self.clusters.is_coming(name)) || (first_clusters && !known)
             };
             let secret = self.secrets.are_there(&secrets::of_listener(listener));
             let filters = self
                 .extensions
                 .are_there(&extensions::of_listener(listener));
             let names = references::of_listener(listener);
-            if !routed || !scoped || !secret || !filters || names.into_iter().any(coming) {
+            if !routed || !scoped || !secret || !filters || names.iter().any(coming) {
                 continue;
+            }
+            if !patient {
+                self.clusters.give_up(names);
             }
             let listener = Arc::clone(listener);
             let before = entry.active.take();

@@ -55,8 +55,8 @@ use routes::AllRoutes;
 use scopes::AllScopes;
 use secrets::AllSecrets;
 
-/// How long routes wait for clusters that warm, so that a control plane which never sends
-/// endpoints cannot hold back all routes.
+/// How long routes and listeners wait for clusters that warm, so that a control plane which never
+/// sends endpoints of one cannot hold back what leads to others.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a removed cluster stays in any case: requests that were routed to it before their
@@ -123,6 +123,14 @@ pub struct Refused {
     pub received: Received,
     /// Why.
     pub reason: String,
+}
+
+/// What was asked for by name and is said not to be there. A delta stream says that by removing it;
+/// with routes Envoy does not heed that, nor does it here.
+fn absent(kind: Kind, update: &Update) -> impl Iterator<Item = &String> {
+    let heeded = matches!(kind, Kind::Endpoints | Kind::Secret);
+    let removed = update.removed.iter().filter(move |_| heeded);
+    update.missing.iter().chain(removed)
 }
 
 /// What an update names, new or not.
@@ -222,7 +230,8 @@ impl Cascade {
         match kind {
             Kind::Cluster => self.update_clusters(update, now, &mut faults),
             Kind::Listener => self.update_listeners(update, now, &mut faults),
-            // Envoy ignores their removal too: whoever needs them is removed by itself.
+            // As in Envoy, their removal takes nothing away: whoever needs them is removed by
+            // itself.
             Kind::Endpoints => {
                 let version: Arc<str> = update.version.as_str().into();
                 each_named(origin, update, &mut faults, |key, resource| {
@@ -250,13 +259,14 @@ impl Cascade {
                 });
             }
         }
+        for name in absent(kind, update) {
+            self.is_missing(kind, &key(origin, name));
+        }
         // As in Envoy, a refusal is an answer: what was asked for is not waited for any longer.
-        let refused = faults.iter().map(|(name, _)| name);
-        for name in update.missing.iter().chain(refused) {
+        for (name, _) in &faults {
             let key = key(origin, name);
             // What is served without it stays while its successor may still get it.
-            let keeps = kind == Kind::Secret && !update.missing.contains(name);
-            if !(keeps && self.is_for_successors(&key)) {
+            if !(kind == Kind::Secret && self.is_for_successors(&key)) {
                 self.is_missing(kind, &key);
             }
         }
@@ -340,6 +350,7 @@ impl Cascade {
             self.endpoints.deadline(),
             self.secrets.deadline(),
             self.routes.deadline(),
+            self.listeners.deadline(),
             self.scopes.deadline(),
             self.extensions.deadline(),
             self.layers.deadline(),

@@ -241,6 +241,9 @@ impl Cascade {
         let Some((base, received)) = &entry.base else {
             return;
         };
+        // A newer version does not wait anew, or updates in a row would hold one another back.
+        let waiting = entry.pending.as_ref().filter(|_| entry.hosts.is_none());
+        let until = waiting.map_or(now + PATIENCE, |pending| pending.until);
         if base.vhds.as_ref().is_some_and(|vhds| self.hosts.came(vhds)) {
             entry.hosts = None;
         }
@@ -255,7 +258,7 @@ impl Cascade {
         entry.pending = Some(Pending {
             config,
             received: received.clone(),
-            until: now + PATIENCE,
+            until,
         });
     }
 
@@ -291,6 +294,7 @@ impl Cascade {
     /// Publishes the routes whose clusters are there, or waited for long enough.
     pub(super) fn settle_routes(&mut self, now: Instant) {
         let first_clusters = self.awaited.contains(&Kind::Cluster);
+        let mut overdue = Vec::new();
         for (key, entry) in &mut self.routes.all {
             let Some(pending) = &entry.pending else {
                 continue;
@@ -309,8 +313,14 @@ impl Cascade {
             if let Some(ready) = entry.pending.take() {
                 let action = Action::SetRoutes(key.clone(), Arc::clone(&ready.config));
                 self.actions.push(action);
+                if !patient {
+                    overdue.push(Arc::clone(&ready.config));
+                }
                 entry.active = Some((ready.config, ready.received));
             }
+        }
+        for config in overdue {
+            self.clusters.give_up(references::of_routes(&config));
         }
     }
 }

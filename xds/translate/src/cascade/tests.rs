@@ -21,6 +21,7 @@ mod missing;
 mod scopes;
 mod secrets;
 mod versions;
+mod waiting;
 
 /// A cascade and its clock.
 struct Rig {

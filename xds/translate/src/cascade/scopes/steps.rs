@@ -59,7 +59,8 @@ impl Cascade {
         }
         for key in users {
             if let Some(entry) = self.scopes.all.get_mut(&key) {
-                entry.until = Some(now + PATIENCE);
+                // A newer update does not wait anew.
+                entry.until.get_or_insert(now + PATIENCE);
             }
             self.ask_routes(&key, now);
         }
@@ -171,6 +172,10 @@ impl Cascade {
             let next = next_served(heard, entry.served.as_ref(), ready);
             let all_inline = heard.values().filter(|(scope, _)| inline(scope).is_some());
             let settled = all_inline.into_iter().all(|(scope, _)| ready(scope));
+            let overdue = entry.until.filter(|_| !patient);
+            let overdue: Vec<_> = (heard.values().filter(|_| overdue.is_some()))
+                .filter_map(|(scope, _)| inline(scope).cloned())
+                .collect();
             let needed: HashSet<ResourceKey> = (heard.values().map(|(scope, _)| scope))
                 .chain(next.values())
                 .filter_map(|scope| Some(scope.wanted(key.rds.as_ref())?.key))
@@ -180,6 +185,9 @@ impl Cascade {
             };
             if settled {
                 entry.until = None;
+            }
+            for config in &overdue {
+                self.clusters.give_up(references::of_routes(config));
             }
             if entry.served.as_ref() != Some(&next) {
                 let scopes = next.values().cloned().collect();

@@ -218,3 +218,25 @@ fn scopes_go_with_the_last_listener_that_has_them() {
     ];
     assert_eq!(steps, gone);
 }
+
+/// A scope with its own routes: what comes meanwhile does not begin the wait for clusters anew.
+#[test]
+fn scopes_that_change_again_and_again_wait_once() {
+    let mut rig = rig();
+    rig.serve_scopes();
+    rig.send(Kind::Cluster, vec![eds_cluster("x", 1)]).unwrap();
+    rig.steps();
+    let own = |clusters: &[&str]| {
+        let Resource { value, .. } = scope("a", "1", "");
+        let mut scope = proto::ScopedRouteConfiguration::decode(value.as_slice()).unwrap();
+        let routes = routes("own", clusters).value;
+        scope.route_configuration = proto::RouteConfiguration::decode(routes.as_slice()).ok();
+        resource("a", scope.encode_to_vec())
+    };
+    rig.scopes(vec![own(&["x"])], &[]).unwrap();
+    assert!(rig.steps().is_empty());
+    rig.now += PATIENCE / 2;
+    rig.scopes(vec![own(&["x", "x"])], &[]).unwrap();
+    assert!(rig.steps().is_empty());
+    assert_eq!(rig.cascade.scopes.deadline(), Some(rig.now + PATIENCE / 2));
+}

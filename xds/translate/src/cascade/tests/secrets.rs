@@ -85,3 +85,18 @@ fn secrets_are_not_waited_for_for_ever() {
     rig.pass(Duration::from_secs(3));
     assert_eq!(rig.steps(), ["cluster c of 0"]);
 }
+
+/// Delta says by a removal that there is none.
+#[test]
+fn a_secret_that_is_removed_is_not_waited_for() {
+    let mut rig = rig();
+    rig.send(Kind::Cluster, vec![tls_cluster("c", "roots")])
+        .unwrap();
+    let gone = Update {
+        removed: vec!["roots".to_owned()],
+        ..Update::default()
+    };
+    let heard = (rig.cascade).update(Kind::Secret, &Origin::Ads, &gone, rig.now);
+    heard.unwrap();
+    assert_eq!(rig.steps(), ["+Secret roots", "cluster c of 0"]);
+}
