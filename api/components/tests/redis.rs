@@ -115,6 +115,25 @@ async fn plain_strings_are_read_and_replaced() {
     assert_eq!(redis.cli(&["HGET", "shop||a", "data"]), "new");
 }
 
+/// A server that is full takes nothing new, and what it has can be read and removed.
+#[tokio::test]
+async fn a_full_server_takes_nothing() {
+    let redis = Redis::start();
+    let components = Components::redis(redis.port);
+    save(&components, "old", "one").await.unwrap();
+    redis.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    assert!(redis.cli(&["SET", "plain", "x"]).starts_with("OOM"));
+    for key in ["new", "old"] {
+        let refused = save(&components, key, "two").await;
+        assert!(refused.is_err(), "{key}: {refused:?}");
+    }
+    assert_eq!(read(&components, "new").await.unwrap(), None);
+    let old = Some(("one".to_owned(), Some("1".to_owned())));
+    assert_eq!(read(&components, "old").await.unwrap(), old);
+    redis.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    save(&components, "new", "two").await.unwrap();
+}
+
 #[tokio::test]
 async fn locks_sequences_and_events_are_stored_as_layotto_stores_them() {
     let redis = Redis::start();

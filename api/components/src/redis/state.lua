@@ -69,7 +69,10 @@ for i = 1, last do
   local at = 1 + (i - 1) * 6
   local key = KEYS[i]
   if ARGV[at + 1] == 'set' then
-    if redis.call('TYPE', key).ok ~= 'hash' then redis.call('DEL', key) end
+    -- Nothing is removed that is not there: after its first write a script is not refused for
+    -- want of memory any more, and DEL is one.
+    local kind = redis.call('TYPE', key).ok
+    if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', key) end
     redis.call('HSET', key, 'data', ARGV[at + 4])
     if ARGV[at + 5] == '1' then redis.call('HSET', key, 'first-write', 0) end
     redis.call('HINCRBY', key, 'version', 1)
