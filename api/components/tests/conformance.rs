@@ -9,12 +9,13 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tandem_api_contract::{
     Kind, Metadata,
     lock::Outcome,
-    pubsub::{PubSub, Publish, Subscribe},
+    pubsub::{Handler, Message, PubSub, Publish, Subscribe, Verdict},
     sequencer::Increment,
     state::{Concurrency, Consistency, Delete, Get, Operation, Set, Store, Ttl},
 };
 
 use support::{Components, Inbox, eventually, redis::Redis};
+use tokio::sync::Notify;
 
 macro_rules! conformance {
     ($($test:ident),+ $(,)?) => {
@@ -58,7 +59,9 @@ conformance!(
     every_group_gets_every_message_once,
     a_message_that_failed_comes_again,
     subscribers_of_a_group_share_its_messages,
-    a_message_in_hand_survives_its_subscriber,
+    what_nobody_answered_survives_its_subscriber,
+    a_verdict_counts_after_the_end_of_its_subscription,
+    an_event_without_an_answer_comes_again,
 );
 
 fn state(components: &Components) -> &Store {
@@ -605,34 +608,81 @@ async fn subscribers_of_a_group_share_its_messages(components: &Components) {
     assert_eq!(all.len(), 40);
 }
 
-/// Takes messages and never answers.
-struct Stuck(tokio::sync::Notify);
+/// Takes a message, and gives its verdict when it is told to.
+struct Slow {
+    verdict: Verdict,
+    taken: Notify,
+    told: Notify,
+}
 
-#[async_trait::async_trait]
-impl tandem_api_contract::pubsub::Handler for Stuck {
-    async fn handle(
-        &self,
-        _: tandem_api_contract::pubsub::Message,
-    ) -> tandem_api_contract::pubsub::Verdict {
-        self.0.notify_one();
-        std::future::pending().await
+impl Slow {
+    fn new(verdict: Verdict) -> Arc<Self> {
+        Arc::new(Self {
+            verdict,
+            taken: Notify::new(),
+            told: Notify::new(),
+        })
     }
 }
 
-async fn a_message_in_hand_survives_its_subscriber(components: &Components) {
-    let pubsub = pubsub(components);
-    let stuck = Arc::new(Stuck(tokio::sync::Notify::new()));
-    let subscription = pubsub
-        .subscribe(of_group("g"), stuck.clone())
-        .await
-        .unwrap();
+#[async_trait::async_trait]
+impl Handler for Slow {
+    async fn handle(&self, _: Message) -> Verdict {
+        self.taken.notify_one();
+        self.told.notified().await;
+        self.verdict
+    }
+}
+
+/// Publishes an event, and ends the subscription that has it in hand before its verdict is there.
+async fn end_with_one_in_hand(pubsub: &Arc<dyn PubSub>, verdict: Verdict) {
+    let slow = Slow::new(verdict);
+    let subscription = pubsub.subscribe(of_group("g"), slow.clone()).await.unwrap();
     publish(pubsub, "1").await;
-    stuck.0.notified().await;
-    drop(subscription);
+    slow.taken.notified().await;
+    let finished = tokio::spawn(subscription.finish());
+    tokio::task::yield_now().await;
+    assert!(!finished.is_finished());
+    slow.told.notify_one();
+    finished.await.unwrap();
+}
+
+async fn what_nobody_answered_survives_its_subscriber(components: &Components) {
+    let pubsub = pubsub(components);
+    end_with_one_in_hand(pubsub, Verdict::Unanswered).await;
     let inbox = Arc::new(Inbox::default());
     let _subscription = pubsub
         .subscribe(of_group("g"), inbox.clone())
         .await
         .unwrap();
     inbox.wait_for(&["1"]).await;
+}
+
+async fn a_verdict_counts_after_the_end_of_its_subscription(components: &Components) {
+    let pubsub = pubsub(components);
+    end_with_one_in_hand(pubsub, Verdict::Ack).await;
+    let inbox = Arc::new(Inbox::default());
+    let _subscription = pubsub
+        .subscribe(of_group("g"), inbox.clone())
+        .await
+        .unwrap();
+    two_redeliveries(pubsub).await;
+    assert_eq!(inbox.sorted(), Vec::<String>::new());
+}
+
+/// Nor does it keep others from being handled.
+async fn an_event_without_an_answer_comes_again(components: &Components) {
+    let pubsub = pubsub(components);
+    let inbox = Arc::new(Inbox::default());
+    *inbox.silences.lock().unwrap() = 20;
+    let _subscription = pubsub
+        .subscribe(of_group("g"), inbox.clone())
+        .await
+        .unwrap();
+    let texts: Vec<_> = (10..31).map(|number| number.to_string()).collect();
+    for text in &texts {
+        publish(pubsub, text).await;
+    }
+    let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+    inbox.wait_for(&texts).await;
 }

@@ -61,6 +61,9 @@ pub(crate) fn build(
                 retry: options
                     .duration("redeliverInterval", second)
                     .unwrap_or(second),
+                limit: options
+                    .duration("processingTimeout", Duration::from_millis(1))
+                    .unwrap_or(Duration::from_secs(60)),
                 concurrency: options.number("concurrency", 1..=10_000).unwrap_or(10),
                 keep: options.number("maxLenApprox", 1..=i64::MAX),
             };

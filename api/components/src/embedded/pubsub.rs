@@ -18,9 +18,9 @@ use sqlx::Row as _;
 use tandem_api_contract::{
     Error, Metadata,
     backoff::Backoff,
-    pubsub::{Handler, Message, PubSub, Publish, Subscribe, Subscription, Verdict},
+    pubsub::{self, Handler, Message, PubSub, Publish, Subscribe, Subscription, Verdict},
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::sync::Semaphore;
 
 use super::database::{Database, refused};
 use crate::queue::{Claim, Queue};
@@ -34,6 +34,8 @@ pub(super) struct Settings {
     pub(super) group: String,
     /// How long after a failure a message is delivered again.
     pub(super) retry: Duration,
+    /// How long a message may be without an answer; zero: for ever.
+    pub(super) limit: Duration,
     /// How many messages a subscription handles at once.
     pub(super) concurrency: i64,
     /// How many messages a topic keeps at most; none means all that are not dealt with.
@@ -113,20 +115,18 @@ impl PubSub for Bus {
             .get("consumerID")
             .unwrap_or(&self.settings.group);
         let group = self.group(&subscribe.topic, name).await?;
-        let retry = self.settings.retry;
+        let (retry, limit) = (self.settings.retry, self.settings.limit);
         let permits = usize::try_from(self.settings.concurrency).unwrap_or(1);
         let permits = Arc::new(Semaphore::new(permits));
-        Ok(Subscription::spawn(async move {
-            let mut handling = JoinSet::new();
+        Ok(Subscription::spawn(async move |hands| {
             loop {
                 let Ok(permit) = permits.clone().acquire_owned().await else {
                     return;
                 };
-                while handling.try_join_next().is_some() {}
                 let claim = group.next().await;
                 let (handler, group) = (handler.clone(), group.clone());
-                handling.spawn(async move {
-                    group.deal_with(claim, &*handler, retry).await;
+                hands.spawn(async move {
+                    group.deal_with(claim, &*handler, retry, limit).await;
                     drop(permit);
                 });
             }
@@ -193,12 +193,14 @@ impl Group {
         claim: Claim<(i64, Message)>,
         handler: &dyn Handler,
         retry: Duration,
+        limit: Duration,
     ) {
         let Some((event, message)) = claim.item().cloned() else {
             return;
         };
-        match handler.handle(message).await {
+        match pubsub::answer(handler, message, limit).await {
             Verdict::Retry => claim.retry(retry),
+            Verdict::Unanswered => drop(claim),
             Verdict::Ack => match self.acknowledge(event).await {
                 Ok(()) => claim.done(),
                 Err(error) => {

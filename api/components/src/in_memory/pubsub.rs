@@ -12,9 +12,9 @@ use tandem_api_contract::{
     Error,
     declaration::Context,
     options::Options,
-    pubsub::{Handler, Message, PubSub, Publish, Subscribe, Subscription, Verdict},
+    pubsub::{self, Handler, Message, PubSub, Publish, Subscribe, Subscription, Verdict},
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::sync::Semaphore;
 
 use super::lock;
 use crate::queue::Queue;
@@ -28,14 +28,17 @@ type Groups = HashMap<String, Arc<Queue<Message>>>;
 pub(super) struct Bus {
     group: String,
     retry: Duration,
+    limit: Duration,
     concurrency: usize,
     topics: Mutex<HashMap<String, Groups>>,
 }
 
 impl Bus {
-    /// Fields: `consumerID`, `redeliverInterval` (1 s), `concurrency` (10).
+    /// Fields: `consumerID`, `redeliverInterval` (1 s), `processingTimeout` (60 s), `concurrency`
+    /// (10).
     pub(super) fn new(options: &mut Options<'_>, context: &Context) -> Self {
         let retry = options.duration("redeliverInterval", Duration::from_secs(1));
+        let limit = options.duration("processingTimeout", Duration::from_millis(1));
         let concurrency = options.number("concurrency", 1..=10_000).unwrap_or(10);
         Self {
             group: options
@@ -43,6 +46,7 @@ impl Bus {
                 .unwrap_or(&context.app_id)
                 .to_owned(),
             retry: retry.unwrap_or(Duration::from_secs(1)),
+            limit: limit.unwrap_or(Duration::from_secs(60)),
             concurrency: usize::try_from(concurrency).unwrap_or(1),
             topics: Mutex::default(),
         }
@@ -92,14 +96,13 @@ impl PubSub for Bus {
             .entry(group)
             .or_default()
             .clone();
-        let (retry, concurrency) = (self.retry, Arc::new(Semaphore::new(self.concurrency)));
-        Ok(Subscription::spawn(async move {
-            let mut handling = JoinSet::new();
+        let (retry, limit) = (self.retry, self.limit);
+        let concurrency = Arc::new(Semaphore::new(self.concurrency));
+        Ok(Subscription::spawn(async move |hands| {
             loop {
                 let Ok(permit) = concurrency.clone().acquire_owned().await else {
                     return;
                 };
-                while handling.try_join_next().is_some() {}
                 let claim = loop {
                     match queue.try_claim() {
                         Some(claim) => break claim,
@@ -107,13 +110,14 @@ impl PubSub for Bus {
                     }
                 };
                 let handler = handler.clone();
-                handling.spawn(async move {
+                hands.spawn(async move {
                     let Some(message) = claim.item().cloned() else {
                         return;
                     };
-                    match handler.handle(message).await {
+                    match pubsub::answer(&*handler, message, limit).await {
                         Verdict::Ack => claim.done(),
                         Verdict::Retry => claim.retry(retry),
+                        Verdict::Unanswered => drop(claim),
                     }
                     drop(permit);
                 });

@@ -112,13 +112,16 @@ impl PubSub for Streams {
             .metadata
             .get("consumerID")
             .unwrap_or(&self.settings.group);
-        let reader = Reader::new(
-            subscribe.topic,
-            group.clone(),
-            self.link.clone(),
-            self.settings.clone(),
-            handler,
-        );
-        Ok(Subscription::spawn(reader.run()))
+        Ok(Subscription::spawn(|hands| {
+            let reader = Reader::new(
+                subscribe.topic,
+                group.clone(),
+                self.link.clone(),
+                self.settings.clone(),
+                handler,
+                hands,
+            );
+            reader.run()
+        }))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -13,9 +13,14 @@ use redis::{
 use tandem_api_contract::{
     Metadata,
     backoff::Backoff,
-    pubsub::{Handler, Message, Verdict},
+    pubsub::{self, Handler, Hands, Message, Verdict},
 };
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+
+use crate::in_memory::lock;
 
 use super::{
     link::Link,
@@ -36,10 +41,20 @@ pub(super) struct Reader {
     link: Arc<Link>,
     settings: Arc<Settings>,
     handler: Arc<dyn Handler>,
-    handling: JoinSet<()>,
+    hands: Hands,
     /// Messages in this process's hands: looking for pending ones must not take them twice.
     held: Arc<Mutex<HashSet<String>>>,
-    permits: Arc<Semaphore>,
+    /// One for each message that may be taken, those that wait for a turn included.
+    depth: Arc<Semaphore>,
+    /// One for each message that may be handled at once.
+    turns: Arc<Semaphore>,
+}
+
+impl Drop for Reader {
+    /// What waits for its turn is not begun any more.
+    fn drop(&mut self) {
+        self.turns.close();
+    }
 }
 
 impl Reader {
@@ -49,17 +64,20 @@ impl Reader {
         link: Arc<Link>,
         settings: Arc<Settings>,
         handler: Arc<dyn Handler>,
+        hands: Hands,
     ) -> Self {
-        let permits = Arc::new(Semaphore::new(settings.concurrency));
+        let depth = Arc::new(Semaphore::new(settings.queue_depth));
+        let turns = Arc::new(Semaphore::new(settings.concurrency));
         Self {
             topic,
             group,
             link,
             settings,
             handler,
-            handling: JoinSet::new(),
+            hands,
             held: Arc::default(),
-            permits,
+            depth,
+            turns,
         }
     }
 
@@ -141,12 +159,9 @@ impl Reader {
     }
 
     /// How many more messages may be taken; waits until it is one.
-    async fn room(&mut self) -> usize {
-        while self.handling.try_join_next().is_some() {}
-        while self.handling.len() >= self.settings.queue_depth {
-            self.handling.join_next().await;
-        }
-        self.settings.queue_depth - self.handling.len()
+    async fn room(&self) -> usize {
+        let one = self.depth.acquire().await;
+        self.depth.available_permits() + usize::from(one.is_ok())
     }
 
     /// Takes over what nobody acknowledged in time: after a failure here, or a crash elsewhere.
@@ -210,20 +225,16 @@ impl Reader {
     }
 
     fn holds(&self, id: &str) -> bool {
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(id)
+        lock(&self.held).contains(id)
     }
 
     fn hand_over(&mut self, entry: StreamId) {
         let id = entry.id;
-        if !self
-            .held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id.clone())
-        {
+        // There is one: only as many were taken as there was room for.
+        let Ok(room) = self.depth.clone().try_acquire_owned() else {
+            return;
+        };
+        if !lock(&self.held).insert(id.clone()) {
             return;
         }
         let data: Option<Vec<u8>> = entry
@@ -235,30 +246,55 @@ impl Reader {
             data: data.into(),
             metadata: Metadata::new(),
         });
-        let (topic, group) = (self.topic.clone(), self.group.clone());
-        let (link, handler) = (self.link.clone(), self.handler.clone());
-        let (permits, held) = (self.permits.clone(), self.held.clone());
+        let taken = Taken {
+            id,
+            topic: self.topic.clone(),
+            group: self.group.clone(),
+            link: self.link.clone(),
+            held: self.held.clone(),
+            _room: room,
+        };
+        let (turns, handler) = (self.turns.clone(), self.handler.clone());
         let limit = self.settings.processing_timeout;
-        self.handling.spawn(async move {
-            let _permit = permits.acquire_owned().await;
+        self.hands.spawn(async move {
+            let Ok(_turn) = turns.acquire_owned().await else {
+                return;
+            };
             let verdict = match message {
                 // What was not published by our kind cannot be handled, now or later.
                 None => Verdict::Ack,
-                Some(message) if limit.is_zero() => handler.handle(message).await,
-                Some(message) => tokio::time::timeout(limit, handler.handle(message))
-                    .await
-                    .unwrap_or(Verdict::Retry),
+                Some(message) => pubsub::answer(&*handler, message, limit).await,
             };
             if verdict == Verdict::Ack {
-                let mut command = redis::cmd("XACK");
-                command.arg(&topic).arg(&group).arg(&id);
-                if let Err(error) = link.tell(&command).await {
-                    tracing::warn!(topic, %error, "cannot acknowledge a message: it comes again");
-                }
+                taken.acknowledge().await;
             }
-            held.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&id);
         });
+    }
+}
+
+/// A message in this process's hands. Without an acknowledgement the server's group has it pending.
+struct Taken {
+    id: String,
+    topic: String,
+    group: String,
+    link: Arc<Link>,
+    held: Arc<Mutex<HashSet<String>>>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Taken {
+    async fn acknowledge(&self) {
+        let mut command = redis::cmd("XACK");
+        command.arg(&self.topic).arg(&self.group).arg(&self.id);
+        if let Err(error) = self.link.tell(&command).await {
+            let topic = &*self.topic;
+            tracing::warn!(topic, %error, "cannot acknowledge a message: it comes again");
+        }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        lock(&self.held).remove(&self.id);
     }
 }

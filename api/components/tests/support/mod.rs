@@ -29,6 +29,7 @@ impl Components {
     /// Of `in-memory` or `embedded`.
     pub fn local(back_end: &str, folder: &Path) -> Self {
         let pubsub = Declaration::embedded("pubsub", &format!("pubsub.{back_end}"))
+            .with("processingTimeout", "300ms")
             .with("redeliverInterval", "100ms");
         Self::of(&with_pubsub(back_end, pubsub, &[]), folder)
     }
@@ -111,6 +112,8 @@ pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
 pub struct Inbox {
     pub messages: Mutex<Vec<String>>,
     pub failures: Mutex<usize>,
+    /// How many messages get no answer at all.
+    pub silences: Mutex<usize>,
 }
 
 impl Inbox {
@@ -119,6 +122,13 @@ impl Inbox {
             failures: Mutex::new(times),
             ..Self::default()
         })
+    }
+
+    fn stays_silent(&self) -> bool {
+        let mut silences = self.silences.lock().unwrap();
+        let silent = *silences > 0;
+        *silences = silences.saturating_sub(1);
+        silent
     }
 
     pub fn sorted(&self) -> Vec<String> {
@@ -135,6 +145,9 @@ impl Inbox {
 #[async_trait::async_trait]
 impl Handler for Inbox {
     async fn handle(&self, message: Message) -> Verdict {
+        if self.stays_silent() {
+            return std::future::pending().await;
+        }
         let mut failures = self.failures.lock().unwrap();
         if *failures > 0 {
             *failures -= 1;
