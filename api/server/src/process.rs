@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
+use tandem_api_contract::pubsub::Hands;
 use tandem_api_contract::registry::{Registry, Running};
 use tandem_core::HttpService;
 use tandem_core::directory::Directory;
 use tandem_model::filter::runtime::Runtime;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
 use crate::layer::layer;
 use crate::pubsub::{Callbacks, Streams};
@@ -18,7 +18,7 @@ use crate::pubsub::{Callbacks, Streams};
 /// have the filter.
 pub struct Process {
     shared: Arc<Shared>,
-    callbacks: Option<AbortHandle>,
+    callbacks: Hands,
     _running: Running,
 }
 
@@ -47,11 +47,13 @@ impl Process {
             reflection: OnceLock::new(),
             reflection_alpha: OnceLock::new(),
         });
-        let callbacks =
-            Callbacks::new(&shared).map(|callbacks| tokio::spawn(callbacks.run()).abort_handle());
+        let hands = Hands::default();
+        if let Some(callbacks) = Callbacks::new(&shared) {
+            hands.spawn(callbacks.run());
+        }
         Ok(Self {
             shared,
-            callbacks,
+            callbacks: hands,
             _running: running,
         })
     }
@@ -66,13 +68,16 @@ impl Process {
         &self.shared.registry
     }
 
-    /// Before the process ends: streams of `SubscribeTopicEvents` end with `UNAVAILABLE`, health
-    /// turns to `NOT_SERVING`, callbacks stop.
+    /// Before the process ends: health turns to `NOT_SERVING`, and no more events are taken. Those
+    /// in hand may still be answered; then streams of `SubscribeTopicEvents` end with
+    /// `UNAVAILABLE`.
     pub fn close(&self) {
         self.shared.closing.send_replace(true);
-        if let Some(callbacks) = &self.callbacks {
-            callbacks.abort();
-        }
+    }
+
+    /// Waits, after [`close`](Self::close), until the callbacks that run are answered.
+    pub async fn finished(&self) {
+        self.callbacks.finished().await;
     }
 }
 

@@ -87,6 +87,13 @@ impl Runtimes {
         self.0.values().for_each(Process::close);
     }
 
+    /// Waits, after [`close`](Self::close), for the applications' answers to what they have in hand.
+    pub(crate) async fn finished(&self) {
+        for process in self.0.values() {
+            process.finished().await;
+        }
+    }
+
     /// Refuses listeners with runtime filters that were not started: components and
     /// subscriptions begin with the process.
     pub(crate) fn check(&self, listener: &Listener) -> Result<(), String> {

@@ -1,27 +1,27 @@
 //! `AppCallback`: asking the application for its subscriptions, and handing it their events.
 //!
-//! The subscriptions live as long as the connection to the application. While the application is
-//! away there are none, so that no event is tried in vain; when it is up, at first or again, it
-//! is asked again. (Layotto asks once, at its own start, and never again.)
+//! The subscriptions live as long as the application can be connected to. While it is away there
+//! are none, so that no event is tried in vain; with each connection it is asked again. (Layotto
+//! asks once, at its own start, and never again.) A connection that the application leaves is
+//! followed by another: what runs on the old one ends there.
+
+mod subscriptions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_api_contract::Metadata;
 use tandem_api_contract::backoff::Backoff;
-use tandem_api_contract::pubsub::{Handler, Message, Subscribe, Subscription, Verdict};
-use tandem_api_contract::registry::Clients;
+use tandem_api_contract::pubsub::{Handler, Message, Verdict};
 use tonic::Code;
 
-use super::app::{self, Client};
+use self::subscriptions::{Subscriptions, Topics};
+use super::app::{self, Client, Connection, Line};
 use super::event;
 use crate::process::Shared;
 
 /// How long the application may take to list its subscriptions.
 const LIST: Duration = Duration::from_secs(5);
-/// How long the application may take over one event; after that it is delivered again.
-const DELIVER: Duration = Duration::from_secs(60);
 
 /// After how many tries, about ten seconds, it is said aloud that they are in vain.
 const TOLD: u32 = 10;
@@ -44,16 +44,28 @@ impl Callbacks {
         })
     }
 
-    /// Runs until it is dropped.
+    /// Runs until the process is about to end and the events in hand are dealt with.
     pub(crate) async fn run(self) {
         let clients = self.server.registry().clients();
         if clients.pubsub.is_empty() {
             return;
         }
+        let mut subscriptions = Subscriptions::new(&clients);
+        let mut closing = self.server.closing();
+        tokio::select! {
+            () = self.sessions(&mut subscriptions) => {}
+            _ = closing.wait_for(|closing| *closing) => {}
+        }
+        subscriptions.finish().await;
+    }
+
+    async fn sessions(&self, subscriptions: &mut Subscriptions<'_>) {
         let mut backoff = Backoff::default();
         let mut failures = 0_u32;
         loop {
-            match self.session(&clients, &mut backoff).await {
+            let ended = self.session(subscriptions, &mut backoff).await;
+            subscriptions.end();
+            match ended {
                 Ok(()) => {
                     failures = 0;
                     tracing::info!(
@@ -64,80 +76,70 @@ impl Callbacks {
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);
-                    let (host, port) = (&self.host, self.port);
-                    // An application that starts is not up at once; one that never is has a
-                    // port or a protocol that somebody should look at.
-                    match failures {
-                        TOLD => tracing::warn!(
-                            host,
-                            port,
-                            error,
-                            "the application gets no events: its callbacks cannot be asked for; still trying"
-                        ),
-                        _ => tracing::debug!(
-                            host,
-                            port,
-                            error,
-                            "the application's callbacks are not up yet"
-                        ),
-                    }
+                    self.tell(failures, &error);
                 }
             }
             tokio::time::sleep(backoff.next_delay()).await;
         }
     }
 
-    /// From connecting to the end of the connection.
-    async fn session(&self, clients: &Clients, backoff: &mut Backoff) -> Result<(), String> {
-        let (client, running) = app::connect(&self.host, self.port)
-            .await
-            .map_err(|error| error.to_string())?;
-        let running = AbortOnDrop(running);
-        let topics = list(client.clone()).await?;
-        backoff.reset();
-        let _subscriptions = self.subscribe(clients, &client, topics).await;
-        running.ended().await;
-        Ok(())
+    /// An application that starts is not up at once; one that never is has a port or a protocol
+    /// that somebody should look at.
+    fn tell(&self, failures: u32, error: &str) {
+        let (host, port) = (&self.host, self.port);
+        match failures {
+            TOLD => tracing::warn!(
+                host,
+                port,
+                error,
+                "the application gets no events: its callbacks cannot be asked for; still trying"
+            ),
+            _ => tracing::debug!(
+                host,
+                port,
+                error,
+                "the application's callbacks are not up yet"
+            ),
+        }
     }
 
-    async fn subscribe(
+    /// As long as the application can be connected to.
+    async fn session(
         &self,
-        clients: &Clients,
-        client: &Client,
-        topics: BTreeMap<(String, String), Metadata>,
-    ) -> Vec<Subscription> {
-        let mut subscriptions = Vec::with_capacity(topics.len());
-        for ((pubsub, topic), metadata) in topics {
-            let Some(broker) = clients.pubsub.get(&pubsub) else {
-                tracing::warn!(
-                    pubsub,
-                    topic,
-                    "the application subscribes to an unknown component"
-                );
-                continue;
-            };
-            let handler = Deliver {
-                pubsub: pubsub.clone(),
-                client: client.clone(),
-            };
-            let subscribe = Subscribe {
-                topic: topic.clone(),
-                metadata,
-            };
-            match broker.subscribe(subscribe, Arc::new(handler)).await {
-                Ok(subscription) => {
-                    tracing::info!(pubsub, topic, "the application is subscribed");
-                    subscriptions.push(subscription);
-                }
-                Err(error) => tracing::warn!(pubsub, topic, %error, "subscribing failed"),
+        subscriptions: &mut Subscriptions<'_>,
+        backoff: &mut Backoff,
+    ) -> Result<(), String> {
+        let (mut connection, topics) = self.connect().await?;
+        let line = Line::new(&connection);
+        let client = line.client(&connection);
+        subscriptions.want(topics, &client).await;
+        loop {
+            backoff.reset();
+            tokio::select! {
+                () = connection.ended() => {}
+                () = subscriptions.try_again(&client) => {}
             }
+            tokio::time::sleep(backoff.next_delay()).await;
+            let Ok((next, topics)) = self.connect().await else {
+                return Ok(());
+            };
+            line.replace(&next);
+            connection = next;
+            subscriptions.want(topics, &client).await;
         }
-        subscriptions
+    }
+
+    async fn connect(&self) -> Result<(Connection, Topics), String> {
+        let connection = app::connect(&self.host, self.port)
+            .await
+            .map_err(|error| error.to_string())?;
+        let topics = list(connection.client()).await?;
+        Ok((connection, topics))
     }
 }
 
 /// Asks the application; one that does not serve the call wants nothing.
-async fn list(mut client: Client) -> Result<BTreeMap<(String, String), Metadata>, String> {
+async fn list(mut client: Client) -> Result<Topics, String> {
     let answer = tokio::time::timeout(LIST, client.list_topic_subscriptions(()))
         .await
         .map_err(|_| "ListTopicSubscriptions timed out".to_owned())?;
@@ -167,9 +169,10 @@ impl Handler for Deliver {
         };
         let (id, topic) = (event.id.clone(), event.topic.clone());
         let mut client = self.client.clone();
-        match tokio::time::timeout(DELIVER, client.on_topic_event(event)).await {
-            Ok(Ok(answer)) => event::verdict(answer.into_inner().status),
-            Ok(Err(status)) if status.code() == Code::Unimplemented => {
+        match client.on_topic_event(event).await {
+            Ok(answer) => event::verdict(answer.into_inner().status),
+            Err(status) if app::has_gone(&status) => Verdict::Unanswered,
+            Err(status) if status.code() == Code::Unimplemented => {
                 tracing::warn!(
                     id,
                     topic,
@@ -177,30 +180,11 @@ impl Handler for Deliver {
                 );
                 Verdict::Ack
             }
-            Ok(Err(status)) => {
-                tracing::debug!(id, topic, %status, "the application failed on an event");
-                Verdict::Retry
-            }
-            Err(_) => {
-                tracing::warn!(id, topic, "the application took too long over an event");
+            Err(status) => {
+                tracing::warn!(id, topic, %status, "the application failed on an event: it comes again");
                 Verdict::Retry
             }
         }
-    }
-}
-
-/// A connection's task, ended when it is no longer wanted.
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
-
-impl AbortOnDrop {
-    async fn ended(mut self) {
-        let _ = (&mut self.0).await;
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -1,8 +1,9 @@
 //! `SubscribeTopicEvents`: events over a stream that the application opened.
 //!
 //! Its first message subscribes, the runtime confirms, then events go out and verdicts come
-//! back. When the stream ends, however it does, the subscription ends with it, and events
-//! without a verdict are delivered again.
+//! back. When the stream ends, however it does, the subscription ends with it: verdicts that came
+//! count, and events without one are delivered again. A process that ends takes no more events,
+//! and waits for the verdicts of those that are out.
 
 mod claim;
 mod pending;
@@ -62,6 +63,36 @@ impl tonic::server::StreamingService<SubscribeTopicEventsRequest> for Open {
     }
 }
 
+/// Whether a stream gets more events.
+enum Subscribed {
+    Yes(Subscription),
+    /// No, and this resolves when those it got are dealt with.
+    Ending(BoxFuture<()>),
+}
+
+impl Subscribed {
+    fn lives(&self) -> bool {
+        matches!(self, Self::Yes(_))
+    }
+
+    /// Takes no more events.
+    fn end(&mut self) {
+        let nothing = Self::Ending(Box::pin(std::future::ready(())));
+        *self = match std::mem::replace(self, nothing) {
+            Self::Yes(subscription) => Self::Ending(Box::pin(subscription.finish())),
+            ending => ending,
+        };
+    }
+
+    /// Resolves when it has ended.
+    async fn ended(&mut self) {
+        match self {
+            Self::Yes(_) => std::future::pending().await,
+            Self::Ending(ending) => ending.await,
+        }
+    }
+}
+
 /// A stream that is subscribed.
 struct Session {
     incoming: Streaming<SubscribeTopicEventsRequest>,
@@ -69,8 +100,7 @@ struct Session {
     pending: Arc<Pending>,
     closing: watch::Receiver<bool>,
     confirmed: bool,
-    /// Ends the subscription with the stream.
-    _subscription: Subscription,
+    subscription: Subscribed,
     /// Lets another stream have the topic after this one.
     _claim: Claim,
 }
@@ -110,7 +140,7 @@ impl Session {
             pending,
             closing: api.server.closing(),
             confirmed: false,
-            _subscription: subscription,
+            subscription: Subscribed::Yes(subscription),
             _claim: claim,
         })
     }
@@ -139,17 +169,34 @@ impl Session {
                 SubscribeTopicEventsResponseInitial {},
             )));
         }
+        let mut closing = self.closing.clone();
         loop {
             let asked = tokio::select! {
                 asked = self.incoming.message() => asked?,
-                event = self.events.recv() => return Ok(event.map(Told::EventMessage)),
-                _ = self.closing.wait_for(|closing| *closing) => return Err(Error::Closing.into()),
+                // None is left when the last handler has its verdict.
+                Some(event) = self.events.recv() => return Ok(Some(Told::EventMessage(event))),
+                _ = closing.wait_for(|closing| *closing), if self.subscription.lives() => {
+                    self.subscription.end();
+                    continue;
+                }
+                () = self.subscription.ended() => return Err(Error::Closing.into()),
             };
             match asked {
-                None => return Ok(None),
                 Some(asked) => self.processed(asked)?,
+                None => {
+                    self.leave();
+                    self.subscription.ended().await;
+                    return Ok(None);
+                }
             }
         }
+    }
+
+    /// The client gives no more verdicts. Those that it gave are still stored.
+    fn leave(&mut self) {
+        self.subscription.end();
+        self.events.close();
+        self.pending.abandon();
     }
 
     fn processed(&self, asked: SubscribeTopicEventsRequest) -> Result<(), Error> {
@@ -161,6 +208,12 @@ impl Session {
         let verdict = event::verdict(processed.status.unwrap_or_default().status);
         self.pending.settle(&processed.id, verdict);
         Ok(())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -196,7 +249,7 @@ impl Handler for Forward {
         };
         let waiting = self.pending.expect(&event.id);
         if self.events.send(event).await.is_err() {
-            return Verdict::Retry;
+            return Verdict::Unanswered;
         }
         waiting.verdict().await
     }

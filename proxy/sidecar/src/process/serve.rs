@@ -306,8 +306,12 @@ impl Started {
         // A subscription's stream ends only when it is told to: nothing else would end it.
         self.runtimes.close();
         if in_time {
+            let ended = async {
+                all_ended(&mut self.workers).await;
+                self.runtimes.finished().await;
+            };
             tokio::select! {
-                () = all_ended(&mut self.workers) => tracing::info!("drained"),
+                () = ended => tracing::info!("drained"),
                 () = over => in_time = false,
                 _ = ending(&mut signals) => tracing::warn!("ending at once on a second signal"),
             }

@@ -55,15 +55,20 @@ impl Pending {
         }
     }
 
+    /// Nobody gives a verdict any more.
+    pub(super) fn abandon(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Waiting<'_> {
-    /// The verdict, once it is there.
+    /// The verdict, once it is there or nobody can give it any more.
     pub(super) async fn verdict(mut self) -> Verdict {
-        (&mut self.verdict).await.unwrap_or(Verdict::Retry)
+        (&mut self.verdict).await.unwrap_or(Verdict::Unanswered)
     }
 }
 

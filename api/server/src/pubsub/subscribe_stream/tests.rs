@@ -82,6 +82,15 @@ impl Client {
         }
     }
 
+    /// Says that it sends no more, and reads the end.
+    async fn half_close(mut self) {
+        drop(self.up);
+        let frame = self.down.frame().await.unwrap().unwrap();
+        let trailers = frame.into_trailers().ok().unwrap();
+        let status = Status::from_header_map(&trailers).unwrap();
+        assert_eq!(status.code(), Code::Ok);
+    }
+
     async fn event(&mut self) -> TopicEventRequest {
         match self.next().await.unwrap() {
             Told::EventMessage(event) => event,
@@ -153,6 +162,52 @@ async fn closing_unsubscribes_and_returns_what_had_no_verdict() {
     assert!(matches!(second.next().await, Ok(Told::InitialResponse(_))));
     let again = tokio::time::timeout(Duration::from_secs(60), second.event()).await;
     assert_eq!(again.unwrap().id, event.id);
+}
+
+/// What the client said before it closed counts, and only that.
+#[tokio::test]
+async fn verdicts_count_that_came_before_the_end() {
+    let process = process(None).await;
+    let service = filter(&process);
+    let mut first = Client::open(&service, initial("pubsub", "t"))
+        .await
+        .unwrap();
+    assert!(matches!(first.next().await, Ok(Told::InitialResponse(_))));
+    for data in ["one", "two", "three"] {
+        publish(&service, data).await;
+        let event = first.event().await;
+        if event.data != "two" {
+            first.processed(&event.id, 0);
+        }
+    }
+    first.half_close().await;
+
+    let mut second = Client::open(&service, initial("pubsub", "t"))
+        .await
+        .unwrap();
+    assert!(matches!(second.next().await, Ok(Told::InitialResponse(_))));
+    assert_eq!(second.event().await.data, "two");
+    publish(&service, "last").await;
+    assert_eq!(second.event().await.data, "last");
+}
+
+/// A process that ends takes no more events, and waits for the verdicts of those that are out.
+#[tokio::test]
+async fn the_end_of_the_process_waits_for_verdicts() {
+    let process = process(None).await;
+    let service = filter(&process);
+    let mut client = Client::open(&service, initial("pubsub", "t"))
+        .await
+        .unwrap();
+    assert!(matches!(client.next().await, Ok(Told::InitialResponse(_))));
+    publish(&service, "one").await;
+    let event = client.event().await;
+    process.close();
+    let early = tokio::time::timeout(Duration::from_millis(50), client.next()).await;
+    assert!(early.is_err());
+    publish(&service, "two").await;
+    client.processed(&event.id, 0);
+    assert_eq!(client.next().await.unwrap_err().code(), Code::Unavailable);
 }
 
 #[tokio::test]
