@@ -22,7 +22,7 @@ use crate::pool::{Apart, HostPool, http2};
 use crate::timeout::Alarm;
 use crate::transport::ServerName;
 use crate::upload::{Outgoing, Upload};
-use crate::{convert, outlier, tunnel};
+use crate::{convert, outlier, switched, tunnel};
 
 /// A response whose body may still be arriving.
 pub(crate) struct Answer {
@@ -179,25 +179,25 @@ async fn over_http1(
         info.mark_upstream_sent();
         connection.carry(info.wire.as_ref());
         match connection.send(&mut request).await {
-            Ok(response) => {
+            Ok(mut response) => {
                 info.mark_upstream_first_byte();
-                let (mut head, incoming) = response.into_parts();
-                if head.status == StatusCode::SWITCHING_PROTOCOLS {
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                     if !upgrading {
                         return Err(Error::upstream_reset(ResetReason::Protocol, true));
                     }
-                    // Both directions are the caller's from here; the task ends with them.
-                    active.complete();
+                    // Both directions are the caller's from here.
                     if let Some(wire) = &info.wire {
                         wire.lose_upstream();
                     }
-                    connection.live.busy = false;
-                    connection.detach();
+                    let tunnel = switched::tunnel(&mut response, connection, active);
+                    let mut head = response.into_parts().0;
+                    head.extensions.insert(tunnel);
                     return Ok(Answer {
                         head,
                         body: AnswerBody::Complete(Body::empty()),
                     });
                 }
+                let (mut head, incoming) = response.into_parts();
                 head.version = Version::HTTP_11;
                 if !convert::is_framed_once(&head) {
                     pool.cluster.stats.upstream_cx_protocol_error.inc();

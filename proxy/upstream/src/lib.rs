@@ -27,6 +27,7 @@ mod pool;
 mod random;
 mod retry;
 mod stats;
+mod switched;
 mod tcp;
 mod timeout;
 mod transport;

@@ -62,9 +62,9 @@ pub(crate) async fn open(
         chunk: Bytes::new(),
         sent_all: false,
         read_all: false,
+        active,
         _slot: slot,
     }));
-    active.complete();
     Ok(Answer {
         head,
         body: AnswerBody::Complete(Body::empty()),
@@ -79,6 +79,7 @@ struct Stream {
     chunk: Bytes,
     sent_all: bool,
     read_all: bool,
+    active: Active,
     _slot: Slot,
 }
 
@@ -91,7 +92,10 @@ impl AsyncRead for Stream {
         while self.chunk.is_empty() {
             match ready!(self.download.poll_data(cx)) {
                 Some(Ok(chunk)) => self.chunk = chunk,
-                Some(Err(error)) => return Poll::Ready(Err(failed(error))),
+                Some(Err(error)) => {
+                    self.active.broken();
+                    return Poll::Ready(Err(failed(error)));
+                }
                 None => {
                     self.read_all = true;
                     return Poll::Ready(Ok(()));
@@ -149,7 +153,9 @@ impl AsyncWrite for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if !(self.sent_all && self.read_all) {
+        if self.sent_all && self.read_all {
+            self.active.complete();
+        } else {
             // Which reason Envoy gives for a client that went away.
             self.upload.send_reset(Reason::INTERNAL_ERROR);
         }

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use support::*;
 use tandem_core::Body;
 use tandem_core::error::{Kind, ResetReason};
-use tandem_core::ext::{Protocol, StreamInfo};
+use tandem_core::ext::{Protocol, StreamInfo, Tunnel};
 use tandem_model::cluster::*;
 use tandem_model::retry::{RetryOn, RetryPolicy};
 use tandem_upstream::RoutePolicy;
@@ -773,11 +773,20 @@ async fn an_upgrade_is_left_to_the_caller() {
     }
     let mut response = rig.send(request).await.unwrap();
     assert_eq!(response.status(), 101);
-    let upgraded = hyper::upgrade::on(&mut response).await.unwrap();
-    let mut io = hyper_util::rt::TokioIo::new(upgraded);
+    let tunnel = response.extensions_mut().remove::<Tunnel>().unwrap();
+    let mut io = tunnel.take().unwrap();
     let mut bytes = [0; 2];
     tokio::io::AsyncReadExt::read_exact(&mut io, &mut bytes)
         .await
         .unwrap();
     assert_eq!(&bytes, b"hi");
+    let counted = || {
+        [
+            rig.stat("upstream_rq_active"),
+            rig.stat("upstream_cx_active"),
+        ]
+    };
+    assert_eq!(counted(), [1, 1]);
+    drop(io);
+    assert_eq!(counted(), [0, 0]);
 }

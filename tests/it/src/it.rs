@@ -31,4 +31,5 @@ mod rotation;
 mod runtime;
 mod runtime_layers;
 mod suites;
+mod upgrades;
 mod validate;

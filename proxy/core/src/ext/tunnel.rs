@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// The upstream's side of a switch of protocols that happened within an HTTP/2 stream; hyper
-/// has a type of its own for whole connections. In the extensions of a response with status
-/// 101, set by the upstream's HTTP/2 codec.
+/// The upstream's side of a switch of protocols: a connection, or a stream of one of HTTP/2. In
+/// the extensions of a response with status 101, set by what sent the request to the upstream.
 #[derive(Clone)]
 pub struct Tunnel(Arc<Mutex<Option<Box<dyn Io>>>>);
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use http_body::Body as _;
-use hyper_util::rt::TokioIo;
 use tandem_core::ext::{StreamInfo, Tunnel};
 use tandem_core::{Response, ResponseFlags};
 use tandem_transport::relay::{self, Ended, Moved};
@@ -25,16 +24,10 @@ impl Server {
         let info = response.extensions_mut().remove::<Arc<StreamInfo>>();
         let stream = response.extensions_mut().remove::<Tunnel>();
         let mut moved = Moved::default();
-        let ended = match stream.and_then(|stream| stream.take()) {
-            Some(mut stream) => self.relay(io, &mut stream, &mut moved).await,
-            None => match hyper::upgrade::on(&mut response).await {
-                Ok(upstream) => {
-                    self.relay(io, &mut TokioIo::new(upstream), &mut moved)
-                        .await
-                }
-                Err(_) => return End::Local,
-            },
+        let Some(mut stream) = stream.and_then(|stream| stream.take()) else {
+            return End::Local;
         };
+        let ended = self.relay(io, &mut stream, &mut moved).await;
         if let Some(info) = info {
             info.bytes_received.fetch_add(moved.forward, Relaxed);
             info.bytes_sent.fetch_add(moved.backward, Relaxed);

@@ -309,7 +309,7 @@ impl Connection {
         !self.ended && self.sender.is_ready()
     }
 
-    /// Lets it run on its own, for an upgraded connection or a request still being sent.
+    /// Lets it run on its own, for a request still being sent.
     pub(crate) fn detach(self) -> tokio::task::AbortHandle {
         let Self {
             mut driver,

@@ -208,5 +208,8 @@ async fn upgrade(wire: &mut Wire, script: &Script) -> Option<()> {
         let ahead = std::mem::take(&mut wire.ahead);
         wire.write(&ahead).await.ok()?;
         wire.more().await.ok()?;
+        if script.broken.is_some() {
+            return None;
+        }
     }
 }
