@@ -4,13 +4,13 @@ mod batch;
 mod warming;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::SystemTime;
 
 use ahash::HashMap;
 use arc_swap::ArcSwap;
 use tandem_core::stats::Registry;
 use tandem_model::Cluster;
 use tandem_model::cluster::LoadAssignment;
-use tandem_model::tls::UpstreamTransport;
 use tandem_transport::tls::{Contexts, InUse};
 use tokio::runtime::Handle;
 
@@ -130,12 +130,15 @@ impl ClusterManager {
         if let Some(same) = before.filter(|before| before.can_adopt(&cluster)) {
             return Warming::of_same(Arc::clone(same), cluster);
         }
-        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        let (id, stats) = making.next(&cluster.stat_name, &self.stats);
+        let (id, stats) = {
+            let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+            making.next(&cluster.stat_name, &self.stats)
+        };
+        let transports = Transports::new(&cluster, &self.tls, &stats);
         let made = SharedCluster::new(
             cluster,
             Origin {
-                transports: Transports::new(&self.tls, &stats),
+                transports,
                 stats,
                 control: &self.control,
                 id,
@@ -184,14 +187,17 @@ impl ClusterManager {
 
     /// What the clusters' TLS contexts hold, but for those whose secrets have not come.
     pub fn certificates(&self) -> Vec<InUse> {
-        let mut clusters: Vec<_> = self.snapshot.load().by_name.values().cloned().collect();
-        clusters.sort_by_key(|cluster| cluster.place);
-        let transports = clusters.iter().flat_map(|one| one.config.transports());
-        let contexts = transports.filter_map(|transport| match transport {
-            UpstreamTransport::Raw => None,
-            UpstreamTransport::Tls(config) => self.tls.client(config).ok(),
-        });
+        let clusters = self.in_order(|_| true);
+        let contexts = clusters.iter().flat_map(|one| one.transports.contexts());
         contexts.filter_map(|context| context.in_use()).collect()
+    }
+
+    /// When the first of their certificates expires.
+    pub fn first_certificate_end(&self) -> Option<SystemTime> {
+        let snapshot = self.snapshot.load();
+        let clusters = snapshot.by_name.values();
+        let contexts = clusters.flat_map(|one| one.transports.contexts());
+        contexts.filter_map(|context| context.first_end()).min()
     }
 
     /// The text of `/clusters`, in Envoy's format.

@@ -14,10 +14,11 @@ use tokio::net::TcpStream;
 use crate::host::Host;
 use crate::stats::ClusterStats;
 
-/// What a cluster needs to encrypt; nothing of it is made before it is used.
+/// What a cluster needs to encrypt, made with it and held as long as it is there: it follows its
+/// secrets and their files by itself.
 #[derive(Debug)]
 pub(crate) struct Transports {
-    contexts: Contexts,
+    contexts: Box<[Arc<ClientContext>]>,
     stats: Arc<ClusterStats>,
 }
 
@@ -28,8 +29,8 @@ pub(crate) enum Transport {
     Raw,
     /// TLS.
     Tls(Arc<ClientContext>, Arc<Stats>),
-    /// TLS that cannot be: never plain instead.
-    Broken(Arc<str>),
+    /// TLS without a context, which no cluster has: never plain instead.
+    Broken,
 }
 
 /// The name in a host's certificate, where a request decides about it.
@@ -49,25 +50,43 @@ pub(crate) struct Wire {
 }
 
 impl Transports {
-    pub(crate) fn new(contexts: &Contexts, stats: &Arc<ClusterStats>) -> Self {
+    /// Reads the secrets that the cluster's configuration holds itself.
+    pub(crate) fn new(cluster: &Cluster, contexts: &Contexts, stats: &Arc<ClusterStats>) -> Self {
+        let configs = cluster
+            .transports()
+            .filter_map(|transport| match transport {
+                UpstreamTransport::Raw => None,
+                UpstreamTransport::Tls(config) => Some(config),
+            });
+        let contexts = configs.map(|config| {
+            let (context, usable) = contexts.client(config);
+            if let Err(error) = usable {
+                tracing::error!(cluster = %cluster.name, %error, "cannot connect with TLS yet");
+            }
+            context
+        });
         Self {
-            contexts: contexts.clone(),
+            contexts: contexts.collect(),
             stats: Arc::clone(stats),
         }
     }
 
+    /// The contexts, one for each transport that encrypts.
+    pub(crate) fn contexts(&self) -> &[Arc<ClientContext>] {
+        &self.contexts
+    }
+
     /// What carries connections to `host`.
     pub(crate) fn of(&self, cluster: &Cluster, host: &Host) -> Transport {
-        match cluster.transport_of(&host.labels).0 {
-            UpstreamTransport::Raw => Transport::Raw,
-            UpstreamTransport::Tls(config) => match self.contexts.client(config) {
-                Ok(context) => Transport::Tls(context, Arc::clone(self.stats.handshakes())),
-                Err(error) => {
-                    let reason = format!("TLS error: {error}");
-                    tracing::error!(cluster = %cluster.name, %error, "cannot connect with TLS");
-                    Transport::Broken(reason.into())
-                }
-            },
+        let UpstreamTransport::Tls(config) = cluster.transport_of(&host.labels).0 else {
+            return Transport::Raw;
+        };
+        let mut contexts = self.contexts.iter();
+        match contexts.find(|context| context.config() == config) {
+            Some(context) => {
+                Transport::Tls(Arc::clone(context), Arc::clone(self.stats.handshakes()))
+            }
+            None => Transport::Broken,
         }
     }
 }
@@ -93,7 +112,7 @@ impl Transport {
                     tls: None,
                 });
             }
-            Self::Broken(reason) => return Err(refused(reason)),
+            Self::Broken => return Err(refused("TLS error: no context")),
             Self::Tls(context, stats) => (context, stats),
         };
         let own = (context.config().auto_host_sni && !host.hostname.is_empty())

@@ -277,3 +277,25 @@ async fn exchange(secrets: &str, put: Put) {
         assert!(!counts_a_fault, "{line}");
     }
 }
+
+/// A cluster has what it needs before the first request, in which a key may be there without its
+/// certificate; and it still has it when there are no files any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_cluster_has_read_is_kept() {
+    for kind in [Kind::Envoy, Kind::Tandem] {
+        let (folder, authority) = (Folder::new(), Authority::new());
+        turn(&folder, "1", &authority.issue(&NAMES), &authority.pem);
+        let upstream = Upstream::start(&["up"]).await;
+        let (proxy, front) = start(kind, IN_FILES, &folder, &upstream).await;
+        let before = certificates(&proxy).await;
+        let other = authority.issue(&NAMES).key;
+        std::fs::write(folder.path("1").join("leaf.key"), other).unwrap();
+        assert_eq!(h1::get(front, "/").await.unwrap().0, 200, "{kind:?}");
+        std::fs::remove_dir_all(folder.path("1")).unwrap();
+        assert_eq!(certificates(&proxy).await, before, "{kind:?}");
+        let stats = proxy.admin("/stats?filter=days_until_first_cert").await;
+        let days = stats.trim().rsplit(' ').next().unwrap();
+        let days: u32 = days.parse().unwrap();
+        assert!(days < u32::MAX, "{kind:?}: {stats}");
+    }
+}

@@ -3,7 +3,6 @@
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use tandem_core::ext::Certificate;
 use tandem_transport::tls::{Held, InUse};
 
 /// What the contexts hold, one after the other.
@@ -22,6 +21,7 @@ pub(super) fn certificates(contexts: &[InUse], now: SystemTime) -> Value {
 
 fn details(held: &Held, now: SystemTime) -> Value {
     let facts = &held.facts;
+    let days = facts.not_after.and_then(|end| days_until(end, now));
     let names = |kind: &'static str, names: &[std::sync::Arc<str>]| -> Vec<Value> {
         names.iter().map(|name| json!({ kind: &**name })).collect()
     };
@@ -35,15 +35,15 @@ fn details(held: &Held, now: SystemTime) -> Value {
         "serial_number": &*facts.serial,
         "subject_alt_names": all.concat(),
         // As protobuf's JSON has all numbers of 64 bits.
-        "days_until_expiration": days_left(facts, now).unwrap_or(0).to_string(),
+        "days_until_expiration": days.unwrap_or(0).to_string(),
         "valid_from": time(facts.not_before),
         "expiration_time": time(facts.not_after),
     })
 }
 
 /// Whole days until a certificate ends; `None` if it has.
-pub(crate) fn days_left(facts: &Certificate, now: SystemTime) -> Option<u64> {
-    let left = facts.not_after?.duration_since(now).ok()?;
+pub(crate) fn days_until(end: SystemTime, now: SystemTime) -> Option<u64> {
+    let left = end.duration_since(now).ok()?;
     Some(left.as_secs() / 86400)
 }
 

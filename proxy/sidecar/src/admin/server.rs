@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tandem_core::stats::{Gauge, Histogram, Registry, Sample, Scope, Source, Value};
-use tandem_transport::tls::{Held, InUse};
+use tandem_transport::tls::{InUse, ServerContext};
 use tandem_upstream::ClusterManager;
 
-use super::certs::days_left;
+use super::certs::days_until;
 use super::{State, memory};
 use crate::listeners::Addresses;
 
@@ -48,27 +48,28 @@ impl Server {
 
     /// Of all certificates that are shown or trusted now.
     fn days_until_first_cert_expires(&self) -> Option<u64> {
-        let now = SystemTime::now();
-        let contexts = in_use(&self.listeners, &self.clusters);
-        let held = contexts
-            .iter()
-            .flat_map(|one| one.own.iter().chain(&one.roots));
-        let ends = held.filter(|held: &&Held| held.facts.not_after.is_some());
+        let served = of_listeners(&self.listeners, &self.clusters);
+        let of_listeners = served.iter().filter_map(|context| context.first_end());
+        let first = of_listeners.chain(self.clusters.first_certificate_end());
         // One that has expired has no days left.
-        ends.map(|held| days_left(&held.facts, now).unwrap_or(0))
-            .min()
+        let end = first.min()?;
+        Some(days_until(end, SystemTime::now()).unwrap_or(0))
     }
 }
 
 /// The TLS contexts of the listeners and clusters that are served, each on its own.
 pub(super) fn in_use(listeners: &Addresses, clusters: &ClusterManager) -> Vec<InUse> {
+    let contexts = of_listeners(listeners, clusters);
+    let contexts = contexts.iter().filter_map(|context| context.in_use());
+    contexts.chain(clusters.certificates()).collect()
+}
+
+fn of_listeners(listeners: &Addresses, clusters: &ClusterManager) -> Vec<Arc<ServerContext>> {
     let listeners = listeners.served();
     let chains = listeners.iter().flat_map(|listener| listener.chains());
     let configs = chains.filter_map(|chain| chain.transport_socket.as_ref());
-    let contexts = configs.filter_map(|config| clusters.tls().server(config).ok());
-    let mut all: Vec<_> = contexts.filter_map(|context| context.in_use()).collect();
-    all.extend(clusters.certificates());
-    all
+    let contexts = configs.filter_map(|config| clusters.tls().used_server(config));
+    contexts.collect()
 }
 
 impl Source for Server {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
 use rustls::client::{ClientSessionMemoryCache, ResolvesClientCert, Resumption};
@@ -16,7 +17,7 @@ use tokio_rustls::TlsConnector;
 pub use tokio_rustls::client::TlsStream;
 
 use super::failure::Failure;
-use super::in_use::InUse;
+use super::in_use::{self, InUse};
 use super::load::Identity;
 use super::secrets::Secrets;
 use super::sources::{Gathered, Sources};
@@ -88,13 +89,25 @@ impl ClientContext {
     /// # Errors
     /// A secret of its own cannot be used.
     pub fn new(config: Arc<UpstreamTls>, secrets: &Secrets) -> Result<Self, Error> {
-        Ok(Self {
-            sources: Sources::new(secrets, &config.common)?,
+        let (context, usable) = Self::patient(config, secrets);
+        usable.map(|()| context)
+    }
+
+    /// The same, but what cannot be used of its own secrets may be better later as well: until
+    /// then there is no connection.
+    pub(super) fn patient(
+        config: Arc<UpstreamTls>,
+        secrets: &Secrets,
+    ) -> (Self, Result<(), Error>) {
+        let (sources, usable) = Sources::new(secrets, &config.common);
+        let context = Self {
+            sources,
             secrets: secrets.clone(),
             config,
             built: ArcSwapOption::empty(),
             building: Mutex::new(()),
-        })
+        };
+        (context, usable)
     }
 
     /// What it was made from.
@@ -107,6 +120,11 @@ impl ClientContext {
         let built = self.current()?;
         let context = &self.config.common;
         Some(InUse::of(context, &self.secrets, &built.gathered))
+    }
+
+    /// When the first certificate expires that it shows or trusts.
+    pub fn first_end(&self) -> Option<SystemTime> {
+        in_use::first_end(&self.current()?.gathered)
     }
 
     /// Shakes hands with an endpoint.

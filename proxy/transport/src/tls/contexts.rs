@@ -42,21 +42,25 @@ impl Contexts {
         Ok(context)
     }
 
-    /// The context for endpoints of this configuration.
-    ///
-    /// # Errors
-    /// A secret of its own cannot be used.
-    pub fn client(&self, config: &Arc<UpstreamTls>) -> Result<Arc<ClientContext>, Error> {
+    /// The context for clients of this configuration, if somebody uses it.
+    pub fn used_server(&self, config: &Arc<DownstreamTls>) -> Option<Arc<ServerContext>> {
+        lock(&self.0.servers).get(config).and_then(Weak::upgrade)
+    }
+
+    /// The context for endpoints of this configuration, and why it makes no connections yet, if
+    /// a secret of its own cannot be used as its files are now.
+    pub fn client(&self, config: &Arc<UpstreamTls>) -> (Arc<ClientContext>, Result<(), Error>) {
         let mut clients = lock(&self.0.clients);
         if let Some(context) = clients.get(config).and_then(Weak::upgrade) {
-            return Ok(context);
+            return (context, Ok(()));
         }
-        let context = Arc::new(ClientContext::new(Arc::clone(config), &self.0.secrets)?);
+        let (context, usable) = ClientContext::patient(Arc::clone(config), &self.0.secrets);
+        let context = Arc::new(context);
         if clients.len().is_power_of_two() {
             clients.retain(|_, context| context.strong_count() > 0);
         }
         clients.insert(Arc::clone(config), Arc::downgrade(&context));
-        Ok(context)
+        (context, usable)
     }
 }
 

@@ -1,13 +1,13 @@
 //! The certificates that contexts hold right now, for those who look after their end.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tandem_core::ext::Certificate;
 use tandem_model::tls::{CommonTls, DataSource, SdsSecret, SecretRef, ValidationRef};
 
 use super::secrets::Secrets;
 use super::sources::Gathered;
-use super::{certificate, load};
 
 /// What a context holds.
 #[derive(Clone, Debug, Default)]
@@ -44,9 +44,15 @@ impl InUse {
     }
 }
 
+/// When the first of the certificates expires that are shown or trusted.
+pub(super) fn first_end(gathered: &Gathered) -> Option<SystemTime> {
+    let own = gathered.identities.iter().map(|one| one.facts.not_after);
+    let roots = gathered.rooted().map(|trust| trust.first_end());
+    own.chain(roots).flatten().min()
+}
+
 fn roots(context: &CommonTls, secrets: &Secrets, gathered: &Gathered) -> Option<Vec<Held>> {
-    let pem = load::read("trusted_ca", &gathered.trusted_ca()?).ok()?;
-    let roots = load::certificates(&pem)?;
+    let roots = gathered.rooted()?.facts();
     let delivered = |secret: &SdsSecret| secrets.delivered_roots(secret);
     let source = match context.validation.as_ref()? {
         ValidationRef::Inline(rules) => rules.trusted_ca.clone(),
@@ -56,13 +62,11 @@ fn roots(context: &CommonTls, secrets: &Secrets, gathered: &Gathered) -> Option<
         }
     };
     let path = path(source);
-    let roots = roots.iter().map(|root| {
-        Some(Held {
-            path: Arc::clone(&path),
-            facts: Arc::new(certificate::read([root])?),
-        })
+    let roots = roots.iter().map(|facts| Held {
+        path: Arc::clone(&path),
+        facts: Arc::clone(facts),
     });
-    roots.collect()
+    Some(roots.collect())
 }
 
 fn path(source: Option<DataSource>) -> Arc<str> {

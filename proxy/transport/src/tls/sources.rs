@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tandem_model::tls::{
-    CommonTls, DataSource, TlsCertificate, TrustVerification, Validation, ValidationRef,
-};
+use tandem_model::tls::{CommonTls, SecretRef, TrustVerification, Validation, ValidationRef};
 
 use super::Error;
 use super::load::Identity;
@@ -16,36 +14,42 @@ use super::verify::Trust;
 pub(super) struct Sources {
     certificates: Vec<Arc<Slot<Identity>>>,
     /// Rules, the later over the earlier.
-    rules: Vec<Arc<Slot<Validation>>>,
+    rules: Vec<Arc<Slot<Trust>>>,
 }
 
 /// The secrets at one time.
 #[derive(Debug)]
 pub(super) struct Gathered {
     pub(super) identities: Vec<Arc<Identity>>,
-    rules: Vec<Arc<Validation>>,
+    rules: Vec<Arc<Trust>>,
 }
 
 impl Sources {
-    pub(super) fn new(secrets: &Secrets, context: &CommonTls) -> Result<Self, Error> {
-        let certificate =
-            |wanted: &tandem_model::tls::SecretRef<TlsCertificate>| secrets.certificate(wanted);
-        let certificates = context.certificates.iter().map(certificate);
+    /// All of them, and why the first of the context's own cannot be used, if one cannot: it
+    /// comes when its files are better.
+    pub(super) fn new(secrets: &Secrets, context: &CommonTls) -> (Self, Result<(), Error>) {
+        let mut usable = Ok(());
+        let certificates = context.certificates.iter().map(|wanted| match wanted {
+            SecretRef::Sds(secret) => secrets.certificate(secret),
+            SecretRef::Inline(config) => secrets.own_certificate(config, &mut usable),
+        });
+        let certificates = certificates.collect();
         let rules = match &context.validation {
             None => Vec::new(),
-            Some(ValidationRef::Inline(rules)) => vec![secrets.own_validation(rules)?],
+            Some(ValidationRef::Inline(rules)) => vec![secrets.own_validation(rules, &mut usable)],
             Some(ValidationRef::Sds(secret)) => {
                 vec![secrets.validation(secret, &Validation::default())]
             }
             Some(ValidationRef::Combined { default, secret }) => {
-                let own = secrets.own_validation(default)?;
+                let own = secrets.own_validation(default, &mut usable);
                 vec![own, secrets.validation(secret, default)]
             }
         };
-        Ok(Self {
-            certificates: certificates.collect::<Result<_, _>>()?,
+        let all = Self {
+            certificates,
             rules,
-        })
+        };
+        (all, usable)
     }
 
     /// All secrets, if all have come.
@@ -69,30 +73,35 @@ impl Gathered {
     }
 
     /// What peers are judged by; `None` if there are no rules.
-    pub(super) fn trust(&self) -> Result<Option<Trust>, Error> {
+    pub(super) fn trust(&self) -> Result<Option<Arc<Trust>>, Error> {
         let Some(rules) = self.merged() else {
             return Ok(None);
         };
         // Contexts and secrets that do not go together are refused before; whatever happens, such
         // rules let nobody in.
-        match rules.needs_roots() {
-            Some(field) => Err(without_roots(field)),
-            None => Trust::load(rules).map(Some),
+        if let Some(field) = rules.needs_roots() {
+            return Err(without_roots(field));
+        }
+        match self.rules.as_slice() {
+            [trust] => Ok(Some(Arc::clone(trust))),
+            _ => Ok(Some(Arc::new(Trust::load(rules)?))),
         }
     }
 
-    /// The roots in force.
-    pub(super) fn trusted_ca(&self) -> Option<DataSource> {
-        self.merged()?.trusted_ca.clone()
+    /// Where the roots in force are from.
+    pub(super) fn rooted(&self) -> Option<&Arc<Trust>> {
+        let mut latest_first = self.rules.iter().rev();
+        latest_first.find(|trust| trust.rules.trusted_ca.is_some())
     }
 
     /// The rules in force, if there are any.
     pub(super) fn merged(&self) -> Option<Arc<Validation>> {
         match self.rules.as_slice() {
             [] => None,
-            [rules] => Some(Arc::clone(rules)),
+            [trust] => Some(Arc::clone(&trust.rules)),
             [first, rest @ ..] => {
-                let merged = rest.iter().fold((**first).clone(), |a, b| merge(a, b));
+                let first = (*first.rules).clone();
+                let merged = rest.iter().fold(first, |a, b| merge(a, &b.rules));
                 Some(Arc::new(merged))
             }
         }

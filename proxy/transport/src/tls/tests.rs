@@ -2,6 +2,7 @@
 
 mod alpn;
 mod identities;
+mod own;
 mod peers;
 mod rotation;
 

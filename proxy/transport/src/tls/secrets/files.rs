@@ -17,7 +17,7 @@ pub(super) const INTERVAL: Duration = Duration::from_millis(500);
 
 /// What some files looked like: device, inode, time of change, size; nothing of those that are
 /// not there.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Stamp(Vec<Option<Look>>);
 
 type Look = (u64, u64, i64, i64, u64);

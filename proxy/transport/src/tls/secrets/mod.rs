@@ -5,6 +5,7 @@
 //! connection is cut.
 
 mod files;
+mod own;
 mod slot;
 
 pub(super) use slot::Slot;
@@ -33,6 +34,7 @@ pub struct Secrets(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     named: Mutex<Named>,
+    own: Mutex<own::Own>,
     /// Slots that were filled from files, with what the files looked like.
     watched: Mutex<Vec<Watched>>,
     generation: AtomicU64,
@@ -43,6 +45,7 @@ impl Default for Inner {
     fn default() -> Self {
         Self {
             named: Mutex::default(),
+            own: Mutex::default(),
             watched: Mutex::default(),
             generation: AtomicU64::new(1),
             changed: watch::Sender::new(1),
@@ -53,7 +56,7 @@ impl Default for Inner {
 #[derive(Debug, Default)]
 struct Named {
     certificates: HashMap<SdsSecret, Arc<Slot<Identity>>>,
-    validations: HashMap<SdsSecret, Arc<Slot<Validation>>>,
+    validations: HashMap<SdsSecret, Arc<Slot<Trust>>>,
     latest: HashMap<SdsSecret, SecretKind>,
     /// The rules that have to bring the roots of some context, and what that context's own part
     /// needs them for. Kept for good: a name is not used for anything else.
@@ -92,7 +95,7 @@ struct Watched {
 #[derive(Debug)]
 enum Target {
     Certificate(std::sync::Weak<Slot<Identity>>, Arc<TlsCertificate>),
-    Validation(std::sync::Weak<Slot<Validation>>, Arc<Validation>),
+    Validation(std::sync::Weak<Slot<Trust>>, Arc<Validation>),
 }
 
 impl Secrets {
@@ -260,40 +263,16 @@ impl Secrets {
     }
 
     /// Where a certificate is to be found, now and later.
-    pub(super) fn certificate(
-        &self,
-        wanted: &SecretRef<TlsCertificate>,
-    ) -> Result<Arc<Slot<Identity>>, Error> {
-        match wanted {
-            SecretRef::Sds(secret) => Ok(slot(&mut self.named().certificates, secret)),
-            SecretRef::Inline(config) => {
-                let slot = Arc::default();
-                self.fill_certificate(&slot, config)?;
-                Ok(slot)
-            }
-        }
+    pub(super) fn certificate(&self, secret: &SdsSecret) -> Arc<Slot<Identity>> {
+        slot(&mut self.named().certificates, secret)
     }
 
     /// Where a secret with rules is to be found, now and later, for a context with these of its
     /// own.
-    pub(super) fn validation(
-        &self,
-        secret: &SdsSecret,
-        default: &Validation,
-    ) -> Arc<Slot<Validation>> {
+    pub(super) fn validation(&self, secret: &SdsSecret, default: &Validation) -> Arc<Slot<Trust>> {
         let mut named = self.named();
         named.expect(secret, default);
         slot(&mut named.validations, secret)
-    }
-
-    /// Rules that a context holds itself.
-    pub(super) fn own_validation(
-        &self,
-        rules: &Arc<Validation>,
-    ) -> Result<Arc<Slot<Validation>>, Error> {
-        let slot = Arc::default();
-        self.fill_validation(&slot, rules)?;
-        Ok(slot)
     }
 
     fn fill_certificate(
@@ -310,15 +289,14 @@ impl Secrets {
 
     fn fill_validation(
         &self,
-        slot: &Arc<Slot<Validation>>,
+        slot: &Arc<Slot<Trust>>,
         config: &Arc<Validation>,
     ) -> Result<(), Error> {
         let stamp = Stamp::of([config.trusted_ca.as_ref(), config.crl.as_ref()]);
         let rules = load::with_contents(config)?;
-        // Now rather than at the next handshake, so that whoever sent it is told.
-        Trust::load(Arc::new(rules.clone()))?;
+        let trust = Trust::load(Arc::new(rules))?;
         let target = Target::Validation(Arc::downgrade(slot), Arc::clone(config));
-        self.fill(target, stamp, || slot.set(rules));
+        self.fill(target, stamp, || slot.set(trust));
         Ok(())
     }
 
@@ -423,10 +401,9 @@ impl Target {
                 }
             }
             Self::Validation(slot, config) => {
-                let rules = load::with_contents(config)?;
-                Trust::load(Arc::new(rules.clone()))?;
+                let trust = Trust::load(Arc::new(load::with_contents(config)?))?;
                 if let Some(slot) = slot.upgrade() {
-                    slot.set(rules);
+                    slot.set(trust);
                 }
             }
         }

@@ -5,6 +5,7 @@ mod resolve;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
 use rustls::server::{Acceptor, ClientHello, NoServerSessionStorage};
@@ -17,7 +18,7 @@ use tokio_rustls::LazyConfigAcceptor;
 pub use tokio_rustls::server::TlsStream;
 
 use super::failure::Failure;
-use super::in_use::InUse;
+use super::in_use::{self, InUse};
 use super::secrets::Secrets;
 use super::sources::{Gathered, Sources};
 use super::verify::{Noted, Trust, Verifier, noting};
@@ -64,8 +65,10 @@ impl ServerContext {
     /// # Errors
     /// A secret of its own cannot be used.
     pub fn new(config: Arc<DownstreamTls>, secrets: &Secrets) -> Result<Self, Error> {
+        let (sources, usable) = Sources::new(secrets, &config.common);
+        usable?;
         let context = Self {
-            sources: Sources::new(secrets, &config.common)?,
+            sources,
             secrets: secrets.clone(),
             config,
             built: ArcSwapOption::empty(),
@@ -80,6 +83,11 @@ impl ServerContext {
         let built = self.current().ok()??;
         let context = &self.config.common;
         Some(InUse::of(context, &self.secrets, &built.gathered))
+    }
+
+    /// When the first certificate expires that it shows or trusts.
+    pub fn first_end(&self) -> Option<SystemTime> {
+        in_use::first_end(&self.current().ok()??.gathered)
     }
 
     /// Shakes hands with a client.
@@ -158,7 +166,7 @@ impl Built {
         let gathered = Arc::new(gathered);
         let provider = suites::provider(&config.common);
         let trust = gathered.trust()?;
-        let asks_who = trust.as_ref().is_some_and(Trust::asks_who);
+        let asks_who = trust.as_deref().is_some_and(Trust::asks_who);
         let mandatory = config.require_client_certificate || asks_who;
         let verifier = (trust.is_some() || mandatory).then(|| {
             Arc::new(Verifier {

@@ -29,7 +29,7 @@ use judge::Shown;
 #[derive(Debug)]
 pub(super) struct Verifier {
     /// The rules; `None`: every certificate is taken.
-    pub(super) trust: Option<Trust>,
+    pub(super) trust: Option<Arc<Trust>>,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
     /// Of a server: whether clients must have a certificate.
     pub(super) mandatory: bool,
@@ -51,7 +51,7 @@ impl Verifier {
         let facts = certificate::read(chain)
             .ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
         let unruled = Trust::default();
-        let trust = self.trust.as_ref().unwrap_or(&unruled);
+        let trust = self.trust.as_deref().unwrap_or(&unruled);
         let shown = Shown {
             leaf,
             intermediates,

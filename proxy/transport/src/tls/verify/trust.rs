@@ -1,10 +1,12 @@
 //! Roots, revocation lists and rules, read once for many handshakes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::DistinguishedName;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor};
+use tandem_core::ext::Certificate;
 use tandem_model::tls::Validation;
 use webpki::anchor_from_trusted_cert;
 
@@ -15,7 +17,7 @@ use crate::tls::{certificate, load};
 /// What peers are judged by.
 #[derive(Debug, Default)]
 pub(in crate::tls) struct Trust {
-    pub(super) rules: Arc<Validation>,
+    pub(in crate::tls) rules: Arc<Validation>,
     pub(super) anchors: Vec<TrustAnchor<'static>>,
     /// The roots themselves, and between which times they are valid.
     pub(super) roots: Vec<(CertificateDer<'static>, (i64, i64))>,
@@ -23,18 +25,18 @@ pub(in crate::tls) struct Trust {
     pub(super) between: Vec<CertificateDer<'static>>,
     pub(super) lists: Lists,
     pub(super) subjects: Vec<DistinguishedName>,
+    /// When the first of all trusted authorities expires.
+    first_end: Option<i64>,
+    /// What they say: read when somebody asks.
+    facts: OnceLock<Vec<Arc<Certificate>>>,
 }
 
 impl Trust {
     /// Reads the roots and lists of rules whose files have been read.
     pub(in crate::tls) fn load(rules: Arc<Validation>) -> Result<Self, Error> {
         let mut trust = Self {
-            anchors: Vec::new(),
-            roots: Vec::new(),
-            between: Vec::new(),
-            lists: Lists::default(),
-            subjects: Vec::new(),
             rules: Arc::clone(&rules),
+            ..Self::default()
         };
         if let Some(source) = &rules.trusted_ca {
             let pem = load::read("trusted_ca", source)?;
@@ -61,6 +63,24 @@ impl Trust {
     /// Whether clients have to show a certificate: see [`Validation::asks_who`].
     pub(in crate::tls) fn asks_who(&self) -> bool {
         self.rules.asks_who()
+    }
+
+    /// When the first of the trusted authorities expires.
+    pub(in crate::tls) fn first_end(&self) -> Option<SystemTime> {
+        let seconds = u64::try_from(self.first_end?).unwrap_or(0);
+        Some(UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
+    /// What the trusted authorities say.
+    pub(in crate::tls) fn facts(&self) -> &[Arc<Certificate>] {
+        self.facts.get_or_init(|| {
+            let roots = self.roots.iter().map(|(root, _)| root);
+            let facts = roots.chain(&self.between).map(|root| {
+                let facts = certificate::read([root]);
+                facts.map(Arc::new)
+            });
+            facts.collect::<Option<_>>().unwrap_or_default()
+        })
     }
 
     /// With revocation lists, each certificate up to a root that vouches for itself must be in
@@ -98,6 +118,8 @@ impl Trust {
         self.subjects
             .push(DistinguishedName::in_sequence(&anchor.subject));
         self.anchors.push(anchor);
+        let (_, end) = validity;
+        self.first_end = Some(self.first_end.map_or(end, |first| first.min(end)));
         self.roots.push((root, validity));
         Ok(())
     }
