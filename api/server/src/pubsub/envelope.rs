@@ -40,7 +40,7 @@ struct Envelope<'a> {
 #[serde(untagged)]
 enum Data<'a> {
     Json(&'a RawValue),
-    Text(std::borrow::Cow<'a, str>),
+    Text(&'a str),
 }
 
 /// The envelope for what is published. With `expires` the component sees to `ttlInSeconds`;
@@ -66,27 +66,37 @@ pub(super) fn wrap(request: &PublishEventRequest, expires: bool) -> Result<Bytes
         data: None,
         data_base64: None,
     };
-    if is_binary(content_type) {
-        envelope.data_base64 = Some(STANDARD.encode(&request.data));
-    } else {
-        // What says that it is JSON and is not goes as text.
-        let json = is_json(content_type)
-            .then(|| serde_json::from_slice(&request.data).ok())
-            .flatten();
-        envelope.data = Some(match json {
-            Some(json) => Data::Json(json),
-            None => Data::Text(String::from_utf8_lossy(&request.data)),
-        });
+    match data(content_type, &request.data) {
+        Some(data) => envelope.data = Some(data),
+        None => envelope.data_base64 = Some(STANDARD.encode(&request.data)),
     }
     written(&envelope)
+}
+
+/// What can stand in JSON as it is. The rest goes as `data_base64`, whatever its type says: text
+/// that is not UTF-8 would arrive as something else. (Layotto and Dapr replace what is not UTF-8;
+/// both read `data_base64` with any type.)
+fn data<'a>(content_type: &str, data: &'a [u8]) -> Option<Data<'a>> {
+    if is_binary(content_type) {
+        return None;
+    }
+    let text = std::str::from_utf8(data).ok()?;
+    // What says that it is JSON and is not goes as text.
+    let json = is_json(content_type).then(|| serde_json::from_str(text).ok());
+    Some(match json.flatten() {
+        Some(json) => Data::Json(json),
+        None => Data::Text(text),
+    })
 }
 
 /// An event that the publisher made: passed on, with what only the runtime knows.
 fn pass(request: &PublishEventRequest, expiration: Option<String>) -> Result<Bytes, String> {
     let mut event: BTreeMap<String, Box<RawValue>> =
         serde_json::from_slice(&request.data).map_err(|error| error.to_string())?;
+    // An attribute that is null is absent (CloudEvents 1.0.2, JSON format, 2.2).
     let mut set = |name: &str, value: &str, overwrite: bool| -> Result<(), String> {
-        if overwrite || !event.contains_key(name) {
+        let absent = event.get(name).is_none_or(|value| value.get() == "null");
+        if overwrite || absent {
             let value =
                 serde_json::value::to_raw_value(value).map_err(|error| error.to_string())?;
             event.insert(name.to_owned(), value);

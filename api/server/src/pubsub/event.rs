@@ -16,26 +16,41 @@ use tandem_api_proto::layotto::{
 
 use super::envelope::is_json;
 
-/// What is read of a CloudEvent.
+/// What is read of a CloudEvent. An attribute that is null is absent (CloudEvents 1.0.2, JSON
+/// format, 2.2).
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Envelope<'a> {
     #[serde(borrow)]
-    id: Cow<'a, str>,
+    id: Text<'a>,
     #[serde(borrow)]
-    source: Cow<'a, str>,
+    source: Text<'a>,
     #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
+    kind: Text<'a>,
     #[serde(borrow)]
-    specversion: Cow<'a, str>,
+    specversion: Text<'a>,
     #[serde(borrow)]
-    datacontenttype: Cow<'a, str>,
+    datacontenttype: Text<'a>,
     #[serde(borrow)]
-    expiration: Cow<'a, str>,
+    expiration: Text<'a>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     #[serde(borrow)]
     data_base64: Option<Cow<'a, str>>,
+}
+
+/// An attribute, empty if it is absent.
+#[derive(Default, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Option<Cow<'a, str>>);
+
+impl Text<'_> {
+    fn get(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    fn into_owned(self) -> String {
+        self.0.map(Cow::into_owned).unwrap_or_default()
+    }
 }
 
 /// The event for the application; `None` if it has expired.
@@ -45,7 +60,7 @@ struct Envelope<'a> {
 pub(super) fn read(pubsub: &str, message: Message) -> Option<TopicEventRequest> {
     let envelope = serde_json::from_slice::<Envelope<'_>>(&message.data)
         .ok()
-        .filter(|envelope| !envelope.specversion.is_empty());
+        .filter(|envelope| !envelope.specversion.get().is_empty());
     let mut event = TopicEventRequest {
         topic: message.topic,
         pubsub_name: pubsub.to_owned(),
@@ -59,8 +74,13 @@ pub(super) fn read(pubsub: &str, message: Message) -> Option<TopicEventRequest> 
         event.data = message.data;
         return Some(event);
     };
-    if expired(&envelope.expiration) {
-        tracing::info!(id = %envelope.id, topic = event.topic, pubsub, "dropping an expired event");
+    if expired(envelope.expiration.get()) {
+        tracing::info!(
+            id = envelope.id.get(),
+            topic = event.topic,
+            pubsub,
+            "dropping an expired event"
+        );
         return None;
     }
     event.data = data(&envelope);
@@ -80,7 +100,7 @@ fn data(envelope: &Envelope<'_>) -> Bytes {
         return Bytes::new();
     };
     // A JSON string is data of its own only where the content is JSON.
-    if !is_json(&envelope.datacontenttype)
+    if !is_json(envelope.datacontenttype.get())
         && let Ok(text) = serde_json::from_str::<String>(data.get())
     {
         return text.into();

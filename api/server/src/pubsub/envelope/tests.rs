@@ -36,6 +36,14 @@ fn data_goes_into_an_envelope_as_its_type_wants() {
             "data_base64",
             json!("AP8="),
         ),
+        ("", b"a\xffb", "data_base64", json!("Yf9i")),
+        ("image/png", b"\x89PNG", "data_base64", json!("iVBORw==")),
+        (
+            "application/json",
+            b"\"\xff\"",
+            "data_base64",
+            json!("Iv8i"),
+        ),
     ] {
         let event = wrapped(&request(content_type, data));
         assert_eq!(event[field], expected, "{content_type}");
@@ -94,4 +102,20 @@ fn a_time_to_live_becomes_an_expiration() {
     assert!(left.get("expiration").is_none());
     request.metadata.insert("ttlInSeconds".into(), "x".into());
     assert!(wrap(&request, false).is_err());
+}
+
+/// So that the event has what every event must have.
+#[test]
+fn attributes_that_are_null_are_filled_in_as_absent_ones() {
+    let data = br#"{"id": null, "source": null, "type": null, "specversion": null, "data": null}"#;
+    let event = wrapped(&request("application/cloudevents+json", data));
+    assert!(event["id"].as_str().is_some_and(|id| !id.is_empty()));
+    assert_eq!(
+        (&event["source"], &event["type"], &event["specversion"]),
+        (
+            &json!("runtime"),
+            &json!("com.runtime.event.sent"),
+            &json!("1.0")
+        )
+    );
 }

@@ -46,6 +46,15 @@ fn data_comes_back_as_it_was_published() {
             r#""x""#,
         ),
         (r#"{"specversion":"1.0","data_base64":"aGk="}"#, "hi"),
+        (
+            r#"{"specversion":"1.0","id":null,"source":null,"type":null,"datacontenttype":null,
+                "expiration":null,"data_base64":null,"data":"x"}"#,
+            "x",
+        ),
+        (
+            r#"{"specversion":"1.0","datacontenttype":"image/png","data_base64":"aGk="}"#,
+            "hi",
+        ),
         (r#"{"specversion":"1.0"}"#, ""),
         ("no envelope", "no envelope"),
         (r#"{"a":1}"#, r#"{"a":1}"#),
