@@ -34,6 +34,20 @@ pub(crate) fn answer_with(headers: HeaderMap, message: &impl Message) -> Respons
     response
 }
 
+/// How much of a text goes into a status, which is a header: clients take no more than 8 or 16 KiB
+/// of headers, and percent-encoding makes three of a byte.
+const TEXT: usize = 2048;
+
+/// A text, cut where it is too long: it may name a whole key.
+fn bounded(mut text: String) -> String {
+    if text.len() > TEXT {
+        let end = (0..=TEXT).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
+        text.push('…');
+    }
+    text
+}
+
 /// A failure, as headers only.
 pub(crate) fn refuse(error: &Error) -> Response {
     let mut response = Response::new(Body::empty());
@@ -41,7 +55,7 @@ pub(crate) fn refuse(error: &Error) -> Response {
     headers.reserve(4);
     headers.insert(CONTENT_TYPE, GRPC);
     headers.insert(GRPC_STATUS, HeaderValue::from(error.code() as i32));
-    let message = encode_message(error.to_string().as_bytes());
+    let message = encode_message(bounded(error.to_string()).as_bytes());
     headers.insert(GRPC_MESSAGE, message);
     headers.insert(
         HeaderName::from_static(ORIGIN),

@@ -7,7 +7,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use tandem_core::Body;
 
-use super::{MAX_MESSAGE, framed, read_one, unary};
+use super::{MAX_MESSAGE, framed, read_one, refuse, unary};
 use crate::status::Error;
 use crate::testing;
 
@@ -74,4 +74,16 @@ async fn work_ends_at_the_callers_deadline() {
         .await
         .unwrap_err();
     assert_eq!(status.code(), tonic::Code::DeadlineExceeded);
+}
+
+/// An error may name what it was sent; clients take 8 KiB of headers.
+#[test]
+fn a_long_text_is_cut() {
+    let response = refuse(&Error::InvokeArgument("é".repeat(50_000)));
+    let text = &response.headers()["grpc-message"];
+    assert!((2_048..8_192).contains(&text.len()), "{}", text.len());
+    let status = tonic::Status::from_header_map(response.headers()).unwrap();
+    assert!(status.message().ends_with("é…"), "{status}");
+    let response = refuse(&Error::InvokeArgument("short".into()));
+    assert_eq!(response.headers()["grpc-message"], "short");
 }

@@ -1,10 +1,20 @@
 //! Metadata to headers and back.
 
-use http::HeaderMap;
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, STANDARD_NO_PAD};
+use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
+use http::{HeaderMap, HeaderValue};
 use tandem_core::headers::remove_where;
 
 /// Metadata of a call: its time limit in milliseconds.
 pub(super) const TIMEOUT: &str = "rpc_request_timeout";
+
+/// Base64 with padding or without.
+const EITHER: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// What is about a connection, not about a message (RFC 9110, 7.6.1).
 fn of_connection(name: &str) -> bool {
@@ -57,6 +67,24 @@ fn of_answer(name: &str) -> bool {
 pub(super) fn to_request(mut metadata: HeaderMap) -> HeaderMap {
     remove_where(&mut metadata, of_api_call);
     metadata
+}
+
+/// An HTTP answer's headers as metadata. Clients take no value of a `-bin` name that is not base64.
+pub(super) fn of_http(headers: &mut HeaderMap) {
+    for (name, value) in headers {
+        if name.as_str().ends_with("-bin") && !is_base64(value.as_bytes()) {
+            let encoded = STANDARD_NO_PAD.encode(value.as_bytes());
+            if let Ok(encoded) = HeaderValue::try_from(encoded) {
+                *value = encoded;
+            }
+        }
+    }
+}
+
+/// With padding or without, as clients take it; several may stand in one line.
+fn is_base64(value: &[u8]) -> bool {
+    let mut parts = value.split(|byte| *byte == b',');
+    parts.all(|part| EITHER.decode(part.trim_ascii()).is_ok())
 }
 
 /// Response headers as metadata.

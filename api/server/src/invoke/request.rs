@@ -101,9 +101,16 @@ fn target(mut path: String, extension: &HttpExtension) -> Result<Uri, Error> {
         path.push(if path.contains('?') { '&' } else { '?' });
         path.push_str(query);
     }
-    PathAndQuery::from_maybe_shared(Bytes::from(path))
-        .map(Uri::from)
-        .map_err(|error| invalid(format!("method and querystring are no path: {error}")))
+    let length = path.len();
+    let target = PathAndQuery::from_maybe_shared(Bytes::from(path))
+        .map_err(|error| invalid(format!("method and querystring are no path: {error}")))?;
+    if target.as_str().len() < length {
+        // Parsing ended at the fragment, which no request has.
+        return Err(invalid(
+            "method and querystring are no path: '#' must be written as %23",
+        ));
+    }
+    Ok(Uri::from(target))
 }
 
 fn invalid(text: impl Into<String>) -> Error {

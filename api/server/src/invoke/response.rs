@@ -43,7 +43,8 @@ pub(super) async fn received(outcome: Result<Response, MeshError>) -> Result<Res
 
 /// An HTTP answer as the message that the caller gets, and its metadata.
 pub(super) async fn convert(response: Response) -> Result<(HeaderMap, InvokeResponse), Error> {
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    headers::of_http(&mut parts.headers);
     let value = body
         .collect_bounded(MAX_MESSAGE)
         .await

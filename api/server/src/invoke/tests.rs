@@ -288,3 +288,35 @@ async fn a_grpc_status_comes_back_as_it_is() {
         (Code::NotFound, "no such", "app")
     );
 }
+
+/// A fragment is not sent, and what came after it would be lost.
+#[tokio::test]
+async fn a_fragment_is_refused() {
+    for (method, query) in [("a", "q=a#b&c=d"), ("a#b", ""), ("a#b", "q=1")] {
+        let mut message = message("orders", method, "");
+        message.message.as_mut().unwrap().http_extension = Some(HttpExtension {
+            verb: 0,
+            querystring: query.into(),
+        });
+        let status = invoke(&message, &[], echo).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{method} {query}");
+        assert!(status.message().contains("%23"), "{status}");
+    }
+    let message = message("orders", "a%23b", "");
+    assert!(text(invoke(&message, &[], echo).await).starts_with("GET /a%23b |"));
+}
+
+#[tokio::test]
+async fn binary_metadata_of_an_http_answer_is_base64() {
+    let (metadata, _) = invoke(&message("orders", "a", ""), &[], async |_| {
+        let mut response = ok("");
+        for (name, value) in [("x-a-bin", "not base64"), ("x-b-bin", "aGk="), ("x-c", "?")] {
+            response.headers_mut().insert(name, value.parse().unwrap());
+        }
+        Ok(response)
+    })
+    .await
+    .unwrap();
+    let values = ["x-a-bin", "x-b-bin", "x-c"].map(|name| metadata[name].to_str().unwrap());
+    assert_eq!(values, ["bm90IGJhc2U2NA", "aGk=", "?"]);
+}
