@@ -14,8 +14,9 @@ use crate::{hello::HelloWorld, in_memory};
 /// Builds components; holds what several of them share.
 pub(crate) struct Factory<'a> {
     context: &'a Context,
+    /// The embedded store, or that it could not be opened, once it was tried.
     #[cfg(feature = "embedded")]
-    database: Option<Arc<crate::embedded::Database>>,
+    database: Option<Option<Arc<crate::embedded::Database>>>,
 }
 
 impl<'a> Factory<'a> {
@@ -83,11 +84,13 @@ impl<'a> Factory<'a> {
         resolved: &Resolved,
     ) -> Result<Option<Building>, Faults> {
         let database = match &self.database {
-            Some(database) => database.clone(),
+            Some(Some(database)) => database.clone(),
+            // Why is told once, not for each component.
+            Some(None) => return Err(Faults(Vec::new())),
             None => {
-                let opened = crate::embedded::Database::open(&self.context.data_dir)
-                    .map_err(|error| resolved.place.fault(error.to_string()))?;
-                self.database.insert(opened).clone()
+                let opened = crate::embedded::Database::open(&self.context.data_dir);
+                self.database = Some(opened.as_ref().ok().cloned());
+                opened.map_err(|error| resolved.place.fault(error.to_string()))?
             }
         };
         Ok(crate::embedded::build(

@@ -51,6 +51,14 @@ impl<T> Queue<T> {
         self.changed.notify_one();
     }
 
+    /// Drops what has waited longest.
+    pub(crate) fn drop_oldest(&self) {
+        let mut items = lock(&self.items);
+        if items.later.pop_first().is_none() {
+            items.ready.pop_front();
+        }
+    }
+
     /// Wakes a subscriber although nothing was pushed: there is something to fetch.
     #[cfg(feature = "embedded")]
     pub(crate) fn wake(&self) {
@@ -107,6 +115,11 @@ pub(crate) struct Claim<T> {
 impl<T> Claim<T> {
     pub(crate) fn item(&self) -> Option<&T> {
         self.item.as_ref()
+    }
+
+    #[cfg(feature = "embedded")]
+    pub(crate) fn item_mut(&mut self) -> Option<&mut T> {
+        self.item.as_mut()
     }
 
     /// Dealt with.

@@ -20,7 +20,7 @@ use tandem_api_contract::{
     state::{Consistency, Get, Set},
 };
 
-use support::{Components, Inbox};
+use support::{Components, Inbox, eventually};
 
 const CHILD: &str = "TANDEM_TEST_WRITE_UNTIL_KILLED";
 
@@ -217,4 +217,55 @@ async fn concurrent_writes_share_commits() {
     writers.join_all().await;
     eprintln!("1000 concurrent writes in {:?}", before.elapsed());
     assert!(before.elapsed() < std::time::Duration::from_secs(5));
+}
+
+/// Not again for each component, with this process as the one that has the directory.
+#[tokio::test]
+async fn why_a_store_cannot_open_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tandem.db"), [b'x'; 4_096]).unwrap();
+    let context = Context {
+        data_dir: folder.path().to_owned(),
+        ..Context::default()
+    };
+    let declarations = tandem_api_components::defaults();
+    let Err(faults) = tandem_api_components::build(&declarations, &context) else {
+        panic!("expected a refusal")
+    };
+    let told = faults.to_string();
+    assert_eq!(faults.0.len(), 1, "{told}");
+    assert!(told.contains("file is not a database"), "{told}");
+}
+
+/// A topic keeps about as many events as it is told to, and those are the last ones.
+#[tokio::test]
+async fn a_topic_keeps_about_as_many_as_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let components = Components::keeping(200, folder.path());
+    for number in 1..600 {
+        publish(&components, &number.to_string()).await;
+    }
+    publish(&components, "last").await;
+    let inbox = Arc::new(Inbox::default());
+    let pubsub = components.clients.pubsub.get("pubsub").unwrap();
+    let subscribe = Subscribe {
+        topic: "t".into(),
+        ..Subscribe::default()
+    };
+    let subscription = pubsub.subscribe(subscribe, inbox.clone()).await.unwrap();
+    eventually("the last", async || {
+        inbox
+            .messages
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|text| text == "last")
+    })
+    .await;
+    subscription.finish().await;
+    let messages = inbox.messages.lock().unwrap();
+    // One of two publishes trims: that fifty do not, one after the other, takes until the sun
+    // has burnt out.
+    assert!((200..250).contains(&messages.len()), "{}", messages.len());
+    assert!(messages.contains(&"599".to_owned()) && !messages.contains(&"300".to_owned()));
 }

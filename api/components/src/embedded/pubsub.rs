@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use sqlx::Row as _;
+use sqlx::{Row as _, sqlite::SqliteRow};
 use tandem_api_contract::{
     Error, Metadata,
     backoff::Backoff,
@@ -134,17 +134,24 @@ impl PubSub for Bus {
     }
 }
 
+/// A message in memory, by its id. What waits to be delivered again is read again then, so that an
+/// application that refuses everything does not fill the memory.
+struct Fetched {
+    id: i64,
+    message: Option<Box<Message>>,
+}
+
 /// A consumer group that has, or had, subscribers in this process.
 struct Group {
     id: i64,
-    queue: Arc<Queue<(i64, Message)>>,
+    queue: Arc<Queue<Fetched>>,
     /// The last message fetched into the queue.
     fetched: tokio::sync::Mutex<i64>,
     database: Arc<Database>,
 }
 
 impl Group {
-    async fn next(&self) -> Claim<(i64, Message)> {
+    async fn next(&self) -> Claim<Fetched> {
         let mut backoff = Backoff::default();
         loop {
             if let Some(claim) = self.queue.try_claim() {
@@ -176,27 +183,50 @@ impl Group {
         .map_err(refused)?;
         for row in &rows {
             let id = row.get(0);
-            let metadata: &str = row.get(3);
-            let message = Message {
-                topic: row.get(1),
-                data: Bytes::from(row.get::<Vec<u8>, _>(2)),
-                metadata: serde_json::from_str(metadata).unwrap_or_default(),
-            };
             *fetched = id;
-            self.queue.push((id, message));
+            self.queue.push(Fetched {
+                id,
+                message: Some(Box::new(message_of(row))),
+            });
         }
         Ok(rows.len())
     }
 
+    /// The message of a claim; `None` if it is not kept any more.
+    async fn message(&self, fetched: &mut Fetched) -> Result<Option<Message>, Error> {
+        if let Some(message) = fetched.message.take() {
+            return Ok(Some(*message));
+        }
+        let row = sqlx::query(
+            "SELECT id, topic, data, metadata FROM delivery JOIN event ON event.id = delivery.event \
+             WHERE delivery.consumer = ? AND delivery.event = ?",
+        )
+        .bind(self.id)
+        .bind(fetched.id)
+        .fetch_optional(&mut *self.database.reader().await)
+        .await
+        .map_err(refused)?;
+        Ok(row.as_ref().map(message_of))
+    }
+
     async fn deal_with(
         &self,
-        claim: Claim<(i64, Message)>,
+        mut claim: Claim<Fetched>,
         handler: &dyn Handler,
         retry: Duration,
         limit: Duration,
     ) {
-        let Some((event, message)) = claim.item().cloned() else {
+        let Some(fetched) = claim.item_mut() else {
             return;
+        };
+        let event = fetched.id;
+        let message = match self.message(fetched).await {
+            Ok(Some(message)) => message,
+            Ok(None) => return claim.done(),
+            Err(error) => {
+                tracing::warn!(%error, "cannot read a message: it comes again");
+                return claim.retry(retry);
+            }
         };
         match pubsub::answer(handler, message, limit).await {
             Verdict::Retry => claim.retry(retry),
@@ -235,6 +265,16 @@ impl Group {
                 .boxed()
             })
             .await
+    }
+}
+
+/// A row of id, topic, data and metadata.
+fn message_of(row: &SqliteRow) -> Message {
+    let metadata: &str = row.get(3);
+    Message {
+        topic: row.get(1),
+        data: Bytes::from(row.get::<Vec<u8>, _>(2)),
+        metadata: serde_json::from_str(metadata).unwrap_or_default(),
     }
 }
 
@@ -309,18 +349,45 @@ async fn insert(
     .execute(&mut *connection)
     .await
     .map_err(refused)?;
-    let Some(keep) = keep else { return Ok(()) };
+    match keep {
+        Some(keep) if trims(keep) => trim(connection, store, &topic, keep).await,
+        _ => Ok(()),
+    }
+}
+
+/// Whether a publish trims its topic, which walks over all that is kept: at random one of as many
+/// as are a hundredth of what is kept, so that about the right number is kept.
+fn trims(keep: i64) -> bool {
+    let every = keep / 100;
+    every < 2 || rand::random_range(0..every) == 0
+}
+
+/// Removes what is more than is kept.
+async fn trim(
+    connection: &mut sqlx::SqliteConnection,
+    store: &str,
+    topic: &str,
+    keep: i64,
+) -> Result<(), Error> {
+    let last: Option<i64> = sqlx::query_scalar(
+        "SELECT id FROM event WHERE store = ? AND topic = ? ORDER BY id DESC LIMIT 1 OFFSET ?",
+    )
+    .bind(store)
+    .bind(topic)
+    .bind(keep)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(refused)?;
+    let Some(last) = last else { return Ok(()) };
     for statement in [
-        "DELETE FROM delivery WHERE event <= (SELECT id FROM event WHERE store = ?1 AND topic = ?2 \
-         ORDER BY id DESC LIMIT 1 OFFSET ?3) \
+        "DELETE FROM delivery WHERE event <= ?3 \
          AND consumer IN (SELECT id FROM consumer WHERE store = ?1 AND topic = ?2)",
-        "DELETE FROM event WHERE store = ?1 AND topic = ?2 AND id <= (SELECT id FROM event \
-         WHERE store = ?1 AND topic = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
+        "DELETE FROM event WHERE store = ?1 AND topic = ?2 AND id <= ?3",
     ] {
         sqlx::query(statement)
             .bind(store)
-            .bind(&topic)
-            .bind(keep)
+            .bind(topic)
+            .bind(last)
             .execute(&mut *connection)
             .await
             .map_err(refused)?;

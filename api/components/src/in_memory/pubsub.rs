@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -19,11 +22,34 @@ use tokio::sync::Semaphore;
 use super::lock;
 use crate::queue::Queue;
 
-/// What a group may leave lying before publishers are refused.
+/// What a group may leave lying. When it has subscribers, publishers are refused then; when it has
+/// none, who may never come back, its oldest messages are dropped.
 const QUEUE: usize = 100_000;
 
-/// The queues of one topic, by group.
-type Groups = HashMap<String, Arc<Queue<Message>>>;
+/// The groups of one topic, by name.
+type Groups = HashMap<String, Arc<Group>>;
+
+#[derive(Default)]
+struct Group {
+    queue: Arc<Queue<Message>>,
+    subscribers: AtomicUsize,
+}
+
+/// A subscriber of a group, until it is dropped.
+struct Present(Arc<Group>);
+
+impl Present {
+    fn new(group: Arc<Group>) -> Self {
+        group.subscribers.fetch_add(1, Relaxed);
+        Self(group)
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.0.subscribers.fetch_sub(1, Relaxed);
+    }
+}
 
 pub(super) struct Bus {
     group: String,
@@ -65,13 +91,18 @@ impl PubSub for Bus {
         let Some(groups) = topics.get(&topic) else {
             return Ok(());
         };
-        if groups.values().any(|queue| queue.len() >= QUEUE) {
+        let full = |group: &&Arc<Group>| group.queue.len() >= QUEUE;
+        let mut all_full = groups.values().filter(full);
+        if all_full.any(|group| group.subscribers.load(Relaxed) > 0) {
             return Err(Error::unavailable(format!(
                 "topic '{topic}' is full: a group has {QUEUE} messages waiting"
             )));
         }
-        for queue in groups.values() {
-            queue.push(Message {
+        for group in groups.values() {
+            if full(&group) {
+                group.queue.drop_oldest();
+            }
+            group.queue.push(Message {
                 topic: topic.clone(),
                 data: data.clone(),
                 metadata: metadata.clone(),
@@ -90,7 +121,7 @@ impl PubSub for Bus {
             .get("consumerID")
             .unwrap_or(&self.group)
             .clone();
-        let queue = lock(&self.topics)
+        let group = lock(&self.topics)
             .entry(subscribe.topic)
             .or_default()
             .entry(group)
@@ -98,7 +129,9 @@ impl PubSub for Bus {
             .clone();
         let (retry, limit) = (self.retry, self.limit);
         let concurrency = Arc::new(Semaphore::new(self.concurrency));
+        let present = Present::new(group);
         Ok(Subscription::spawn(async move |hands| {
+            let queue = &present.0.queue;
             loop {
                 let Ok(permit) = concurrency.clone().acquire_owned().await else {
                     return;

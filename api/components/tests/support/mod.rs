@@ -34,6 +34,13 @@ impl Components {
         Self::of(&with_pubsub(back_end, pubsub, &[]), folder)
     }
 
+    /// Embedded, with about as many events kept as it says.
+    pub fn keeping(events: u32, folder: &Path) -> Self {
+        let pubsub = Declaration::embedded("pubsub", "pubsub.embedded")
+            .with("maxLenApprox", &events.to_string());
+        Self::of(&with_pubsub("embedded", pubsub, &[]), folder)
+    }
+
     /// Of a Redis server.
     pub fn redis(port: u16) -> Self {
         let host = format!("127.0.0.1:{port}");
