@@ -94,10 +94,7 @@ impl Sotw {
         for any in resources {
             update.push_any(&self.type_url, any)?;
         }
-        let mut seen = BTreeSet::new();
-        if let Some(twice) = update.added.iter().find(|one| !seen.insert(&one.name)) {
-            return Err(duplicate(&twice.name));
-        }
+        refuse_again(&mut update);
         Ok(update)
     }
 
@@ -127,14 +124,7 @@ impl Sotw {
                 ..Resource::default()
             });
         }
-        let mut times: BTreeMap<String, usize> = BTreeMap::new();
-        for one in &update.added {
-            *times.entry(one.name.clone()).or_default() += 1;
-        }
-        for one in update.added.iter_mut().filter(|one| times[&one.name] > 1) {
-            let name = &one.name;
-            one.fault.get_or_insert_with(|| duplicate(name).to_string());
-        }
+        refuse_again(&mut update);
         update
     }
 
@@ -205,6 +195,13 @@ impl Sotw {
     }
 }
 
-fn duplicate(name: &str) -> Malformed {
-    Malformed(format!("duplicate resource `{name}`"))
+/// As in Envoy, of resources with one name the first counts, and each further one is refused.
+fn refuse_again(update: &mut Update) {
+    let mut seen = BTreeSet::new();
+    for one in &mut update.added {
+        if !seen.insert(&*one.name) {
+            let name = &one.name;
+            (one.fault).get_or_insert_with(|| format!("duplicate resource `{name}`"));
+        }
+    }
 }

@@ -118,11 +118,20 @@ fn what_cannot_be_read_is_malformed_and_still_owed_an_answer() {
     for (resources, reason) in [
         (vec![garbage(CLUSTER, &[255])], "name of a"),
         (vec![garbage("other", &[])], "resource of type `other`"),
-        (vec![cluster("a"), cluster("a")], "duplicate resource `a`"),
     ] {
         let mut sotw = Sotw::new(CLUSTER, true);
         let error = sotw.response(response("1", "n1", resources)).unwrap_err();
         assert!(error.to_string().starts_with(reason), "{error}");
         assert!(sotw.reject("n1", &error.to_string()).is_some());
     }
+}
+
+#[test]
+fn of_resources_with_one_name_the_first_counts() {
+    let mut sotw = Sotw::new(CLUSTER, true);
+    let resources = ["a", "b", "a", "a"].map(cluster).into();
+    let update = sotw.response(response("1", "n1", resources)).unwrap();
+    let faults = update.added.iter().map(|one| one.fault.as_deref());
+    let again = Some("duplicate resource `a`");
+    assert_eq!(faults.collect::<Vec<_>>(), [None, None, again, again]);
 }

@@ -263,7 +263,7 @@ async fn what_cannot_be_read_of_a_response_is_a_fault_of_its_resource() {
     let expected = [
         ("a", None),
         ("b!", Some("cannot read b!")),
-        ("c", twice),
+        ("c", None),
         ("c", twice),
     ];
     assert_eq!(faults, expected);
