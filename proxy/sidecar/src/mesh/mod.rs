@@ -51,7 +51,7 @@ pub(crate) struct Mesh {
     resources: Resources,
 }
 
-/// How long a refusal waits that was said just before.
+/// How long a refusal waits that was said just before, unless more waits for it.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// A wish to see the dynamic configuration.
@@ -253,12 +253,16 @@ impl Mesh {
 
 impl Mesh {
     /// Answers with a refusal. Some control planes send at once again what was just refused: the
-    /// same refusal twice is said later, or both would do nothing else any more.
+    /// same refusal twice is said later, or both would do nothing else any more. Not so where
+    /// more has come meanwhile: that would wait for the answer.
     fn refuse(&mut self, offer: Offer, from: (Kind, Origin), reason: String) {
         let kind = from.0;
         if self.refused.get(&from) == Some(&reason) {
             tokio::spawn(async move {
-                tokio::time::sleep(AGAIN).await;
+                tokio::select! {
+                    () = tokio::time::sleep(AGAIN) => {}
+                    () = offer.overtaken() => {}
+                }
                 offer.reject(reason);
             });
             return;

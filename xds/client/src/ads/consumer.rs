@@ -1,9 +1,10 @@
 //! The other side of the driver: what uses the resources of one type.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::Stats;
 use crate::Update;
@@ -108,20 +109,34 @@ pub struct Offer {
     update: Update,
     index: usize,
     commands: Option<UnboundedSender<Command>>,
+    /// Told when a further response waits.
+    behind: Arc<Notify>,
 }
 
 impl Offer {
-    pub(crate) fn new(update: Update, index: usize, commands: UnboundedSender<Command>) -> Self {
+    pub(crate) fn new(
+        update: Update,
+        index: usize,
+        commands: UnboundedSender<Command>,
+        behind: &Arc<Notify>,
+    ) -> Self {
         Self {
             update,
             index,
             commands: Some(commands),
+            behind: Arc::clone(behind),
         }
     }
 
     /// What the control plane sent.
     pub fn update(&self) -> &Update {
         &self.update
+    }
+
+    /// Resolves when a further response of the type waits for this one's answer, which then
+    /// should not be put off any longer.
+    pub async fn overtaken(&self) {
+        self.behind.notified().await;
     }
 
     /// The consumer uses the update: ACK.

@@ -1,9 +1,11 @@
 //! One type on the stream.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use prost::Message;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 use tokio::time::Instant;
 
@@ -42,6 +44,8 @@ struct Out {
     update: Update,
     /// Whether it belongs to a stream that is gone. Nonces of two streams may be equal.
     stale: bool,
+    /// Tells its holder that a further response waits.
+    behind: Arc<Notify>,
 }
 
 /// The wait for the first response.
@@ -126,8 +130,9 @@ impl<M: Machine> Entry<M> {
 
     /// Takes a response; returns the answers that need no consumer.
     pub(crate) fn response(&mut self, response: M::Response) -> Vec<M::Request> {
-        if self.is_out() {
+        if let Some(out) = &self.out {
             self.waiting_bytes += response.encoded_len();
+            out.behind.notify_one();
         }
         self.waiting.push_back(response);
         self.offer()
@@ -223,11 +228,16 @@ impl<M: Machine> Entry<M> {
             return; // All consumers are gone, and so the driver is about to end.
         };
         self.fetch = Fetch::Over;
+        let behind = Arc::new(Notify::new());
+        if !self.waiting.is_empty() {
+            behind.notify_one();
+        }
+        let offer = Offer::new(update, self.consumer.index, commands, &behind);
         self.out = Some(Out {
-            update: without_values(&update),
+            update: without_values(offer.update()),
             stale: false,
+            behind,
         });
-        let offer = Offer::new(update, self.consumer.index, commands);
         // Without its consumer the offer is dropped here, and that rejects it.
         let _ = self.consumer.events.send(Event::Offer(offer));
     }

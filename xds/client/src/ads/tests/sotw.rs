@@ -85,3 +85,26 @@ async fn the_next_response_of_a_type_waits_for_the_answer_to_the_last() {
     let reason = nack.error_detail.unwrap().message;
     assert_eq!(reason, "the update was dropped by its consumer");
 }
+
+/// Whoever puts off an answer is told when more waits for it, also when it did so before.
+#[tokio::test(start_paused = true)]
+async fn an_offer_knows_when_another_response_waits_for_its_answer() {
+    let mut ads = ads(Variant::StateOfTheWorld);
+    let mut clusters = ads.consumer(CDS, true, None).unwrap();
+    let mut stream = start(ads).sotw.recv().await.unwrap();
+    stream.request().await;
+    stream.respond(all(CDS, "1", "1", &["a"]));
+    let first = offer(&mut clusters).await;
+    let alone = tokio::time::timeout(seconds(60), first.overtaken()).await;
+    assert!(alone.is_err());
+    stream.respond(all(CDS, "2", "2", &["a"]));
+    stream.respond(all(CDS, "3", "3", &["a"]));
+    first.overtaken().await;
+    first.reject("no");
+    let second = offer(&mut clusters).await;
+    second.overtaken().await;
+    second.reject("no");
+    let third = offer(&mut clusters).await;
+    let alone = tokio::time::timeout(seconds(60), third.overtaken()).await;
+    assert!(alone.is_err());
+}
