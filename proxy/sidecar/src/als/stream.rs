@@ -16,8 +16,6 @@ use tandem_model::access_log::GrpcLog;
 use tandem_model::bootstrap::Node;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
-use tonic::Extensions;
-use tonic::metadata::MetadataMap;
 
 use crate::mesh::Transport;
 
@@ -65,14 +63,11 @@ pub(super) async fn run(
     while Source::wait(&source).await {
         let begun = Instant::now();
         let ended = client
-            .stream_access_logs(with_metadata(
-                log,
-                Messages {
-                    source: Arc::clone(&source),
-                    identifier: Some(identifier.clone()),
-                    asked: false,
-                },
-            ))
+            .stream_access_logs(Messages {
+                source: Arc::clone(&source),
+                identifier: Some(identifier.clone()),
+                asked: false,
+            })
             .await;
         if let Err(error) = ended {
             let log = &log.name;
@@ -84,13 +79,6 @@ pub(super) async fn run(
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
-}
-
-/// A call with the headers that the configuration adds.
-fn with_metadata(log: &GrpcLog, messages: Messages) -> tonic::Request<Messages> {
-    let headers = log.service.initial_metadata.iter().cloned();
-    let metadata = MetadataMap::from_headers(headers.collect());
-    tonic::Request::from_parts(metadata, Extensions::default(), messages)
 }
 
 /// Where messages come from; what a stream that failed has not asked for, the next one sends.

@@ -17,7 +17,7 @@ use tandem_xds_translate::Source;
 use tandem_xds_translate::resource::Kind;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
-use tonic::metadata::{MetadataKey, MetadataMap, MetadataValue};
+use tonic::metadata::MetadataMap;
 
 use super::stats;
 use super::transport::Transport;
@@ -231,7 +231,8 @@ impl Sources {
             ApiType::DeltaGrpc => Variant::Delta,
             ApiType::Grpc | ApiType::Rest => Variant::StateOfTheWorld,
         };
-        let metadata = config.services.first().map(metadata).unwrap_or_default();
+        // Each service has its own, which goes with its calls.
+        let metadata = MetadataMap::default();
         Ads::new(variant, self.node.clone(), metadata, Backoff::default())
     }
 
@@ -353,16 +354,4 @@ fn ask(consumer: &Consumer, wants: &[Want]) {
             None => {}
         }
     }
-}
-
-fn metadata(plane: &tandem_model::config_source::ControlPlane) -> MetadataMap {
-    let mut map = MetadataMap::new();
-    for (name, value) in &plane.initial_metadata {
-        let key = MetadataKey::from_bytes(name.as_str().as_bytes());
-        let value = MetadataValue::try_from(value.as_bytes());
-        if let (Ok(key), Ok(value)) = (key, value) {
-            map.append(key, value);
-        }
-    }
-    map
 }

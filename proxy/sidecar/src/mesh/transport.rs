@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use http::uri::{Authority, Scheme};
+use http::{HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
 use tandem_core::error::Kind;
 use tandem_core::ext::{ConnectionInfo, Protocol, StreamInfo};
@@ -19,13 +20,15 @@ use tower::Service;
 pub(crate) struct Transport {
     cluster: Arc<str>,
     authority: Authority,
+    /// This service's own: it may be a secret that no other is to see.
+    metadata: Arc<[(HeaderName, HeaderValue)]>,
     inner: HttpService,
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl Transport {
-    /// Calls go to the service's cluster and may last for ever.
+    /// Calls go to the service's cluster, with its metadata, and may last for ever.
     pub(crate) fn new(plane: &ControlPlane, clusters: &Clusters) -> Self {
         let policy = RoutePolicy {
             timeout: None,
@@ -36,6 +39,7 @@ impl Transport {
         Self {
             cluster: Arc::clone(&plane.cluster),
             authority: authority.unwrap_or_else(|_| Authority::from_static("control-plane")),
+            metadata: plane.initial_metadata.as_slice().into(),
             inner: tandem_upstream::forward(clusters.clone(), Arc::new(policy)),
         }
     }
@@ -61,6 +65,9 @@ impl Service<http::Request<tonic::body::Body>> for Transport {
             *request.uri_mut() = uri;
         }
         *request.version_mut() = http::Version::HTTP_2;
+        for (name, value) in &*self.metadata {
+            request.headers_mut().append(name.clone(), value.clone());
+        }
         let connection = Arc::new(ConnectionInfo::default());
         let mut info = StreamInfo::new(connection, Protocol::Http2, NEXT.fetch_add(1, Relaxed));
         info.is_grpc = true;
