@@ -48,9 +48,9 @@ fn bootstrap(cx: &Cx<'_>, proto: &proto::Bootstrap) -> Bootstrap {
     let secret_names: Vec<_> = statics.secrets.iter().map(|s| s.name.as_str()).collect();
     once(&cx_statics.field("secrets"), "secret", &secret_names);
     once(&cx_statics.field("listeners"), "listener", &listener_names);
-    let clusters = names.into_iter().collect();
+    let clusters: HashSet<_> = names.into_iter().collect();
     let scope = Scope {
-        clusters: &clusters,
+        clusters: &|name| clusters.contains(name),
     };
     let listeners = cx_statics.each("listeners", &statics.listeners, |cx, proto| {
         listener::listener(cx, proto, &scope).map(Arc::new)

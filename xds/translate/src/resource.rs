@@ -1,6 +1,5 @@
 //! Single resources as control planes send them, by the rules that files obey.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::{cluster, core, endpoint, listener, route};
@@ -14,7 +13,7 @@ use tandem_model::{Cluster, Listener};
 
 use crate::cx::{Cx, Report};
 use crate::error::{Error, Errors, Trail};
-use crate::route::Scope;
+use crate::route::{Known, Scope};
 use crate::schema::Message;
 use crate::{filter, plain, support, validate};
 
@@ -95,7 +94,7 @@ pub fn endpoints(bytes: &[u8]) -> Result<LoadAssignment, Errors> {
 }
 
 /// Translates a listener. Routes within it may have to name one of `clusters`.
-pub fn listener(bytes: &[u8], clusters: &HashSet<&str>) -> Result<Arc<Listener>, Errors> {
+pub fn listener(bytes: &[u8], clusters: &Known<'_>) -> Result<Arc<Listener>, Errors> {
     read(
         Kind::Listener,
         bytes,
@@ -107,7 +106,7 @@ pub fn listener(bytes: &[u8], clusters: &HashSet<&str>) -> Result<Arc<Listener>,
 }
 
 /// Translates a route configuration that came by itself.
-pub fn routes(bytes: &[u8], clusters: &HashSet<&str>) -> Result<Arc<RouteConfiguration>, Errors> {
+pub fn routes(bytes: &[u8], clusters: &Known<'_>) -> Result<Arc<RouteConfiguration>, Errors> {
     type Proto = route::v3::RouteConfiguration;
     read(Kind::Routes, bytes, |cx, proto: &Proto| {
         let scope = Scope { clusters };
@@ -118,7 +117,7 @@ pub fn routes(bytes: &[u8], clusters: &HashSet<&str>) -> Result<Arc<RouteConfigu
 /// Translates a scope of routes that came by itself.
 pub fn scope(
     bytes: &[u8],
-    clusters: &HashSet<&str>,
+    clusters: &Known<'_>,
 ) -> Result<Arc<tandem_model::scope::Scope>, Errors> {
     type Proto = route::v3::ScopedRouteConfiguration;
     read(Kind::Scopes, bytes, |cx, proto: &Proto| {
@@ -130,7 +129,7 @@ pub fn scope(
 pub fn virtual_host(
     bytes: &[u8],
     vhds: Option<&Vhds>,
-    clusters: &HashSet<&str>,
+    clusters: &Known<'_>,
 ) -> Result<Arc<VirtualHost>, Errors> {
     type Proto = route::v3::VirtualHost;
     read(Kind::VirtualHosts, bytes, |cx, proto: &Proto| {

@@ -22,11 +22,12 @@ fn judge(resource: &Value, clusters: &HashSet<&str>) -> Result<(), Errors> {
     let engine = base64::engine::general_purpose::STANDARD;
     let bytes = &engine.decode(text(resource, "value")).unwrap();
     let named = |kind: &Kind| kind.type_name() == text(resource, "type");
+    let known = |name: &str| clusters.contains(name);
     match Kind::ALL.into_iter().find(named).unwrap() {
         Kind::Cluster => resource::cluster(bytes).map(drop),
         Kind::Endpoints => resource::endpoints(bytes).map(drop),
-        Kind::Listener => resource::listener(bytes, clusters).map(drop),
-        Kind::Routes => resource::routes(bytes, clusters).map(drop),
+        Kind::Listener => resource::listener(bytes, &known).map(drop),
+        Kind::Routes => resource::routes(bytes, &known).map(drop),
         Kind::Scopes | Kind::VirtualHosts => panic!("istiod pushes none"),
         Kind::Secret => resource::secret(bytes).map(drop),
         Kind::Extension => resource::extension(bytes).map(drop),

@@ -117,8 +117,12 @@ impl Clusters {
         }
     }
 
-    pub(super) fn names(&self) -> HashSet<&str> {
-        self.all.keys().map(|name| &**name).collect()
+    /// What is served, if it is of these very bytes: nothing has to be made of them again.
+    fn is_served_as(&self, resource: &Resource) -> Option<Arc<Cluster>> {
+        let entry = self.all.get(&*resource.name)?;
+        let (cluster, from) = entry.active.as_ref()?;
+        let is_same = from.as_ref().is_some_and(|from| from.is(resource));
+        is_same.then(|| Arc::clone(cluster))
     }
 
     /// What the latest version waits for.
@@ -158,7 +162,13 @@ impl Cascade {
         now: Instant,
         faults: &mut Vec<(String, Errors)>,
     ) {
+        let mut taken: HashSet<Arc<str>> = HashSet::new();
         for resource in &update.added {
+            if let Some(active) = self.clusters.is_served_as(resource) {
+                self.clusters.refused.remove(&resource.name);
+                self.set_cluster(active, resource, now);
+                continue;
+            }
             let translated = bytes(resource).and_then(resource::cluster);
             let judged = translated.and_then(|cluster| {
                 let refuse = |reason| Errors::from(Error::new(&Trail::ROOT, reason));
@@ -170,6 +180,9 @@ impl Cascade {
             match judged {
                 Ok(cluster) => {
                     self.clusters.refused.remove(&resource.name);
+                    if *cluster.name != *resource.name {
+                        taken.insert(Arc::clone(&cluster.name));
+                    }
                     self.set_cluster(cluster, resource, now);
                 }
                 Err(errors) => {
@@ -188,7 +201,9 @@ impl Cascade {
         if update.complete {
             let named = named(update);
             let gone = (self.clusters.all.iter())
-                .filter(|(name, entry)| !entry.from_bootstrap && !named.contains(&***name));
+                .filter(|(name, entry)| !entry.from_bootstrap && !named.contains(&***name))
+                // Not what came in a wrapper with another name.
+                .filter(|(name, _)| !taken.contains(*name));
             let gone: Vec<Arc<str>> = gone.map(|(name, _)| Arc::clone(name)).collect();
             for name in gone {
                 self.remove_cluster(&name, now);
@@ -218,7 +233,7 @@ impl Cascade {
         let is_new = is_back || entry.active.is_none() && entry.warming.is_none();
         counts.added += u64::from(is_new);
         if let Some((active, from)) = &mut entry.active
-            && **active == *cluster
+            && *active == cluster
         {
             match from {
                 Some(from) if !is_back => from.came(resource),

@@ -187,12 +187,12 @@ impl Cascade {
             let change = changed.entry(owner.to_owned());
             change.or_insert_with(|| before(owner)).hosts.remove(name);
         }
+        let known = |name: &str| self.clusters.knows(name);
         for one in &update.added {
             let owner = owner(&one.name);
             let base = self.routes.base(&users, owner);
             let vhds = base.and_then(|base| base.vhds.as_ref());
-            let judged = bytes(one)
-                .and_then(|bytes| resource::virtual_host(bytes, vhds, &self.clusters.names()));
+            let judged = bytes(one).and_then(|bytes| resource::virtual_host(bytes, vhds, &known));
             match judged {
                 Ok(host) => {
                     self.hosts.refused.remove(&one.name);

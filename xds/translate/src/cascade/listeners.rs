@@ -85,6 +85,14 @@ impl Listeners {
         active.map(|(listener, _)| listener)
     }
 
+    /// What is served, if it is of these very bytes: nothing has to be made of them again.
+    fn is_served_as(&self, resource: &Resource) -> Option<Arc<Listener>> {
+        let entry = self.all.get(&*resource.name)?;
+        let (listener, from) = entry.active.as_ref()?;
+        let is_same = from.as_ref().is_some_and(|from| from.is(resource));
+        is_same.then(|| Arc::clone(listener))
+    }
+
     /// The routes that its versions need.
     pub(super) fn needs(&self, name: &str) -> Vec<Subscribed> {
         let Some(entry) = self.all.get(name) else {
@@ -272,9 +280,15 @@ impl Cascade {
     ) {
         self.listeners.forget_refused(update);
         let gone = self.listeners.gone(update);
+        let mut taken: HashSet<Arc<str>> = HashSet::new();
         for resource in &update.added {
-            let translated =
-                bytes(resource).and_then(|bytes| resource::listener(bytes, &self.clusters.names()));
+            if let Some(active) = self.listeners.is_served_as(resource) {
+                self.listeners.refused.remove(&resource.name);
+                self.set_listener(active, resource, now);
+                continue;
+            }
+            let known = |name: &str| self.clusters.knows(name);
+            let translated = bytes(resource).and_then(|bytes| resource::listener(bytes, &known));
             let checked = translated.and_then(|listener| {
                 let refuse = |reason| Errors::from(Error::new(&Trail::ROOT, reason));
                 if resource.name.is_empty() {
@@ -292,6 +306,9 @@ impl Cascade {
             match checked {
                 Ok(listener) => {
                     self.listeners.refused.remove(&resource.name);
+                    if *listener.name != *resource.name {
+                        taken.insert(Arc::clone(&listener.name));
+                    }
                     self.set_listener(listener, resource, now);
                 }
                 Err(errors) => {
@@ -304,9 +321,10 @@ impl Cascade {
                 }
             }
         }
-        // Last, so that routes which stay under another listener are not let go of.
-        for name in gone {
-            self.remove_listener(&name, now);
+        // Last, so that routes which stay under another listener are not let go of; and not what
+        // came in a wrapper with another name.
+        for name in gone.difference(&taken) {
+            self.remove_listener(name, now);
         }
     }
 
@@ -327,7 +345,7 @@ impl Cascade {
             return;
         }
         if let Some((active, Some(from))) = &mut entry.active
-            && **active == *listener
+            && *active == listener
         {
             from.came(resource);
             let dropped = entry.warming.take();

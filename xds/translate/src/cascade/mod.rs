@@ -150,6 +150,11 @@ impl Refused {
 }
 
 impl Received {
+    /// Whether it is what was received, to the byte.
+    fn is(&self, resource: &Resource) -> bool {
+        resource.fault.is_none() && self.bytes == resource.value
+    }
+
     /// It came again: as in Envoy, the version is that with which it last came as news.
     fn came(&mut self, resource: &Resource) {
         if self.bytes != resource.value {

@@ -181,11 +181,16 @@ impl Cascade {
         resource: &Resource,
         now: Instant,
     ) -> Result<(), Errors> {
-        if !self.routes.all.contains_key(key) {
+        let Some(entry) = self.routes.all.get(key) else {
             // Asked for by nobody any more.
             return Ok(());
-        }
-        let config = match self.judge_routes(resource) {
+        };
+        let is_same = |(_, from): &&(_, Received)| from.is(resource);
+        let judged = match entry.base.as_ref().filter(is_same) {
+            Some((config, _)) => Ok(Arc::clone(config)),
+            None => self.judge_routes(resource),
+        };
+        let config = match judged {
             Ok(config) => config,
             Err(errors) => {
                 let refused = Refused {
@@ -218,7 +223,8 @@ impl Cascade {
     }
 
     fn judge_routes(&self, resource: &Resource) -> Result<Arc<RouteConfiguration>, Errors> {
-        let config = resource::routes(bytes(resource)?, &self.clusters.names())?;
+        let known = |name: &str| self.clusters.knows(name);
+        let config = resource::routes(bytes(resource)?, &known)?;
         let refuse = |field, reason: String| {
             Err(Errors::from(Error::new(&Trail::ROOT.field(field), reason)))
         };

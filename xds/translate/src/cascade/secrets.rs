@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tandem_model::config_source::{ConfigSource, ResourceKey};
-use tandem_model::tls::{CommonTls, SdsSecret, SecretRef, SecretSource, ValidationRef};
+use tandem_model::tls::{CommonTls, SdsSecret, Secret, SecretRef, SecretSource, ValidationRef};
 use tandem_model::{Cluster, Listener};
 use tandem_xds_client::Resource;
 
@@ -22,7 +22,8 @@ struct Entry {
     users: Vec<User>,
     /// How the users name the source.
     sources: Vec<SecretSource>,
-    arrived: bool,
+    /// What came, for those who name the source in another way later.
+    latest: Option<Arc<Secret>>,
     /// Until when it is waited for.
     deadline: Option<Instant>,
     given_up: bool,
@@ -93,7 +94,7 @@ impl AllSecrets {
         let there = |key| {
             self.0
                 .get(key)
-                .is_some_and(|entry| entry.arrived || entry.given_up)
+                .is_some_and(|entry| entry.latest.is_some() || entry.given_up)
         };
         wanted.iter().all(|(key, _)| there(key))
     }
@@ -111,7 +112,7 @@ impl AllSecrets {
         let waiting = self
             .0
             .values()
-            .filter(|entry| !entry.arrived && !entry.given_up);
+            .filter(|entry| entry.latest.is_none() && !entry.given_up);
         waiting.filter_map(|entry| entry.deadline).min()
     }
 
@@ -119,7 +120,7 @@ impl AllSecrets {
     pub(super) fn expire(&mut self, now: Instant) -> Vec<ResourceKey> {
         let mut late = Vec::new();
         for (key, entry) in &mut self.0 {
-            if !entry.arrived && entry.deadline.is_some_and(|deadline| deadline <= now) {
+            if entry.latest.is_none() && entry.deadline.is_some_and(|deadline| deadline <= now) {
                 entry.give_up();
                 late.push(key.clone());
             }
@@ -134,7 +135,7 @@ impl AllSecrets {
     /// Those that somebody waits for.
     pub(super) fn waited_for(&self) -> Vec<ResourceKey> {
         let entries = self.0.iter();
-        let waited_for = entries.filter(|(_, entry)| !entry.arrived && !entry.given_up);
+        let waited_for = entries.filter(|(_, entry)| entry.latest.is_none() && !entry.given_up);
         waited_for.map(|(key, _)| key.clone()).collect()
     }
 
@@ -173,13 +174,16 @@ impl Cascade {
                 entry.users.push(user.clone());
             }
             let source = SecretSource::Dynamic(source.clone());
-            let mut again = false;
             if !entry.sources.contains(&source) {
+                // Who names the source in another way has not got it yet.
+                let latest = entry.latest.as_ref();
+                let used = latest.map_or(Ok(()), |secret| self.judge.secret(&source, secret));
+                if let Err(reason) = used {
+                    tracing::warn!(name = %key.name, %reason, "a secret cannot be used");
+                }
                 entry.sources.push(source);
-                again = entry.arrived;
             }
-            if is_new || again {
-                // Who names the source in another way has not got it yet: it is sent again.
+            if is_new {
                 let action = Action::Subscribe(Kind::Secret, key.clone());
                 self.actions.push(action);
             }
@@ -216,12 +220,13 @@ impl Cascade {
                     let used = judge.secret(source, &secret);
                     used.map_err(|reason| Error::new(&Trail::ROOT, reason))?;
                 }
-                Ok(())
+                Ok(secret)
             });
-        used.inspect_err(|errors| entry.refused = Some(Refused::new(resource, errors)))?;
+        let secret =
+            used.inspect_err(|errors| entry.refused = Some(Refused::new(resource, errors)))?;
         entry.refused = None;
         entry.received = Some(Received::from(resource));
-        entry.arrived = true;
+        entry.latest = Some(secret);
         entry.deadline = None;
         Ok(())
     }

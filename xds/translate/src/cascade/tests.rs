@@ -4,6 +4,8 @@ mod endpoints;
 mod extensions;
 mod listeners;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use envoy_types::pb::envoy::config as pb;
@@ -26,10 +28,13 @@ mod waiting;
 /// A cascade and its clock.
 struct Rig {
     cascade: Cascade,
+    /// How often a secret was taken into use.
+    published: Arc<AtomicUsize>,
     now: Instant,
 }
 
-struct Anything;
+#[derive(Default)]
+struct Anything(Arc<AtomicUsize>);
 
 impl super::Judge for Anything {
     fn cluster(&self, _: &tandem_model::Cluster) -> Result<(), String> {
@@ -54,20 +59,25 @@ impl super::Judge for Anything {
     fn secret(&self, _: &SecretSource, secret: &Secret) -> Result<(), String> {
         match &*secret.name {
             "bad" => Err("cannot be used".to_owned()),
-            _ => Ok(()),
+            _ => {
+                self.0.fetch_add(1, Relaxed);
+                Ok(())
+            }
         }
     }
 }
 
 fn rig() -> Rig {
     let now = Instant::now();
+    let published = Arc::default();
     Rig {
         cascade: Cascade::new(
             &tandem_model::Bootstrap::default(),
             &[Kind::Cluster, Kind::Listener],
-            Anything,
+            Anything(Arc::clone(&published)),
             now,
         ),
+        published,
         now,
     }
 }

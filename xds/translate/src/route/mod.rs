@@ -19,23 +19,23 @@ use crate::{config_source, headers, value};
 
 /// What a route table is checked against.
 pub(crate) struct Scope<'a> {
-    /// The clusters that exist.
-    pub(crate) clusters: &'a HashSet<&'a str>,
+    /// Whether a cluster exists.
+    pub(crate) clusters: &'a Known<'a>,
 }
+
+/// Says of a name whether there is something of that name.
+pub(crate) type Known<'a> = dyn Fn(&str) -> bool + 'a;
 
 /// What holds for all routes of a table.
 struct Table<'a> {
     /// `None`: routes may name clusters that do not exist yet.
-    clusters: Option<&'a HashSet<&'a str>>,
+    clusters: Option<&'a Known<'a>>,
     max_direct_response: usize,
 }
 
 impl Table<'_> {
     fn check_cluster(&self, cx: &Cx<'_>, name: &str) {
-        if self
-            .clusters
-            .is_some_and(|clusters| !clusters.contains(name))
-        {
+        if self.clusters.is_some_and(|known| !known(name)) {
             cx.error(format!("expected a cluster that exists, got '{name}'"));
         }
     }

@@ -67,7 +67,7 @@ impl Cascade {
     }
 
     fn judge_scope(&self, one: &Resource, named: bool) -> Result<Arc<Scope>, Errors> {
-        let scope = resource::scope(bytes(one)?, &self.clusters.names())?;
+        let scope = resource::scope(bytes(one)?, &|name| self.clusters.knows(name))?;
         if !named && matches!(scope.routes, ScopeRoutes::Named(_)) {
             let field = Trail::ROOT.field("route_configuration_name");
             let missing = "expected scoped_routes with an rds_config_source, to ask for them";

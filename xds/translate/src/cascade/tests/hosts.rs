@@ -16,7 +16,7 @@ fn delta_rig() -> Rig {
     }));
     let mut rig = rig();
     let awaited = [Kind::Cluster, Kind::Listener];
-    rig.cascade = Cascade::new(&bootstrap, &awaited, Anything, rig.now);
+    rig.cascade = Cascade::new(&bootstrap, &awaited, Anything::default(), rig.now);
     rig
 }
 

@@ -26,7 +26,8 @@ fn rig() -> Rig {
         ..Default::default()
     };
     Rig {
-        cascade: Cascade::new(&bootstrap, &[], Anything, now),
+        cascade: Cascade::new(&bootstrap, &[], Anything::default(), now),
+        published: Arc::default(),
         now,
     }
 }

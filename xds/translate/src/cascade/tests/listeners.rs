@@ -71,3 +71,37 @@ fn a_resource_with_a_fault_is_refused_by_name() {
     let refused = rig.send(Kind::Routes, vec![unasked]);
     assert_eq!(refused.unwrap_err(), "resources[0]: expected a mapping");
 }
+
+/// As in Envoy, what is served is not judged anew where it comes again.
+#[test]
+fn what_comes_again_is_as_right_as_it_was() {
+    let mut rig = rig();
+    rig.serve();
+    let again = || vec![super::waiting::own_routes("l", 1, &["c"])];
+    rig.send(Kind::Listener, again()).unwrap();
+    rig.send(Kind::Cluster, Vec::new()).unwrap();
+    rig.pass(GRACE);
+    rig.steps();
+    rig.send(Kind::Listener, again()).unwrap();
+    assert!(rig.steps().is_empty());
+    let new = vec![super::waiting::own_routes("m", 1, &["c"])];
+    rig.send(Kind::Listener, new).unwrap_err();
+}
+
+/// State of the world may wrap resources, by any name.
+#[test]
+fn what_came_in_a_wrapper_with_another_name_is_served() {
+    let mut rig = rig();
+    rig.serve();
+    let wrapped = |one: Resource| Resource {
+        name: "wrapper".to_owned(),
+        ..one
+    };
+    for _ in 0..2 {
+        let clusters = vec![eds_cluster("c", 1), wrapped(eds_cluster("d", 1))];
+        rig.send(Kind::Cluster, clusters).unwrap();
+        let listeners = vec![listener("l", 1, "r"), wrapped(listener("m", 2, "r"))];
+        rig.send(Kind::Listener, listeners).unwrap();
+    }
+    assert_eq!(rig.steps(), ["+Endpoints d", "listener m"]);
+}

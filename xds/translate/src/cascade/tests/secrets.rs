@@ -15,6 +15,10 @@ fn secret(name: &str) -> Resource {
 
 /// A cluster that judges its endpoints by a secret.
 fn tls_cluster(name: &str, secret: &str) -> Resource {
+    tls_cluster_from(name, secret, ads())
+}
+
+fn tls_cluster_from(name: &str, secret: &str, source: core::ConfigSource) -> Resource {
     use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3 as tls;
     use pb::cluster::v3::Cluster;
     let context = tls::UpstreamTlsContext {
@@ -23,7 +27,7 @@ fn tls_cluster(name: &str, secret: &str) -> Resource {
                 tls::common_tls_context::ValidationContextType::ValidationContextSdsSecretConfig(
                     tls::SdsSecretConfig {
                         name: secret.to_owned(),
-                        sds_config: Some(ads()),
+                        sds_config: Some(source),
                     },
                 ),
             ),
@@ -99,4 +103,22 @@ fn a_secret_that_is_removed_is_not_waited_for() {
     let heard = (rig.cascade).update(Kind::Secret, &Origin::Ads, &gone, rig.now);
     heard.unwrap();
     assert_eq!(rig.steps(), ["+Secret roots", "cluster c of 0"]);
+}
+
+/// Who has another limit for the wait gets what came already: a stream would not send it again.
+#[test]
+fn a_secret_that_came_is_there_for_another_who_names_its_source_in_another_way() {
+    let mut rig = rig();
+    let first = || tls_cluster("c", "roots");
+    rig.send(Kind::Cluster, vec![first()]).unwrap();
+    rig.send(Kind::Secret, vec![secret("roots")]).unwrap();
+    rig.steps();
+    let source = core::ConfigSource {
+        initial_fetch_timeout: None,
+        ..ads()
+    };
+    let second = tls_cluster_from("d", "roots", source);
+    rig.send(Kind::Cluster, vec![first(), second]).unwrap();
+    assert_eq!(rig.steps(), ["cluster d of 0"]);
+    assert_eq!(rig.published.load(Relaxed), 2);
 }

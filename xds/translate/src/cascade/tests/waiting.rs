@@ -17,7 +17,7 @@ fn endless_cluster(name: &str) -> Resource {
 }
 
 /// A listener with routes of its own.
-fn own_routes(name: &str, port: u32, clusters: &[&str]) -> Resource {
+pub(super) fn own_routes(name: &str, port: u32, clusters: &[&str]) -> Resource {
     let Resource { value, .. } = routes("own", clusters);
     let config = pb::route::v3::RouteConfiguration::decode(value.as_slice()).unwrap();
     listener_by(name, port, RouteSpecifier::RouteConfig(config))
