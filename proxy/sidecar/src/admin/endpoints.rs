@@ -11,6 +11,7 @@ use tandem_core::routes::RouteTables;
 use tandem_core::stats::Registry;
 use tandem_upstream::ClusterManager;
 use tandem_xds_translate::Source;
+use tandem_xds_translate::cascade::Dump;
 
 use super::config_dump::{self, Ask};
 use super::parameters::{self, Format, Refused};
@@ -210,6 +211,14 @@ impl Admin {
         answer: impl FnOnce(&Self, &str) -> Answer + Send + 'static,
     ) -> Answer {
         let _turn = self.turn.lock().await;
+        self.off_the_thread(query, answer).await
+    }
+
+    async fn off_the_thread(
+        self: &Arc<Self>,
+        query: &str,
+        answer: impl FnOnce(&Self, &str) -> Answer + Send + 'static,
+    ) -> Answer {
         let (admin, query) = (Arc::clone(self), query.to_owned());
         let answered = tokio::task::spawn_blocking(move || answer(&admin, &query)).await;
         answered.unwrap_or_else(|error| {
@@ -283,18 +292,25 @@ impl Admin {
         }))
     }
 
-    async fn config_dump(&self, query: &str) -> Answer {
+    async fn config_dump(self: &Arc<Self>, query: &str) -> Answer {
         let ask = match Ask::of(query) {
             Ok(ask) => ask,
             Err(wrong) => return Answer::text(wrong.to_string()).with(wrong.status()),
         };
+        // As in `apart`; what was received is large as well.
+        let _turn = self.turn.lock().await;
+        let dynamic = self.mesh.dump().await;
+        self.off_the_thread(query, move |admin, _| admin.shown(dynamic, &ask))
+            .await
+    }
+
+    fn shown(&self, dynamic: Dump, ask: &Ask) -> Answer {
         let bootstrap = tandem_xds_translate::to_json(&self.sources).map_err(|e| e.to_string());
         match bootstrap
             .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
         {
             Ok(bootstrap) => {
-                let dynamic = self.mesh.dump().await;
-                match config_dump::dump((&bootstrap, self.read), dynamic, &ask) {
+                match config_dump::dump((&bootstrap, self.read), dynamic, ask) {
                     Ok(dump) => Answer::json(&dump),
                     Err(wrong) => Answer::text(wrong.to_string()).with(wrong.status()),
                 }
