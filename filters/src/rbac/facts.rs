@@ -19,19 +19,14 @@ pub(super) fn of_request<'a>(request: &'a Request, info: Option<&'a Arc<StreamIn
 
 /// Of a connection without a request.
 pub(super) fn of_connection(connection: &ConnectionInfo) -> Facts<'_> {
-    let tls = connection.tls.as_deref();
-    let by_tls = tls.and_then(|tls| tls.sni.as_deref());
     Facts {
         request: None,
         local: connection.local,
         peer: connection.remote,
         client: connection.remote,
-        server_name: connection
-            .server_name
-            .as_deref()
-            .or(by_tls)
-            .unwrap_or_default(),
-        tls: tls.map(identity),
+        // As in Envoy, whose rbac.proto says so: known only where tls_inspector reads it.
+        server_name: connection.server_name.as_deref().unwrap_or_default(),
+        tls: connection.tls.as_deref().map(identity),
     }
 }
 

@@ -144,3 +144,20 @@ async fn a_request_from_nowhere_is_refused() {
     let unknown = Request::new(Body::empty());
     assert!(refusal(&service, unknown).await.is_some());
 }
+
+/// What the handshake asked for is no requested server name without tls_inspector, as in Envoy.
+#[test]
+fn the_server_name_is_what_an_inspector_read() {
+    let handshake = TlsFacts {
+        sni: Some("a.test".into()),
+        ..Default::default()
+    };
+    let mut connection = ConnectionInfo {
+        tls: Some(Arc::new(handshake)),
+        ..Default::default()
+    };
+    assert_eq!(super::facts::of_connection(&connection).server_name, "");
+    connection.server_name = Some("a.test".into());
+    let facts = super::facts::of_connection(&connection);
+    assert_eq!(facts.server_name, "a.test");
+}
