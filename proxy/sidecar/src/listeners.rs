@@ -13,6 +13,10 @@ use crate::drain::Drains;
 use crate::mesh::Change;
 use crate::process::Error;
 
+mod held;
+
+use held::Held;
+
 /// One worker's sockets of a listener, one for each address.
 type OfWorker = Vec<listen::Listening>;
 
@@ -24,6 +28,10 @@ pub(crate) struct Listening {
     served: HashMap<Arc<str>, Arc<Listener>>,
     /// Sockets of listeners that are not served yet.
     reserved: HashMap<Arc<str>, Vec<OfWorker>>,
+    /// Of the listeners whose sockets cannot be bound beside others: what their successors need.
+    held: HashMap<Arc<str>, Held>,
+    /// Of those that go with the changes that are being made.
+    left: Vec<Held>,
     addresses: Addresses,
     stats: Stats,
 }
@@ -108,6 +116,8 @@ impl Listening {
             drains: Arc::clone(drains),
             served: HashMap::new(),
             reserved: HashMap::new(),
+            held: HashMap::new(),
+            left: Vec::new(),
             addresses: Addresses::default(),
             stats: Stats::new(registry),
         }
@@ -123,7 +133,7 @@ impl Listening {
     /// # Errors
     /// It cannot listen.
     pub(crate) fn reserve(&mut self, listener: &Arc<Listener>) -> Result<(), Error> {
-        let sockets = bind(listener, self.workers.len())?;
+        let sockets = bind(listener, self.workers.len(), &[])?;
         self.show(listener, &sockets);
         self.reserved.insert(Arc::clone(&listener.name), sockets);
         Ok(())
@@ -140,12 +150,19 @@ impl Listening {
         let sockets = match rebinds {
             true => Some(match self.reserved.remove(name) {
                 Some(sockets) => sockets,
-                None => bind(listener, self.workers.len())?,
+                None => {
+                    let held = self.held.get(name).into_iter().chain(&self.left);
+                    bind(listener, self.workers.len(), &held.collect::<Vec<_>>())?
+                }
             }),
             false => None,
         };
         if let Some(sockets) = &sockets {
             self.show(listener, sockets);
+            let drain = self.drains.watch(listener.traffic_direction);
+            self.held.remove(name);
+            let held = Held::new(listener, sockets, drain);
+            (self.held).extend(held.map(|held| (Arc::clone(name), held)));
         }
         let replaces = before.is_some();
         let mut sockets = sockets.map(Vec::into_iter);
@@ -181,6 +198,7 @@ impl Listening {
         if self.served.remove(name).is_none() {
             return;
         }
+        self.left.extend(self.held.remove(name));
         self.addresses.set(name, None);
         self.addresses.serve(name, None);
         let draining = Arc::new(self.stats.draining.guard());
@@ -209,6 +227,7 @@ impl Listening {
                 }
             }
         }
+        self.left.clear();
     }
 }
 
@@ -240,14 +259,20 @@ pub(crate) fn alone(listener: &Listener) -> Result<(), Error> {
 }
 
 /// The sockets of a listener, for each worker one for each address.
-fn bind(listener: &Listener, workers: usize) -> Result<Vec<OfWorker>, Error> {
+/// Sockets that are held are taken over: beside them none can be bound.
+fn bind(listener: &Listener, workers: usize, held: &[&Held]) -> Result<Vec<OfWorker>, Error> {
     let mut all: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
     if !listener.bind_to_port {
         return Ok(all);
     }
     let options = Options::of(listener);
     for address in listener.addresses() {
-        let sockets = listen::bind(address, workers, &options).map_err(|source| Error::Bind {
+        let known = held.iter().find_map(|held| held.at(address, &options));
+        let sockets = match &known {
+            Some(socket) => listen::again(socket, workers, &options),
+            None => listen::bind(address, workers, &options),
+        };
+        let sockets = sockets.map_err(|source| Error::Bind {
             listener: listener.name.to_string(),
             source,
         })?;

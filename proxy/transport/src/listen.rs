@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tandem_model::{Address, Listener, Pipe};
 
 use crate::{option, unix};
@@ -25,6 +25,18 @@ impl Listening {
         match self {
             Self::Tcp(socket) => socket.local_addr().ok(),
             Self::Unix(..) => None,
+        }
+    }
+
+    /// The same socket once more: both accept from one queue.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(socket) => socket.try_clone().map(Self::Tcp),
+            Self::Unix(socket, path) => Ok(Self::Unix(socket.try_clone()?, Arc::clone(path))),
         }
     }
 }
@@ -98,6 +110,19 @@ fn bind_tcp(mut addr: SocketAddr, workers: usize, options: &Options) -> io::Resu
         sockets.push(socket);
     }
     Ok(sockets.into_iter().map(Listening::Tcp).collect())
+}
+
+/// A socket that listens already, for each worker, with another backlog.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn again(socket: &Listening, workers: usize, options: &Options) -> io::Result<Vec<Listening>> {
+    match socket {
+        Listening::Tcp(socket) => SockRef::from(socket).listen(backlog(options))?,
+        Listening::Unix(socket, _) => SockRef::from(socket).listen(backlog(options))?,
+    }
+    (0..workers).map(|_| socket.try_clone()).collect()
 }
 
 fn backlog(options: &Options) -> i32 {

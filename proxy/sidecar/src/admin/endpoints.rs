@@ -309,12 +309,10 @@ impl Admin {
         match bootstrap
             .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
         {
-            Ok(bootstrap) => {
-                match config_dump::dump((&bootstrap, self.read), dynamic, ask) {
-                    Ok(dump) => Answer::json(&dump),
-                    Err(wrong) => Answer::text(wrong.to_string()).with(wrong.status()),
-                }
-            }
+            Ok(bootstrap) => match config_dump::dump((&bootstrap, self.read), dynamic, ask) {
+                Ok(dump) => Answer::json(&dump),
+                Err(wrong) => Answer::text(wrong.to_string()).with(wrong.status()),
+            },
             Err(error) => Answer::text(format!("cannot show the configuration: {error}\n"))
                 .with(StatusCode::INTERNAL_SERVER_ERROR),
         }

@@ -86,3 +86,19 @@ fn a_unix_socket_replaces_its_forerunner() {
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody's own");
 }
+
+/// A successor has the same queue, which no second socket could be bound beside.
+#[test]
+fn a_socket_that_is_taken_over_lets_in_who_waits() {
+    let first = bind(&loopback(), 1, &options(false)).unwrap().remove(0);
+    let addr = first.local_addr().unwrap();
+    assert!(bind(&Address::Socket(addr), 1, &options(false)).is_err());
+    let waiting = std::net::TcpStream::connect(addr).unwrap();
+    let sockets = again(&first, 2, &options(false)).unwrap();
+    drop(first);
+    let Listening::Tcp(socket) = &sockets[1] else {
+        panic!("expected a TCP socket");
+    };
+    let (_, peer) = socket.accept().unwrap();
+    assert_eq!(peer, waiting.local_addr().unwrap());
+}

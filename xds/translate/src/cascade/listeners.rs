@@ -208,6 +208,17 @@ impl Listeners {
         Ok(())
     }
 
+    /// As in Envoy: sockets that share a port and one that does not cannot be there together.
+    fn shares_as_before(&self, listener: &Listener) -> Result<(), String> {
+        let entry = self.all.get(&listener.name);
+        let versions = entry.map(|entry| [&entry.active, &entry.warming]);
+        let mut before = versions.into_iter().flatten().flatten();
+        match before.all(|(before, _)| before.enable_reuse_port == listener.enable_reuse_port) {
+            true => Ok(()),
+            false => Err("enable_reuse_port: cannot be changed during an update".to_owned()),
+        }
+    }
+
     /// The addresses it is to listen on that no listener has: one that goes with this update still
     /// has its own.
     fn new_addresses<'a>(&self, listener: &'a Listener) -> Vec<&'a Address> {
@@ -297,6 +308,7 @@ impl Cascade {
                 }
                 let free = self.listeners.address_is_free(&listener, &gone);
                 free.map_err(refuse)?;
+                self.listeners.shares_as_before(&listener).map_err(refuse)?;
                 self.judge.listener(&listener).map_err(refuse)?;
                 for address in self.listeners.new_addresses(&listener) {
                     self.judge.address(&listener, address).map_err(refuse)?;

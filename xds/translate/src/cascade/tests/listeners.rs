@@ -105,3 +105,19 @@ fn what_came_in_a_wrapper_with_another_name_is_served() {
     }
     assert_eq!(rig.steps(), ["+Endpoints d", "listener m"]);
 }
+
+#[test]
+fn how_sockets_share_a_port_cannot_be_changed() {
+    let mut rig = rig();
+    rig.serve();
+    let Resource { value, .. } = listener("l", 1, "r");
+    let mut alone = pb::listener::v3::Listener::decode(value.as_slice()).unwrap();
+    alone.enable_reuse_port = Some(envoy_types::pb::google::protobuf::BoolValue { value: false });
+    let alone = resource("l", alone.encode_to_vec());
+    let refused = rig.send(Kind::Listener, vec![alone.clone()]);
+    let expected = "l: enable_reuse_port: cannot be changed during an update";
+    assert_eq!(refused.unwrap_err(), expected);
+    assert!(rig.steps().is_empty());
+    rig.send(Kind::Listener, Vec::new()).unwrap();
+    rig.send(Kind::Listener, vec![alone]).unwrap();
+}
