@@ -8,7 +8,8 @@ use serde_json::Value;
 use tandem_core::file as read;
 use tandem_model::Bootstrap;
 use tandem_model::filter::FilterConfig;
-use tandem_model::listener::NetworkFilter;
+use tandem_model::filter::runtime::Runtime;
+use tandem_model::listener::{Listener, NetworkFilter};
 use tandem_xds_client::Node;
 use tandem_xds_client::node::{Extension, Locality, Version};
 use tandem_xds_translate::{Errors, Source};
@@ -50,6 +51,17 @@ pub(crate) enum Error {
     /// The configuration is wrong; one line for each fault.
     #[error("the configuration is refused:\n{0}")]
     Refused(Errors),
+    /// `tandem run`: the bootstrap has a runtime filter, which says something else.
+    #[error(
+        "'{path}' has a runtime filter of its own, which says something else than the command \
+         line: {options} would be ignored"
+    )]
+    Ignored {
+        /// The file.
+        path: String,
+        /// Which options.
+        options: String,
+    },
     /// Certificates, keys or roots are; one line for each.
     #[error("the configuration is refused:\n{0}")]
     Secrets(String),
@@ -85,7 +97,18 @@ pub(crate) fn for_run(options: &RunOptions) -> Result<Loaded, Error> {
     };
     let user = file(path)?;
     let bootstrap = load(vec![user.clone()])?.bootstrap;
-    let overlay = defaults::overlay(options, has_runtime(&bootstrap), bootstrap.admin.is_some());
+    let runtimes: Vec<_> = runtimes(&bootstrap).map(|(_, runtime)| runtime).collect();
+    let ignored = match runtimes.is_empty() {
+        true => Vec::new(),
+        false => options.contradictions(&runtimes),
+    };
+    if !ignored.is_empty() {
+        return Err(Error::Ignored {
+            path: path.display().to_string(),
+            options: ignored.join(", "),
+        });
+    }
+    let overlay = defaults::overlay(options, !runtimes.is_empty(), bootstrap.admin.is_some());
     load(vec![
         user,
         Source::yaml("the embedded defaults", overlay.to_string()),
@@ -198,16 +221,27 @@ fn load(sources: Vec<Source>) -> Result<Loaded, Error> {
     Ok(Loaded { bootstrap, sources })
 }
 
-fn has_runtime(bootstrap: &Bootstrap) -> bool {
-    bootstrap
-        .listeners
-        .iter()
-        .flat_map(|listener| listener.chains())
-        .any(|chain| match &chain.filter {
-            NetworkFilter::Http(manager) => manager
-                .http_filters
-                .iter()
-                .any(|filter| matches!(filter.config.inline(), Some(FilterConfig::Runtime(_)))),
-            NetworkFilter::Tcp(_) => false,
+/// The runtime filters of a bootstrap, with their listeners.
+fn runtimes(bootstrap: &Bootstrap) -> impl Iterator<Item = (&Listener, &Runtime)> {
+    let managers = bootstrap.listeners.iter().flat_map(|listener| {
+        listener
+            .chains()
+            .filter_map(move |chain| match &chain.filter {
+                NetworkFilter::Http(manager) => Some((listener, manager)),
+                NetworkFilter::Tcp(_) => None,
+            })
+    });
+    managers.flat_map(|(listener, manager)| {
+        (manager.http_filters.iter()).filter_map(move |filter| match filter.config.inline() {
+            Some(FilterConfig::Runtime(runtime)) => Some((&**listener, &**runtime)),
+            _ => None,
         })
+    })
+}
+
+/// The listener that serves the runtime APIs of an application.
+pub(crate) fn runtime_listener(bootstrap: &Bootstrap, app_id: &str) -> Option<Arc<str>> {
+    let mut runtimes = runtimes(bootstrap);
+    let (listener, _) = runtimes.find(|(_, runtime)| *runtime.app.id == *app_id)?;
+    Some(Arc::clone(&listener.name))
 }

@@ -73,8 +73,8 @@ pub(crate) fn overlay(options: &RunOptions, has_runtime: bool, has_admin: bool) 
 fn runtime_listener(options: &RunOptions) -> Value {
     let mut app = json!({
         "app_id": options.app_id,
-        "host": options.app_channel_address,
-        "protocol": options.app_protocol.config_name(),
+        "host": options.app_host(),
+        "protocol": options.app_protocol().config_name(),
     });
     if let Some(port) = options.app_port {
         app["port"] = port.into();
@@ -92,7 +92,7 @@ fn runtime_listener(options: &RunOptions) -> Value {
     }
     json!({
         "name": RUNTIME_LISTENER,
-        "address": address(options.runtime_grpc_port),
+        "address": address(options.runtime_grpc_port.unwrap_or(34904)),
         "filter_chains": [{ "filters": [{
             "name": "envoy.filters.network.http_connection_manager",
             "typed_config": {
@@ -115,11 +115,11 @@ fn app_cluster(options: &RunOptions, port: u16) -> Value {
         "connect_timeout": "1s",
         "load_assignment": { "cluster_name": "app", "endpoints": [{ "lb_endpoints": [{
             "endpoint": { "address": { "socket_address": {
-                "address": options.app_channel_address, "port_value": port,
+                "address": options.app_host(), "port_value": port,
             } } },
         }] }] },
     });
-    if options.app_protocol != crate::cli::run::AppProtocol::Http {
+    if options.app_protocol() != crate::cli::run::AppProtocol::Http {
         cluster["typed_extension_protocol_options"] = json!({
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": HTTP_OPTIONS,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use tandem_model::filter::runtime::{self, Runtime};
 
 use crate::logging::Severity;
 
@@ -16,12 +17,12 @@ pub(crate) struct RunOptions {
     /// The port the application listens on; without it, the application takes no calls.
     #[arg(long, value_name = "PORT")]
     pub(crate) app_port: Option<u16>,
-    /// The address the application listens on.
-    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
-    pub(crate) app_channel_address: String,
-    /// What the application speaks.
-    #[arg(long, value_enum, default_value = "http")]
-    pub(crate) app_protocol: AppProtocol,
+    /// The address the application listens on; default: 127.0.0.1.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) app_channel_address: Option<String>,
+    /// What the application speaks; default: http.
+    #[arg(long, value_enum)]
+    pub(crate) app_protocol: Option<AppProtocol>,
     /// The port of the application's gRPC callback server (AppCallback); default: --app-port
     /// if the protocol is grpc.
     #[arg(long, value_name = "PORT")]
@@ -30,16 +31,17 @@ pub(crate) struct RunOptions {
     /// embedded store serves state, lock, sequencer and pub/sub.
     #[arg(long, value_name = "DIR")]
     pub(crate) resources_path: Vec<PathBuf>,
-    /// An Envoy v3 bootstrap: the mesh is what it says.
+    /// An Envoy v3 bootstrap: the mesh is what it says. Where it has a runtime filter of its own,
+    /// options that say something else than that filter are refused.
     #[arg(short = 'c', long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where the embedded store keeps its file; default: `.tandem/<app-id>` in the current
     /// folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// The port of the runtime API over gRPC, on 127.0.0.1; 0: any free one.
-    #[arg(long, value_name = "PORT", default_value_t = 34904)]
-    pub(crate) runtime_grpc_port: u16,
+    /// The port of the runtime API over gRPC, on 127.0.0.1; 0: any free one; default: 34904.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) runtime_grpc_port: Option<u16>,
     /// The port of the outbound listener, on 127.0.0.1, when there is no --config; default
     /// 15001.
     #[arg(long, value_name = "PORT", conflicts_with = "config")]
@@ -67,6 +69,54 @@ pub(crate) struct RunOptions {
     pub(crate) command: Vec<String>,
 }
 
+impl RunOptions {
+    /// Where the application listens.
+    pub(crate) fn app_host(&self) -> &str {
+        self.app_channel_address.as_deref().unwrap_or("127.0.0.1")
+    }
+
+    /// What the application speaks.
+    pub(crate) fn app_protocol(&self) -> AppProtocol {
+        self.app_protocol.unwrap_or(AppProtocol::Http)
+    }
+
+    /// The options that say something else than the runtime filters of a bootstrap, and would be
+    /// ignored.
+    pub(crate) fn contradictions(&self, filters: &[&Runtime]) -> Vec<&'static str> {
+        let own = filters.iter().find(|filter| *filter.app.id == *self.app_id);
+        let Some(Runtime {
+            app,
+            resources_paths,
+            data_dir,
+            ..
+        }) = own
+        else {
+            return vec!["--app-id"];
+        };
+        let port = self.app_port.is_some_and(|port| app.port != Some(port));
+        let callback = self.app_callback_port;
+        let callback = callback.is_some_and(|port| app.callback_port != Some(port));
+        let host = self.app_channel_address.as_deref();
+        let host = host.is_some_and(|host| *app.host != *host);
+        let protocol = self.app_protocol;
+        let protocol = protocol.is_some_and(|protocol| app.protocol != protocol.into());
+        let resources = !self.resources_path.is_empty() && self.resources_path != *resources_paths;
+        let data = self.data_dir.is_some() && data_dir.is_some() && self.data_dir != *data_dir;
+        [
+            ("--app-port", port),
+            ("--app-channel-address", host),
+            ("--app-protocol", protocol),
+            ("--app-callback-port", callback),
+            ("--resources-path", resources),
+            ("--data-dir", data),
+            ("--runtime-grpc-port", self.runtime_grpc_port.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(option, differs)| differs.then_some(option))
+        .collect()
+    }
+}
+
 /// `--app-protocol`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AppProtocol {
@@ -85,6 +135,16 @@ impl AppProtocol {
             Self::Http => "HTTP",
             Self::Grpc => "GRPC",
             Self::H2c => "H2C",
+        }
+    }
+}
+
+impl From<AppProtocol> for runtime::AppProtocol {
+    fn from(protocol: AppProtocol) -> Self {
+        match protocol {
+            AppProtocol::Http => Self::Http,
+            AppProtocol::Grpc => Self::Grpc,
+            AppProtocol::H2c => Self::H2c,
         }
     }
 }

@@ -144,3 +144,55 @@ fn a_command_after_the_dashes_is_the_application() {
 fn the_definition_is_consistent() {
     Tandem::command().debug_assert();
 }
+
+/// Options of `tandem run` that a runtime filter of the user's own would overrule are named.
+#[test]
+fn options_that_contradict_a_runtime_filter_are_named() {
+    use tandem_model::filter::runtime::{Api, App, AppProtocol, Runtime};
+    let filter = Runtime {
+        app: App {
+            id: "shop".into(),
+            host: "127.0.0.1".into(),
+            port: Some(8080),
+            protocol: AppProtocol::Grpc,
+            callback_port: None,
+            callback_host: "127.0.0.1".into(),
+        },
+        apis: vec![Api::LayottoGrpc],
+        resources_paths: vec!["components".into()],
+        data_dir: Some("data".into()),
+        outbound_listener: None,
+        default_invoke_port: 80,
+    };
+    let cases: [(&str, &[&str]); 5] = [
+        ("--app-id shop", &[]),
+        ("--app-id other", &["--app-id"]),
+        (
+            "--app-id shop --app-port 8080 --app-protocol grpc --app-channel-address 127.0.0.1 \
+             --resources-path components --data-dir data",
+            &[],
+        ),
+        (
+            "--app-id shop --app-port 9090 --app-protocol h2c --app-channel-address ::1 \
+             --app-callback-port 1 --resources-path others --data-dir mine",
+            &[
+                "--app-port",
+                "--app-channel-address",
+                "--app-protocol",
+                "--app-callback-port",
+                "--resources-path",
+                "--data-dir",
+            ],
+        ),
+        (
+            "--app-id shop --runtime-grpc-port 34904",
+            &["--runtime-grpc-port"],
+        ),
+    ];
+    for (line, expected) in cases {
+        let Command::Run(options) = parse(args(&format!("tandem run {line}"))) else {
+            panic!("expected the run command")
+        };
+        assert_eq!(options.contradictions(&[&filter]), expected, "{line}");
+    }
+}

@@ -77,6 +77,7 @@ pub(crate) fn proxy(options: ProxyOptions) -> Result<ExitCode, Error> {
         default_data_dir: None,
         alone: false,
         outlives_hangups: true,
+        runtime_listener: None,
         app: None,
     };
     serve(loaded, settings, levels)
@@ -100,6 +101,7 @@ pub(crate) fn run(options: RunOptions) -> Result<ExitCode, Error> {
         default_data_dir: Some(data_dir),
         alone: true,
         outlives_hangups: false,
+        runtime_listener: config::runtime_listener(&loaded.bootstrap, &options.app_id),
         app: (!options.command.is_empty()).then_some(options),
     };
     serve(loaded, settings, levels)

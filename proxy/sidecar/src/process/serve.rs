@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) alone: bool,
     /// `tandem proxy`: SIGHUP and SIGUSR2 do not end it.
     pub(crate) outlives_hangups: bool,
+    /// The listener of the application's runtime APIs.
+    pub(crate) runtime_listener: Option<Arc<str>>,
     /// `tandem run` with a command: start it when everything is ready.
     pub(crate) app: Option<RunOptions>,
 }
@@ -256,7 +258,7 @@ impl Started {
             None => None,
             Some(options) => Some(App::start(
                 &options.command,
-                &self.app_environment(options),
+                &self.app_environment(options, settings.runtime_listener.as_deref()),
             )?),
         };
         let mut code = 0;
@@ -332,7 +334,11 @@ impl Started {
         Ok(ExitCode::from(code))
     }
 
-    fn app_environment(&self, options: &RunOptions) -> Vec<(&'static str, String)> {
+    fn app_environment(
+        &self,
+        options: &RunOptions,
+        runtime: Option<&str>,
+    ) -> Vec<(&'static str, String)> {
         let addresses = self.addresses.all();
         let port = |name: &str| {
             addresses
@@ -345,7 +351,7 @@ impl Started {
         if let Some(app) = options.app_port {
             env.push(("APP_PORT", app.to_string()));
         }
-        if let Some(runtime) = port(crate::defaults::RUNTIME_LISTENER) {
+        if let Some(runtime) = runtime.and_then(port) {
             env.push(("runtime_GRPC_PORT", runtime.clone()));
             env.push(("TANDEM_RUNTIME_PORT", runtime));
         }
