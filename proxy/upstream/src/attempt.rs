@@ -18,7 +18,7 @@ use crate::active::Active;
 use crate::body::{ResponseBody, Source};
 use crate::forward::misbuilt;
 use crate::pool::http1::Failure;
-use crate::pool::{Apart, HostPool, http2};
+use crate::pool::{Apart, HostPool, Place, http2};
 use crate::timeout::Alarm;
 use crate::transport::ServerName;
 use crate::upload::{Outgoing, Upload};
@@ -66,22 +66,24 @@ pub(crate) async fn send(
 ) -> Result<Answer, Error> {
     let apart = apart(pool, head.as_ref(), info);
     let pool = apart.as_ref().unwrap_or(pool);
-    let wants_http2 = match pool.cluster.config.http.protocol {
-        UpstreamProtocol::Http1 => false,
-        UpstreamProtocol::Http2 => true,
-        UpstreamProtocol::Downstream => info.protocol == Protocol::Http2,
-        UpstreamProtocol::Auto => match Box::pin(pool.wants_http2()).await {
-            Ok(wants) => wants,
-            Err(error) => {
-                failed(pool, &error, info);
-                return Err(error);
-            }
-        },
-    };
-    let result = if wants_http2 {
-        over_http2(pool, head, upload, high_priority, info, connected).await
-    } else {
-        over_http1(pool, head, upload, high_priority, info, connected).await
+    let http = &pool.cluster.config.http;
+    let result = match http.protocol {
+        UpstreamProtocol::Auto => {
+            // Boxed: only these requests have room for it.
+            Box::pin(over_either(
+                pool,
+                head,
+                upload,
+                high_priority,
+                info,
+                connected,
+            ))
+            .await
+        }
+        protocol if is_http2(protocol, info) => {
+            over_http2(pool, head, upload, high_priority, info, connected, None).await
+        }
+        _ => over_http1(pool, head, upload, high_priority, info, connected, None).await,
     };
     match &result {
         Ok(answer) => outlier::answered(&pool.cluster, &pool.host, answer.head.status),
@@ -142,7 +144,18 @@ fn failed(pool: &HostPool, error: &Error, info: &StreamInfo) {
     }
 }
 
-async fn over_http1(
+fn is_http2(protocol: UpstreamProtocol, info: &StreamInfo) -> bool {
+    match protocol {
+        UpstreamProtocol::Downstream => info.protocol == Protocol::Http2,
+        protocol => protocol == UpstreamProtocol::Http2,
+    }
+}
+
+/// Where the host decides: a place that was found already, and the request, if it is counted.
+type Given = Box<(Place, Option<Active>)>;
+
+/// Over what the host has agreed to.
+async fn over_either(
     pool: &Arc<HostPool>,
     head: &mut Option<Parts>,
     upload: &Upload,
@@ -150,17 +163,74 @@ async fn over_http1(
     info: &StreamInfo,
     connected: Option<&AtomicBool>,
 ) -> Result<Answer, Error> {
+    let given = Box::new((pool.place(high_priority).await?, None));
+    if let Place::Http2(_) = given.0 {
+        over_http2(
+            pool,
+            head,
+            upload,
+            high_priority,
+            info,
+            connected,
+            Some(given),
+        )
+        .await
+    } else {
+        over_http1(
+            pool,
+            head,
+            upload,
+            high_priority,
+            info,
+            connected,
+            Some(given),
+        )
+        .await
+    }
+}
+
+async fn over_http1(
+    pool: &Arc<HostPool>,
+    head: &mut Option<Parts>,
+    upload: &Upload,
+    high_priority: bool,
+    info: &StreamInfo,
+    connected: Option<&AtomicBool>,
+    mut given: Option<Given>,
+) -> Result<Answer, Error> {
     let body = upload.outgoing();
-    let mut head = head.take().ok_or_else(misbuilt)?;
-    convert::to_http1(&mut head, &body);
-    let upgrading = head.headers.contains_key(header::UPGRADE);
-    let mut request = Some(http1_request(head, body, info));
+    let mut converted = head.take().ok_or_else(misbuilt)?;
+    convert::to_http1(&mut converted, &body);
+    let upgrading = converted.headers.contains_key(header::UPGRADE);
+    let mut request = Some(http1_request(converted, body, info));
     let mut counted = None;
     loop {
-        let (mut connection, fresh) = match pool.idle_http1() {
-            Some(connection) => (connection, false),
-            // Boxed: it is rare, and its future is large.
-            None => (Box::pin(pool.wait_http1(high_priority)).await?, true),
+        // Boxed, what is rare: its future is large.
+        let place = match given.take() {
+            Some(given) => given.0,
+            None if pool.is_auto() => Box::pin(pool.place(high_priority)).await?,
+            None => match pool.idle_http1() {
+                Some(connection) => Place::Http1(connection, false),
+                None => Place::Http1(Box::pin(pool.wait_http1(high_priority)).await?, true),
+            },
+        };
+        let (mut connection, fresh) = match place {
+            Place::Http1(connection, fresh) => (connection, fresh),
+            place @ Place::Http2(_) => {
+                // Nothing was written, and the host speaks another version by now.
+                *head = request.take().map(|unsent| unsent.into_parts().0);
+                let given = Some(Box::new((place, counted)));
+                return Box::pin(over_http2(
+                    pool,
+                    head,
+                    upload,
+                    high_priority,
+                    info,
+                    connected,
+                    given,
+                ))
+                .await;
+            }
         };
         info.upstream.store(Some(Arc::clone(&connection.facts)));
         if let Some(connected) = connected {
@@ -262,6 +332,7 @@ async fn over_http2(
     high_priority: bool,
     info: &StreamInfo,
     connected: Option<&AtomicBool>,
+    given: Option<Given>,
 ) -> Result<Answer, Error> {
     let mut upgrade = None;
     if let Some(head) = head {
@@ -275,9 +346,12 @@ async fn over_http2(
             "upgrade_with_a_body",
         )));
     }
-    let slot = match pool.open_http2() {
-        Some(slot) => slot,
-        None => Box::pin(pool.wait_http2(high_priority)).await?,
+    let (slot, counted) = match given.map(|given| *given) {
+        Some((Place::Http2(slot), counted)) => (slot, counted),
+        _ => match pool.open_http2() {
+            Some(slot) => (slot, None),
+            None => (Box::pin(pool.wait_http2(high_priority)).await?, None),
+        },
     };
     info.upstream.store(Some(Arc::clone(slot.facts())));
     if let Some(wire) = &info.wire {
@@ -286,7 +360,8 @@ async fn over_http2(
     if let Some(connected) = connected {
         connected.store(true, Relaxed);
     }
-    let mut active = Active::begin(pool, high_priority)?.stream();
+    let active = counted.map_or_else(|| Active::begin(pool, high_priority), Ok)?;
+    let mut active = active.stream();
     let mut sender = slot.sender();
     let broken = |mut active: Active, error: h2::Error, sent: bool| {
         active.broken();

@@ -97,19 +97,6 @@ async fn http1_connections_are_reused() {
     );
 }
 
-/// What has happened to sockets until now is known to the runtime: something that happens to
-/// another one, later, has woken its reader.
-async fn events_are_heard() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
-    let (near, far) = tokio::join!(near, listener.accept());
-    let (mut near, (mut far, _)) = (near.unwrap(), far.unwrap());
-    // Polled in this order: the reader waits before there is anything to read.
-    let (read, written) = tokio::join!(biased; far.read_u8(), near.write_u8(1));
-    assert_eq!(read.unwrap(), 1);
-    written.unwrap();
-}
-
 /// A connection closed while idle is noticed before it is used; nobody sees an error.
 #[tokio::test]
 async fn a_closed_idle_connection_is_not_used() {

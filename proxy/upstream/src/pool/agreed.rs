@@ -1,66 +1,98 @@
 //! Which HTTP a host wants, where it is the one to say so (`auto_config`).
+//!
+//! Every connection offers both, and is of the version that its handshake came to. What the
+//! latest came to is what the next one is expected to be, so that only as many are opened as
+//! are needed.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tandem_core::Error;
+use tandem_model::cluster::UpstreamProtocol;
 use tandem_transport::tls::Offer;
 
-use super::HostPool;
+use super::http1::Connection;
+use super::http2::Slot;
+use super::{HostPool, Pending};
 use crate::transport::Wire;
 
-/// What is known of a host's wish.
+/// What a host is expected to speak.
 #[derive(Debug, Default)]
 pub(super) struct Agreed {
-    /// Nothing, HTTP/1.1 or HTTP/2.
-    known: AtomicU8,
-    /// The connection on which the host was asked; the first to need one takes it.
-    spare: Mutex<Option<Wire>>,
-    /// Whether there is one: nobody else need look.
-    has_spare: AtomicBool,
+    /// Whether the latest connection came to HTTP/1.1.
+    http1: AtomicBool,
 }
 
-const HTTP1: u8 = 1;
-const HTTP2: u8 = 2;
+/// A place for one request, of whichever version.
+pub(crate) enum Place {
+    /// A connection, and whether it is a new one.
+    Http1(Box<Connection>, bool),
+    Http2(Slot),
+}
 
 impl HostPool {
-    /// Whether the host wants HTTP/2. It is asked by a handshake, once: until a connection is
-    /// refused, it is taken to want what it wanted then.
-    pub(crate) async fn wants_http2(self: &Arc<Self>) -> Result<bool, Error> {
-        match self.agreed.known.load(Relaxed) {
-            HTTP1 => return Ok(false),
-            HTTP2 => return Ok(true),
-            _ => {}
-        }
-        if !self.is_secure() {
-            return Ok(false);
-        }
-        let wire = Box::pin(self.connect(&self.target(), Offer::Either)).await?;
-        let alpn = wire.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
-        let wants = alpn == Some("h2");
-        self.agreed
-            .known
-            .store(if wants { HTTP2 } else { HTTP1 }, Relaxed);
-        let mut spare = self
-            .agreed
-            .spare
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *spare = Some(wire);
-        self.agreed.has_spare.store(true, Relaxed);
-        Ok(wants)
+    /// Whether the host says which HTTP it wants.
+    pub(crate) fn is_auto(&self) -> bool {
+        self.cluster.config.http.protocol == UpstreamProtocol::Auto
     }
 
-    /// The connection on which the host was asked, if nobody uses it yet.
-    pub(super) fn take_spare(&self) -> Option<Wire> {
-        if !self.agreed.has_spare.swap(false, Relaxed) {
-            return None;
+    /// A place on an open connection, or on one that this waits for.
+    pub(crate) async fn place(self: &Arc<Self>, high_priority: bool) -> Result<Place, Error> {
+        match self.place_at_hand(false) {
+            Some(place) => Ok(place),
+            None => self.wait_for_place(high_priority).await,
         }
-        let mut spare = self
-            .agreed
-            .spare
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        spare.take()
+    }
+
+    async fn wait_for_place(self: &Arc<Self>, high_priority: bool) -> Result<Place, Error> {
+        let breaker = self.cluster.breaker(high_priority);
+        let _pending = Pending::begin(self, breaker)?;
+        loop {
+            if !self.is_secure() || self.agreed.http1.load(Relaxed) {
+                if let Some(connection) = self.try_http1(breaker).await? {
+                    return Ok(Place::Http1(connection, true));
+                }
+            } else if let Some(slot) = self.try_http2(breaker).await? {
+                return Ok(Place::Http2(slot));
+            }
+            if let Some(place) = self.place_at_hand(true) {
+                return Ok(place);
+            }
+        }
+    }
+
+    fn place_at_hand(&self, fresh: bool) -> Option<Place> {
+        match self.open_http2() {
+            Some(slot) => Some(Place::Http2(slot)),
+            None => Some(Place::Http1(self.idle_http1()?, fresh)),
+        }
+    }
+
+    /// Whether a new connection is one of HTTP/2, which `wanted` says where the host does not.
+    pub(super) fn is_http2(&self, wire: &Wire, wanted: bool) -> bool {
+        if !self.is_auto() {
+            return wanted;
+        }
+        let alpn = wire.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
+        let is_http2 = alpn == Some("h2");
+        self.agreed.http1.store(!is_http2, Relaxed);
+        is_http2
+    }
+
+    /// What a connection offers, if the host does not decide.
+    pub(super) fn offer(&self, wanted: Offer) -> Offer {
+        if self.is_auto() {
+            Offer::Either
+        } else {
+            wanted
+        }
+    }
+
+    /// There is room: where the host decides, who waits for the other version may use it too.
+    pub(super) fn tell_all_of_auto(&self) {
+        if self.is_auto() {
+            self.waiting_http1.tell_all(|| None);
+            self.waiting_http2.tell_all(|| Ok(()));
+        }
     }
 }

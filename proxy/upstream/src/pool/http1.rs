@@ -18,13 +18,16 @@ use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tandem_core::Error;
 use tandem_core::error::{Kind, ResetReason, UpstreamReset};
-use tandem_core::ext::wire::{Counters, Share, Wire};
+use tandem_core::ext::wire::{self, Counters, Share};
 use tandem_core::ext::{Protocol, UpstreamFacts};
 use tandem_transport::tls::Offer;
 
 use super::line::Line;
 use super::watched::Watched;
-use super::{HostPool, Live, Pending};
+use super::{HostPool, Live, Pending, http2};
+use crate::breaker::{Breaker, Permit};
+use crate::host::Host;
+use crate::transport::Wire;
 use crate::upload::Outgoing;
 
 /// Idle connections.
@@ -90,41 +93,66 @@ impl HostPool {
         self: &Arc<Self>,
         high_priority: bool,
     ) -> Result<Box<Connection>, Error> {
-        let (breaker, stats) = (self.cluster.breaker(high_priority), &self.cluster.stats);
+        let breaker = self.cluster.breaker(high_priority);
         let _pending = Pending::begin(self, breaker)?;
         loop {
-            let permit = breaker.take(|b| &b.connections);
-            // A pool without any connection may always open one, or its requests would wait for
-            // ever behind other pools' connections.
-            let permit = match permit {
-                None if self.http1().open == 0 => Some(breaker.force(|b| &b.connections)),
-                permit => permit,
-            };
-            if let Some(permit) = permit {
-                return self.open_http1(permit).await;
-            }
-            stats.upstream_cx_overflow.inc();
-            if let Some(Some(connection)) = self.waiting_http1.join().come().await {
+            if let Some(connection) = self.try_http1(breaker).await? {
                 return Ok(connection);
             }
         }
     }
 
+    /// The same; `None` when it is worth another look.
+    pub(super) async fn try_http1(
+        self: &Arc<Self>,
+        breaker: &Arc<Breaker>,
+    ) -> Result<Option<Box<Connection>>, Error> {
+        let permit = breaker.take(|b| &b.connections);
+        // A pool without any connection may always open one, or its requests would wait for
+        // ever behind other pools' connections.
+        let permit = match permit {
+            None if self.http1().open == 0 => Some(breaker.force(|b| &b.connections)),
+            permit => permit,
+        };
+        if let Some(permit) = permit {
+            return self.open_http1(permit).await;
+        }
+        self.cluster.stats.upstream_cx_overflow.inc();
+        Ok(self.waiting_http1.join().come().await.flatten())
+    }
+
     async fn open_http1(
         self: &Arc<Self>,
-        permit: crate::breaker::Permit,
-    ) -> Result<Box<Connection>, Error> {
+        permit: Permit,
+    ) -> Result<Option<Box<Connection>>, Error> {
         // Made before connecting, so that whatever happens the slot is given back.
         let mut live = Live::new(self, permit);
         live.busy = true;
         let stats = &self.cluster.stats;
-        stats.upstream_cx_http1_total.inc();
+        if !self.is_auto() {
+            stats.upstream_cx_http1_total.inc();
+        }
         let target = self.target();
-        let connected = match self.take_spare() {
-            Some(spare) => Ok(spare),
-            None => self.connect(&target, Offer::Http1).await,
-        };
+        let connected = self.connect(&target, self.offer(Offer::Http1)).await;
         let wire = connected.inspect_err(|_| stats.upstream_rq_pending_failure_eject.inc())?;
+        if self.is_http2(&wire, false) {
+            live.busy = false;
+            http2::join(self, &target, wire, live).await?;
+            return Ok(None);
+        }
+        self.shake_http1(&target, wire, live).await.map(Some)
+    }
+
+    /// A connection of what was connected.
+    pub(super) async fn shake_http1(
+        self: &Arc<Self>,
+        target: &Host,
+        wire: Wire,
+        live: Live,
+    ) -> Result<Box<Connection>, Error> {
+        if self.is_auto() {
+            self.cluster.stats.upstream_cx_http1_total.inc();
+        }
         let facts = UpstreamFacts {
             host: Arc::clone(target.text()),
             cluster: Arc::clone(&self.cluster.config.name),
@@ -192,6 +220,7 @@ impl HostPool {
         if let Err(Some(mut connection)) = self.waiting_http1.tell_next(Some(connection)) {
             connection.live.busy = false;
             self.http1().idle.push(connection);
+            self.tell_all_of_auto();
             self.keep_swept();
         }
     }
@@ -257,7 +286,7 @@ pub(super) fn sweep(pool: &Arc<HostPool>) {
 
 impl Connection {
     /// What it carries from now on belongs to this request.
-    pub(crate) fn carry(&mut self, wire: Option<&Arc<Wire>>) {
+    pub(crate) fn carry(&mut self, wire: Option<&Arc<wire::Wire>>) {
         self.carries = wire.map(|wire| wire.begin(&self.counters));
     }
 

@@ -18,7 +18,9 @@ use tandem_transport::tls::Offer;
 
 use super::line::Line;
 use super::{HostPool, Live, Pending};
-use crate::breaker::Permit;
+use crate::breaker::{Breaker, Permit};
+use crate::host::Host;
+use crate::transport::Wire;
 
 /// Open connections.
 #[derive(Debug, Default)]
@@ -86,52 +88,59 @@ impl HostPool {
 
     /// Waits for the connection being opened, or for a new one.
     pub(crate) async fn wait_http2(self: &Arc<Self>, high_priority: bool) -> Result<Slot, Error> {
-        let (breaker, stats) = (self.cluster.breaker(high_priority), &self.cluster.stats);
+        let breaker = self.cluster.breaker(high_priority);
         let _pending = Pending::begin(self, breaker)?;
         loop {
-            {
-                let mut pool = self.http2();
-                if !pool.connecting {
-                    let permit = match breaker.take(|b| &b.connections) {
-                        Some(permit) => Some(permit),
-                        None if pool.open.is_empty() => Some(breaker.force(|b| &b.connections)),
-                        None => None,
-                    };
-                    if let Some(permit) = permit {
-                        pool.connecting = true;
-                        // On its own, since others wait for it too and outlive this request.
-                        tokio::spawn(open(Arc::clone(self), permit));
-                    } else {
-                        stats.upstream_cx_overflow.inc();
-                    }
-                }
-            }
-            if let Some(Err((failure, cause))) = self.waiting_http2.join().come().await {
-                stats.upstream_rq_pending_failure_eject.inc();
-                let kind = Kind::ConnectFailure(failure);
-                return Err(match cause {
-                    Some(cause) => Error::with_source(kind, cause),
-                    None => Error::new(kind),
-                });
-            }
-            if let Some(slot) = self.open_http2() {
+            if let Some(slot) = self.try_http2(breaker).await? {
                 return Ok(slot);
             }
         }
+    }
+
+    /// The same; `None` when it is worth another look.
+    pub(super) async fn try_http2(
+        self: &Arc<Self>,
+        breaker: &Arc<Breaker>,
+    ) -> Result<Option<Slot>, Error> {
+        let stats = &self.cluster.stats;
+        {
+            let mut pool = self.http2();
+            if !pool.connecting {
+                let permit = match breaker.take(|b| &b.connections) {
+                    Some(permit) => Some(permit),
+                    None if pool.open.is_empty() => Some(breaker.force(|b| &b.connections)),
+                    None => None,
+                };
+                if let Some(permit) = permit {
+                    pool.connecting = true;
+                    // On its own, since others wait for it too and outlive this request.
+                    tokio::spawn(open(Arc::clone(self), permit));
+                } else {
+                    stats.upstream_cx_overflow.inc();
+                }
+            }
+        }
+        if let Some(Err((failure, cause))) = self.waiting_http2.join().come().await {
+            stats.upstream_rq_pending_failure_eject.inc();
+            let kind = Kind::ConnectFailure(failure);
+            return Err(match cause {
+                Some(cause) => Error::with_source(kind, cause),
+                None => Error::new(kind),
+            });
+        }
+        Ok(self.open_http2())
     }
 }
 
 async fn open(pool: Arc<HostPool>, permit: Permit) {
     let live = Live::new(&pool, permit);
-    pool.cluster.stats.upstream_cx_http2_total.inc();
-    let result = handshake(&pool, live).await;
+    if !pool.is_auto() {
+        pool.cluster.stats.upstream_cx_http2_total.inc();
+    }
+    let result = connect(&pool, live).await;
     pool.http2().connecting = false;
     match result {
-        Ok(connection) => {
-            pool.http2().open.push(connection);
-            pool.keep_swept();
-            pool.waiting_http2.tell_all(|| Ok(()));
-        }
+        Ok(()) => pool.waiting_http2.tell_all(|| Ok(())),
         Err(error) => {
             let failure = match error.kind() {
                 Kind::ConnectFailure(failure) => *failure,
@@ -144,12 +153,40 @@ async fn open(pool: Arc<HostPool>, permit: Permit) {
     }
 }
 
-async fn handshake(pool: &Arc<HostPool>, mut live: Live) -> Result<Arc<Connection>, Error> {
+async fn connect(pool: &Arc<HostPool>, live: Live) -> Result<(), Error> {
     let target = pool.target();
-    let wire = match pool.take_spare() {
-        Some(spare) => spare,
-        None => pool.connect(&target, Offer::Http2).await?,
-    };
+    let wire = pool.connect(&target, pool.offer(Offer::Http2)).await?;
+    if pool.is_http2(&wire, true) {
+        return join(pool, &target, wire, live).await;
+    }
+    let connection = pool.shake_http1(&target, wire, live).await?;
+    pool.give_back_http1(connection);
+    Ok(())
+}
+
+/// Adds a connection of what was connected.
+pub(super) async fn join(
+    pool: &Arc<HostPool>,
+    target: &Host,
+    wire: Wire,
+    live: Live,
+) -> Result<(), Error> {
+    if pool.is_auto() {
+        pool.cluster.stats.upstream_cx_http2_total.inc();
+    }
+    let connection = handshake(pool, target, wire, live).await?;
+    pool.http2().open.push(connection);
+    pool.tell_all_of_auto();
+    pool.keep_swept();
+    Ok(())
+}
+
+async fn handshake(
+    pool: &Arc<HostPool>,
+    target: &Host,
+    wire: Wire,
+    mut live: Live,
+) -> Result<Arc<Connection>, Error> {
     let config = &pool.cluster.config;
     let options = &config.http.http2;
     let facts = UpstreamFacts {
@@ -333,8 +370,11 @@ impl Drop for Slot {
             *since = Instant::now();
         }
         // There may be room now for the request that waits longest.
-        if let Some(pool) = self.connection.pool.upgrade() {
-            let _ = pool.waiting_http2.tell_next(Ok(()));
+        if let Some(pool) = self.connection.pool.upgrade()
+            && pool.waiting_http2.tell_next(Ok(())).is_err()
+            && pool.is_auto()
+        {
+            let _ = pool.waiting_http1.tell_next(None);
         }
     }
 }

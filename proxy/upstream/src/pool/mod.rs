@@ -11,6 +11,7 @@ mod sweep;
 mod watched;
 
 use agreed::Agreed;
+pub(crate) use agreed::Place;
 pub(crate) use apart::Apart;
 pub(crate) use live::Live;
 pub(crate) use pending::Pending;

@@ -207,3 +207,16 @@ impl http_body::Body for Channel {
             .map(|chunk| chunk.map(|chunk| Ok(http_body::Frame::data(chunk))))
     }
 }
+
+/// What has happened to sockets until now is known to the runtime: something that happens to
+/// another one, later, has woken its reader.
+pub(crate) async fn events_are_heard() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
+    let (near, far) = tokio::join!(near, listener.accept());
+    let (mut near, (mut far, _)) = (near.unwrap(), far.unwrap());
+    // Polled in this order: the reader waits before there is anything to read.
+    let (read, written) = tokio::join!(biased; far.read_u8(), near.write_u8(1));
+    assert_eq!(read.unwrap(), 1);
+    written.unwrap();
+}
