@@ -95,7 +95,7 @@ impl Connection {
         if self.send(probe).await.is_err() {
             return false;
         }
-        let answer = timeout(Duration::from_millis(700), self.response("GET")).await;
+        let answer = timeout(super::SILENCE, self.response("GET")).await;
         matches!(answer, Ok(Ok(_)))
     }
 

@@ -58,8 +58,7 @@ impl Connection {
             authority: "probe.test".into(),
             ..Request::default()
         };
-        let limit = std::time::Duration::from_millis(700);
-        let answer = tokio::time::timeout(limit, self.exchange(&probe)).await;
+        let answer = tokio::time::timeout(super::SILENCE, self.exchange(&probe)).await;
         answer.is_ok_and(|response| response.status != 0)
     }
 

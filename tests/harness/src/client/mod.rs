@@ -6,6 +6,10 @@ pub mod h2c;
 
 use crate::Headers;
 
+/// A connection that has not answered for so long is taken for closed: one that is closed says so
+/// at once, so only a machine that is busy comes near it.
+const SILENCE: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// A well-formed request, for either protocol.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
