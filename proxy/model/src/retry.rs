@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 
 use crate::headers::HeaderMatcher;
 
@@ -27,10 +27,30 @@ pub struct RetryPolicy {
     pub back_off_base: Duration,
     /// Longest interval; default ten times the base.
     pub back_off_max: Duration,
+    /// Answers may say when to try again (`rate_limited_retry_back_off`).
+    pub rate_limited: Option<RateLimitedBackOff>,
     /// How often to choose again when a host was tried before by the same request
     /// (`retry_host_predicate: previous_hosts`, `host_selection_retry_max_attempts`); the last
     /// choice stands. 0: hosts are chosen as ever (default).
     pub reselections: u32,
+}
+
+/// A back-off that the upstream asks for (`RetryPolicy.RateLimitedRetryBackOff`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimitedBackOff {
+    /// Looked at in this order; the first that says a time within the limit counts.
+    pub reset_headers: Vec<(HeaderName, ResetFormat)>,
+    /// Longer ones are not waited for; default 300 s.
+    pub max_interval: Duration,
+}
+
+/// How an answer says when to try again (`RetryPolicy.ResetHeaderFormat`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetFormat {
+    /// In so many seconds.
+    Seconds,
+    /// At this second since 1970.
+    UnixTimestamp,
 }
 
 /// A set of retry conditions: Envoy's `x-envoy-retry-on` and `x-envoy-retry-grpc-on`.

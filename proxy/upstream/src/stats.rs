@@ -118,6 +118,7 @@ cluster_stats! {
         upstream_rq_cancelled upstream_rq_rx_reset upstream_rq_tx_reset
         upstream_rq_retry upstream_rq_retry_success upstream_rq_retry_overflow
         upstream_rq_retry_limit_exceeded upstream_rq_retry_backoff_exponential
+        upstream_rq_retry_backoff_ratelimited
         upstream_rq_completed
         lb_healthy_panic bind_errors original_dst_host_invalid
     }

@@ -55,6 +55,7 @@ fn retry(on: &str, num_retries: u32) -> RoutePolicy {
             retriable_request_headers: Vec::new(),
             back_off_base: Duration::from_millis(1),
             back_off_max: Duration::from_millis(2),
+            rate_limited: None,
             reselections: 0,
         })),
         ..RoutePolicy::default()

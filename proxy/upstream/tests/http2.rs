@@ -88,6 +88,7 @@ async fn refused_streams_are_retriable() {
             retriable_request_headers: Vec::new(),
             back_off_base: Duration::from_millis(1),
             back_off_max: Duration::from_millis(1),
+            rate_limited: None,
             reselections: 0,
         })),
         ..RoutePolicy::default()

@@ -162,6 +162,13 @@ impl Retry {
         };
         self.under_way = Some(permit);
         stats.upstream_rq_retry.inc();
+        let rate_limited = self.policy.as_ref().and_then(|p| p.rate_limited.as_ref());
+        let headers = outcome.ok().map(|(_, headers)| headers);
+        let asked = rate_limited.zip(headers);
+        if let Some(wait) = asked.and_then(|(policy, headers)| back_off::asked(policy, headers)) {
+            stats.upstream_rq_retry_backoff_ratelimited.inc();
+            return Some(wait);
+        }
         stats.upstream_rq_retry_backoff_exponential.inc();
         Some(self.back_off.next())
     }

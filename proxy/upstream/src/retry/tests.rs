@@ -1,4 +1,5 @@
 use tandem_core::error::{ConnectFailure, Kind, ResetReason};
+use tandem_model::retry::{RateLimitedBackOff, ResetFormat};
 
 use super::*;
 
@@ -81,4 +82,51 @@ fn back_off_is_bounded() {
         let wait = back_off.next().as_millis();
         assert!((1..=bound).contains(&wait), "{wait} of {bound}");
     }
+}
+
+/// What the upstream asks for is waited for, unless it is too long, and never cut short.
+#[test]
+fn an_answer_says_when_to_try_again() {
+    let policy = RateLimitedBackOff {
+        reset_headers: vec![
+            (
+                HeaderName::from_static("x-reset"),
+                ResetFormat::UnixTimestamp,
+            ),
+            (HeaderName::from_static("retry-after"), ResetFormat::Seconds),
+        ],
+        max_interval: Duration::from_secs(20),
+    };
+    let asked = |answer: &HeaderMap| back_off::asked(&policy, answer).map(|wait| wait.as_millis());
+    for (answer, expected) in [
+        (headers(&[("retry-after", "2")]), Some(2_000..3_000)),
+        (headers(&[("retry-after", "20")]), Some(20_000..30_000)),
+        (headers(&[("retry-after", "0")]), Some(0..1)),
+        (headers(&[("retry-after", "21")]), None),
+        (headers(&[("retry-after", "-1")]), None),
+        (headers(&[("retry-after", "soon")]), None),
+        (headers(&[("x-reset", "1")]), None),
+        (
+            headers(&[("x-reset", "1"), ("retry-after", "2")]),
+            Some(2_000..3_000),
+        ),
+        (
+            headers(&[("x-reset", "99999999999"), ("retry-after", "2")]),
+            Some(2_000..3_000),
+        ),
+        (headers(&[("x-other", "2")]), None),
+    ] {
+        let wait = asked(&answer);
+        let met = match &expected {
+            Some(range) => wait.is_some_and(|wait| range.contains(&wait)),
+            None => wait.is_none(),
+        };
+        assert!(met, "{answer:?}: {wait:?}, expected {expected:?}");
+    }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let at = now.unwrap().as_secs() + 10;
+    let mut answer = HeaderMap::new();
+    answer.insert("x-reset", at.to_string().parse().unwrap());
+    let wait = asked(&answer).unwrap();
+    assert!((8_000..15_000).contains(&wait), "{wait}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use envoy_types::pb::envoy::config::route::v3 as proto;
 use http::StatusCode;
-use tandem_model::retry::{RetryOn, RetryPolicy};
+use tandem_model::retry::{RateLimitedBackOff, ResetFormat, RetryOn, RetryPolicy};
 
 use crate::cx::Cx;
 use crate::{matcher, value};
@@ -51,6 +51,10 @@ pub(super) fn policy(cx: &Cx<'_>, proto: &proto::RetryPolicy) -> RetryPolicy {
         ),
         back_off_base,
         back_off_max,
+        rate_limited: proto
+            .rate_limited_retry_back_off
+            .as_ref()
+            .map(|proto| rate_limited(&cx.field("rate_limited_retry_back_off"), proto)),
         reselections: reselections(cx, proto),
     }
 }
@@ -94,6 +98,25 @@ fn back_off(
             .error(format!("expected at least the base_interval, {base:?}"));
     }
     (base, max)
+}
+
+fn rate_limited(
+    cx: &Cx<'_>,
+    proto: &proto::retry_policy::RateLimitedRetryBackOff,
+) -> RateLimitedBackOff {
+    use proto::retry_policy::ResetHeaderFormat;
+    let max = value::duration(cx, "max_interval", proto.max_interval.as_ref());
+    RateLimitedBackOff {
+        reset_headers: cx.each("reset_headers", &proto.reset_headers, |cx, header| {
+            let name = value::header_name(&cx.field("name"), &header.name)?;
+            let format = match header.format() {
+                ResetHeaderFormat::Seconds => ResetFormat::Seconds,
+                ResetHeaderFormat::UnixTimestamp => ResetFormat::UnixTimestamp,
+            };
+            Some((name, format))
+        }),
+        max_interval: max.unwrap_or(Duration::from_secs(300)),
+    }
 }
 
 fn status(cx: &Cx<'_>, code: &u32) -> Option<StatusCode> {

@@ -69,6 +69,8 @@ fn routes() -> String {
 - {{match: {{path: /per-try-off}}, route: {{cluster: up, timeout: 2s, retry_policy: {{retry_on: retriable-4xx, num_retries: 1, per_try_timeout: 0.15s, {back_off}}}}}}}
 - {{match: {{path: /global}}, route: {{cluster: up, timeout: 0.25s, retry_policy: {{retry_on: 5xx, num_retries: 5, {back_off}}}}}}}
 - {{match: {{path: /only-get}}, route: {{cluster: up, retry_policy: {{retry_on: 5xx, num_retries: 2, {back_off}, retriable_request_headers: [{{name: ':method', string_match: {{exact: GET}}}}]}}}}}}
+- {{match: {{path: /limited}}, route: {{cluster: up, timeout: 0s, retry_policy: {{retry_on: retriable-status-codes, retriable_status_codes: [429], {back_off}, rate_limited_retry_back_off: {{reset_headers: [{{name: x-reset, format: UNIX_TIMESTAMP}}, {{name: Retry-After, format: SECONDS}}]}}}}}}}}
+- {{match: {{path: /limited-shorter}}, route: {{cluster: up, retry_policy: {{retry_on: retriable-status-codes, retriable_status_codes: [429], {back_off}, rate_limited_retry_back_off: {{max_interval: 0.5s, reset_headers: [{{name: retry-after}}]}}}}}}}}
 - {{match: {{path: /two}}, route: {{cluster: up, retry_policy: {{retry_on: 'retriable-4xx,gateway-error', num_retries: 2, {back_off}}}}}}}
 "#
     ));
@@ -97,6 +99,22 @@ fn cases() -> Vec<Case> {
                 );
             }
         }
+    }
+    for (path, script, took) in [
+        ("/limited", "429 header=retry-after:1|200", 1000..=1900),
+        ("/limited", "429 header=retry-after:soon|200", 0..=900),
+        ("/limited", "429 header=retry-after:301|200", 0..=900),
+        ("/limited", "429 header=x-reset:1|200", 0..=900),
+        (
+            "/limited",
+            "429 header=x-reset:1 header=retry-after:1|200",
+            1000..=1900,
+        ),
+        ("/limited", "429|200", 0..=900),
+        ("/limited-shorter", "429 header=retry-after:1|200", 0..=900),
+    ] {
+        let case = get(&format!("{path}: {script}"), "any.test", path);
+        all.push(case.script(script).took(took));
     }
     let code = |number: u8| {
         format!(
