@@ -36,6 +36,19 @@ pub struct Context<'a> {
     pub duration: Option<Duration>,
 }
 
+impl<'a> Context<'a> {
+    /// Of a request that has not been sent away yet.
+    pub fn before<B>(info: &'a StreamInfo, request: &'a http::Request<B>) -> Self {
+        Self {
+            info,
+            request: Some(LiveRequest::of(request)),
+            response: None,
+            trailers: None,
+            duration: None,
+        }
+    }
+}
+
 /// A request that has not been sent away yet.
 #[derive(Clone, Copy, Debug)]
 pub struct LiveRequest<'a> {
@@ -82,6 +95,13 @@ pub fn write_or(format: &Format, context: &Context<'_>, missing: &[u8], out: &mu
             }
         }
     }
+}
+
+/// A format's text.
+pub fn text(format: &Format, context: &Context<'_>) -> String {
+    let mut out = Vec::new();
+    write(format, context, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Appends the value of one operator; whether it has one.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::format::Format;
 use crate::headers::HeaderMutations;
 use crate::matching::Regex;
 use crate::retry::RetryPolicy;
@@ -119,6 +120,8 @@ pub enum PathRewrite {
         /// The replacement, with Rust's `${1}` for RE2's `\1`.
         substitution: Arc<str>,
     },
+    /// The whole path is written anew; an empty one changes nothing.
+    Format(Arc<Format>),
 }
 
 /// How the host changes.
@@ -137,6 +140,8 @@ pub enum HostRewrite {
         /// The replacement.
         substitution: Arc<str>,
     },
+    /// To a text with operators; an empty one changes nothing.
+    Format(Arc<Format>),
 }
 
 /// A redirect (`RedirectAction`).
@@ -170,6 +175,8 @@ pub enum RedirectPath {
         /// The replacement.
         substitution: Arc<str>,
     },
+    /// A path with operators; an empty one changes nothing.
+    Format(Arc<Format>),
 }
 
 /// An answer at once (`DirectResponseAction`).

@@ -110,7 +110,8 @@ fn act(way: &Way<'_>, at: usize, share: f64, out: &mut Explanation) {
             let uri = way.request.uri().scheme_str();
             let encrypted = way.info.connection.is_tls();
             let scheme = scheme::of(uri, way.request.headers(), encrypted);
-            let location = router::redirect::location(redirect, route, way.request, scheme);
+            let location =
+                router::redirect::location(redirect, route, way.request, way.info, scheme);
             let answer = format!("{}: redirected to {location}", redirect.status.as_u16());
             out.reply(redirect.status, "", answer);
             out.location = Some(location);

@@ -130,8 +130,8 @@ fn send(
     }
     Edits::new(way.config, way.host, route, weighted).request(&mut request, &info);
     let keep_old = !way.manager.router.suppress_envoy_headers;
-    rewrite::host(&mut request, action, weighted, keep_old);
-    rewrite::path(&mut request, route, action, keep_old);
+    rewrite::host(&mut request, action, weighted, &info, keep_old);
+    rewrite::path(&mut request, route, action, &info, keep_old);
     let missing = action.cluster_not_found_response_code;
     let headers = Some(request.headers());
     let mut target = endpoints(

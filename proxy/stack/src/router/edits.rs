@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use tandem_core::ext::StreamInfo;
-use tandem_core::format::{Context, LiveRequest};
+use tandem_core::format::Context;
 use tandem_core::headers;
 use tandem_core::{Request, Response};
 use tandem_model::format::Format;
@@ -66,13 +66,7 @@ impl Edits {
         for level in &*self.request {
             headers::remove(request.headers_mut(), level);
             for add in &level.add {
-                let context = Context {
-                    info,
-                    request: Some(LiveRequest::of(request)),
-                    response: None,
-                    trailers: None,
-                    duration: None,
-                };
+                let context = Context::before(info, request);
                 if let Some(value) = headers::value(add, &context) {
                     headers::add(request.headers_mut(), add, value);
                 }

@@ -1,16 +1,20 @@
 //! Where a redirect leads.
 
 use http::HeaderValue;
+use tandem_core::ext::StreamInfo;
 use tandem_core::{Request, authority};
 use tandem_model::matching::strip_port;
 use tandem_model::route::{Redirect, RedirectPath, Route};
 use tandem_model::scheme::X_FORWARDED_PROTO;
+
+use super::rewrite;
 
 /// The `location` of a redirect, built as Envoy builds it.
 pub(crate) fn location(
     redirect: &Redirect,
     route: &Route,
     request: &Request,
+    info: &StreamInfo,
     scheme: &str,
 ) -> String {
     let new_scheme = redirect.scheme.as_deref().unwrap_or(scheme);
@@ -36,18 +40,19 @@ pub(crate) fn location(
             }
         }
     }
-    format!("{new_scheme}://{host}{}", path(redirect, route, request))
+    format!(
+        "{new_scheme}://{host}{}",
+        path(redirect, route, request, info)
+    )
 }
 
-fn path(redirect: &Redirect, route: &Route, request: &Request) -> String {
+fn path(redirect: &Redirect, route: &Route, request: &Request, info: &StreamInfo) -> String {
     let given = authority::path_and_query(request);
     let (path, query) = given.split_at(given.find('?').unwrap_or(given.len()));
     let query = if redirect.strip_query { "" } else { query };
     match &redirect.path {
         None => format!("{path}{query}"),
-        // A new path with a query of its own replaces the old query too.
-        Some(RedirectPath::Replace(new)) if new.contains('?') => new.to_string(),
-        Some(RedirectPath::Replace(new)) => format!("{new}{query}"),
+        Some(RedirectPath::Replace(new)) => replaced(new, query),
         Some(RedirectPath::Prefix(new)) => {
             let rest = route.matched_len().and_then(|length| path.get(length..));
             format!("{new}{}{query}", rest.unwrap_or_default())
@@ -58,5 +63,15 @@ fn path(redirect: &Redirect, route: &Route, request: &Request) -> String {
         }) => {
             format!("{}{query}", pattern.replace_all(path, substitution))
         }
+        Some(RedirectPath::Format(format)) => {
+            let new = rewrite::formatted(format, request, info);
+            new.map_or_else(|| format!("{path}{query}"), |new| replaced(&new, query))
+        }
     }
+}
+
+/// A new path with a query of its own replaces the old query too.
+fn replaced(new: &str, query: &str) -> String {
+    let query = if new.contains('?') { "" } else { query };
+    format!("{new}{query}")
 }

@@ -1,15 +1,24 @@
 //! Path and host rewrites.
 
 use http::{HeaderName, HeaderValue};
+use tandem_core::ext::StreamInfo;
+use tandem_core::format::{self, Context};
 use tandem_core::headers::X_ENVOY_ORIGINAL_PATH;
 use tandem_core::{Request, authority};
+use tandem_model::format::Format;
 use tandem_model::route::{HostRewrite, PathRewrite, Route, RouteAction, WeightedCluster};
 
 const X_ENVOY_ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Rewrites the path as the route says; the old one is kept in `x-envoy-original-path`.
-pub(crate) fn path(request: &mut Request, route: &Route, action: &RouteAction, keep_old: bool) {
+pub(crate) fn path(
+    request: &mut Request,
+    route: &Route,
+    action: &RouteAction,
+    info: &StreamInfo,
+    keep_old: bool,
+) {
     let Some(rewrite) = &action.path_rewrite else {
         return;
     };
@@ -26,6 +35,11 @@ pub(crate) fn path(request: &mut Request, route: &Route, action: &RouteAction, k
             pattern,
             substitution,
         } => pattern.replace_all(path, substitution),
+        PathRewrite::Format(format) => match formatted(format, request, info) {
+            // Envoy sends what comes from a header as it is, and then a line that is no HTTP.
+            Some(new) => escape(&new),
+            None => return,
+        },
     };
     let new = format!("{new}{query}");
     let old = HeaderValue::from_str(given).ok();
@@ -34,6 +48,16 @@ pub(crate) fn path(request: &mut Request, route: &Route, action: &RouteAction, k
         || authority::set_path_and_query(request, &escape(&new));
     if rewritten && let Some(old) = old.filter(|_| keep_old) {
         request.headers_mut().insert(X_ENVOY_ORIGINAL_PATH, old);
+    }
+}
+
+/// A path that a format makes; `None`: an empty one, which changes nothing. It always begins with
+/// a slash, or in a redirect it would prolong the host's name.
+pub(super) fn formatted(format: &Format, request: &Request, info: &StreamInfo) -> Option<String> {
+    let path = format::text(format, &Context::before(info, request));
+    match path.as_bytes().first()? {
+        b'/' => Some(path),
+        _ => Some(format!("/{path}")),
     }
 }
 
@@ -57,6 +81,7 @@ pub(crate) fn host(
     request: &mut Request,
     action: &RouteAction,
     weighted: Option<&WeightedCluster>,
+    info: &StreamInfo,
     keep_old: bool,
 ) {
     let of_weighted = weighted.and_then(|weighted| weighted.host_rewrite.as_ref());
@@ -75,6 +100,10 @@ pub(crate) fn host(
             let given = authority::path_and_query(request);
             let path = given.split(['?', '#']).next().unwrap_or_default();
             HeaderValue::from_str(&pattern.replace_all(path, substitution)).ok()
+        }
+        (None, Some(HostRewrite::Format(format))) => {
+            let text = format::text(format, &Context::before(info, request));
+            HeaderValue::from_str(&text).ok()
         }
         (None, Some(HostRewrite::Auto) | None) => None,
     };

@@ -103,9 +103,10 @@ impl Service<Request> for Send {
                 &mut request,
                 &this.action,
                 this.weighted.as_ref(),
+                info,
                 this.keep_old,
             );
-            rewrite::path(&mut request, &this.route, &this.action, this.keep_old);
+            rewrite::path(&mut request, &this.route, &this.action, info, this.keep_old);
             info.capture_sent(request.method(), request.uri(), request.headers());
         }
         After::new(this.upstream.dispatch(request), Passed { this, info })

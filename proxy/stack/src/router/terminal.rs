@@ -47,7 +47,7 @@ pub(super) fn build(place: &Place<'_>) -> HttpService {
                     request.headers(),
                     info.connection.is_tls(),
                 );
-                let location = redirect::location(&config, &route, request, scheme);
+                let location = redirect::location(&config, &route, request, info, scheme);
                 let reply = LocalReply::new(config.status, "", "direct_response");
                 match HeaderValue::from_str(&location) {
                     Ok(location) => reply.header(LOCATION, location),

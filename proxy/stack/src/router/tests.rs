@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
+use tandem_core::ext::{Protocol, StreamInfo};
 use tandem_core::{Body, Request, authority};
 use tandem_model::headers::HeaderMutations;
 use tandem_model::matching::Regex;
@@ -10,6 +11,11 @@ use tandem_model::route::{
 };
 
 use super::{redirect, rewrite};
+use crate::server::tests::support::connection;
+
+fn info() -> StreamInfo {
+    StreamInfo::new(connection(), Protocol::Http11, 1)
+}
 
 fn request(host: &'static str, target: &str) -> Request {
     let mut request = Request::new(Body::empty());
@@ -165,7 +171,7 @@ fn locations_are_envoys() {
     ];
     for (host, redirect, expected) in cases {
         let request = request(host, "/old/1?q=2");
-        let location = redirect::location(&redirect, &prefix, &request, "http");
+        let location = redirect::location(&redirect, &prefix, &request, &info(), "http");
         assert_eq!(location, expected, "{host} {redirect:?}");
     }
 }
@@ -198,7 +204,7 @@ fn paths_are_rewritten_and_remembered() {
             ..action()
         };
         let mut request = request("a.test", "/old/1?q=2");
-        rewrite::path(&mut request, &route(path), &action, true);
+        rewrite::path(&mut request, &route(path), &action, &info(), true);
         assert_eq!(authority::path_and_query(&request), expected);
         assert_eq!(request.headers()["x-envoy-original-path"], "/old/1?q=2");
     }
@@ -216,6 +222,7 @@ fn the_old_path_is_kept_only_where_it_may() {
         &mut request,
         &route(PathMatch::Prefix("/old".into())),
         &action,
+        &info(),
         false,
     );
     assert_eq!(authority::path_and_query(&request), "/new");
@@ -256,7 +263,7 @@ fn hosts_are_rewritten_from_every_source() {
         request
             .headers_mut()
             .insert("x-host", HeaderValue::from_static("c.test"));
-        rewrite::host(&mut request, &action, None, true);
+        rewrite::host(&mut request, &action, None, &info(), true);
         assert_eq!(authority::get(&request), expected, "{action:?}");
         let kept = request.headers().get("x-forwarded-host").is_some();
         assert_eq!(kept, expected != "a.test", "{action:?}");

@@ -1,25 +1,33 @@
 //! Redirects, and changes of path and host.
 
+use std::sync::Arc;
+
 use envoy_types::pb::envoy::config::route::v3::{self as proto, route_action};
 use http::StatusCode;
+use tandem_model::format::Format;
 use tandem_model::route::{HostRewrite, PathRewrite, Redirect, RedirectPath};
 
 use crate::cx::Cx;
 use crate::{matcher, value};
 
 pub(super) fn path(cx: &Cx<'_>, proto: &proto::RouteAction) -> Option<PathRewrite> {
-    match (&proto.regex_rewrite, proto.prefix_rewrite.as_str()) {
-        (None, "") => None,
-        (None, prefix) => Some(PathRewrite::Prefix(prefix.into())),
-        (Some(regex), "") => {
+    match (
+        &proto.regex_rewrite,
+        proto.prefix_rewrite.as_str(),
+        proto.path_rewrite.as_str(),
+    ) {
+        (None, "", "") => None,
+        (None, "", text) => format(&cx.field("path_rewrite"), text, true).map(PathRewrite::Format),
+        (None, prefix, "") => Some(PathRewrite::Prefix(prefix.into())),
+        (Some(regex), "", "") => {
             let (pattern, substitution) = matcher::substitution(&cx.field("regex_rewrite"), regex)?;
             Some(PathRewrite::Regex {
                 pattern,
                 substitution,
             })
         }
-        (Some(_), _) => {
-            cx.error("expected either prefix_rewrite or regex_rewrite");
+        _ => {
+            cx.error("expected one of prefix_rewrite, regex_rewrite and path_rewrite");
             None
         }
     }
@@ -45,11 +53,21 @@ pub(super) fn host(cx: &Cx<'_>, proto: &proto::RouteAction) -> Option<HostRewrit
                 substitution,
             })
         }
-        _ => {
-            cx.error("expected a host rewrite that is supported");
-            None
+        Specifier::HostRewrite(text) => {
+            format(&cx.field("host_rewrite"), text, false).map(HostRewrite::Format)
         }
     }
+}
+
+/// A text with operators; `None` also if it is empty.
+fn format(cx: &Cx<'_>, text: &str, omit_empty: bool) -> Option<Arc<Format>> {
+    let format = cx.ok(Format::parse(text))?;
+    (!text.is_empty()).then(|| {
+        Arc::new(Format {
+            omit_empty,
+            ..format
+        })
+    })
 }
 
 pub(super) fn redirect(cx: &Cx<'_>, proto: &proto::RedirectAction) -> Redirect {
@@ -67,8 +85,11 @@ pub(super) fn redirect(cx: &Cx<'_>, proto: &proto::RedirectAction) -> Redirect {
                 substitution,
             })
         }
-        // the support check refuses `path_rewrite`
-        Some(Path::PathRewrite(_)) | None => None,
+        Some(Path::PathRewrite(text)) => {
+            let found = format(&cx.field("path_rewrite"), text, true);
+            found.map(RedirectPath::Format)
+        }
+        None => None,
     };
     Redirect {
         scheme: match &proto.scheme_rewrite_specifier {

@@ -55,6 +55,19 @@ const REDIRECTS: &[(&str, &str)] = &[
         "https_redirect: true, host_redirect: other.test, port_redirect: 1, path_redirect: /p, strip_query: true, response_code: SEE_OTHER",
     ),
     ("empty", "path_redirect: ''"),
+    ("format", "path_rewrite: '/new/%REQ(x-v)%/%REQ(:path)%'"),
+    ("format-literal", "path_rewrite: /new"),
+    ("format-query", "path_rewrite: '/new?a=%REQ(x-v)%'"),
+    ("format-only", "path_rewrite: '%REQ(x-v)%'"),
+    (
+        "format-strip",
+        "path_rewrite: '/new?a=b', strip_query: true, https_redirect: true",
+    ),
+    (
+        "format-facts",
+        "path_rewrite: '/%PROTOCOL%/%RESPONSE_CODE%/%ROUTE_NAME%'",
+    ),
+    ("format-empty", "path_rewrite: ''"),
 ];
 
 /// What proxies in front may have spoken.
@@ -107,7 +120,22 @@ fn cases() -> Vec<Case> {
             ("any.test:443", "abc"),
         ] {
             let name = format!("redirect {path}, {host}, {rest}");
-            all.push(get(&name, host, &format!("/{path}/{rest}")));
+            let case = get(&name, host, &format!("/{path}/{rest}"));
+            all.push(case);
+        }
+        if path.starts_with("format") {
+            for value in [
+                "v1",
+                "a/b?c=d",
+                "with space",
+                "%2f",
+                "\"quoted\"<>",
+                "#f",
+                "",
+            ] {
+                let name = format!("redirect {path} with {value:?}");
+                all.push(get(&name, "any.test", &format!("/{path}/x?y")).h("x-v", value));
+            }
         }
     }
     all.extend([

@@ -22,7 +22,31 @@ const ROUTES: &str = r#"
 - match: {prefix: /weighted}
   route: {weighted_clusters: {clusters: [{name: up, weight: 1, host_rewrite_literal: weighted.test}]}}
 - {match: {prefix: /kept}, route: {cluster: up}}
+- {match: {prefix: /format/}, route: {cluster: up, path_rewrite: "/new/%REQ(x-v)%%REQ(:path)%"}}
+- {match: {prefix: /format-only}, route: {cluster: up, path_rewrite: "%REQ(x-v)%"}}
+- {match: {prefix: /format-query}, route: {cluster: up, path_rewrite: "/new?a=%REQ(x-v)%"}}
+- {match: {prefix: /format-empty}, route: {cluster: up, path_rewrite: ""}}
+- {match: {prefix: /format-host/}, route: {cluster: up, host_rewrite: "pre-%REQ(x-v)%"}}
+- {match: {prefix: /format-host-only}, route: {cluster: up, host_rewrite: "%REQ(x-v)%"}}
+- {match: {prefix: /format-host-literal}, route: {cluster: up, host_rewrite: "other.test:99"}}
+- {match: {prefix: /format-host-empty}, route: {cluster: up, host_rewrite: ""}}
+- match: {prefix: /format-after-edits}
+  route: {cluster: up, host_rewrite: "%REQ(x-new)%.%REQ(:authority)%", path_rewrite: "/%REQ(x-new)%/%REQ(:authority)%"}
+  request_headers_to_add: [{header: {key: x-new, value: "new-%REQ(:method)%"}}]
 "#;
+
+/// The paths of routes that rewrite by a format.
+const FORMATS: &[&str] = &[
+    "/format/x",
+    "/format-only",
+    "/format-query/x",
+    "/format-empty",
+    "/format-host/x",
+    "/format-host-only",
+    "/format-host-literal",
+    "/format-host-empty",
+    "/format-after-edits",
+];
 
 const DNS: &str = "
 - name: dns
@@ -37,7 +61,7 @@ const DNS: &str = "
 
 fn cases() -> Vec<Case> {
     let at = |name: &str, path: &str| get(name, "any.test", path);
-    vec![
+    let mut all = vec![
         at("prefix", "/prefix/a/b"),
         at("prefix and nothing more", "/prefix/"),
         at("prefix with a query", "/prefix/a?b=c"),
@@ -108,7 +132,24 @@ fn cases() -> Vec<Case> {
             "an absolute target with a user",
             "GET http://user@abs.test/kept HTTP/1.1\r\nHost: any.test\r\n\r\n",
         ),
-    ]
+    ];
+    for path in FORMATS {
+        let target = format!("{path}?q=1");
+        all.push(at(&format!("{path} without the header"), &target));
+        let (usual, odd): (&[&str], &[&str]) = if path.contains("host") {
+            (&["v1", "v1:80", ""], &["a/b?c=d", "with space", "#f"])
+        } else {
+            let odd = &["v1", "/with space", "/\"quoted\"<>", "/#f"];
+            (&["/v1", "/a/b?c=d", "/%2f", ""], odd)
+        };
+        for value in usual {
+            all.push(at(&format!("{path} with {value:?}"), &target).h("x-v", value));
+        }
+        for value in odd {
+            all.push(at(&format!("an odd value, {path}: {value:?}"), &target).h("x-v", value));
+        }
+    }
+    all
 }
 
 #[tokio::test]

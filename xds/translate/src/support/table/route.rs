@@ -59,7 +59,7 @@ pub(super) const AREA: Area = Area {
         "envoy.config.route.v3.RouteAction" {
             cluster, cluster_header, weighted_clusters, cluster_not_found_response_code,
             prefix_rewrite, regex_rewrite, host_rewrite_literal, auto_host_rewrite,
-            host_rewrite_header, host_rewrite_path_regex, append_x_forwarded_host, timeout,
+            host_rewrite_header, host_rewrite_path_regex, host_rewrite, path_rewrite, append_x_forwarded_host, timeout,
             idle_timeout, retry_policy, priority, upgrade_configs, max_stream_duration,
             max_grpc_timeout, grpc_timeout_offset,
         }
@@ -82,14 +82,16 @@ pub(super) const AREA: Area = Area {
         }
         "envoy.config.route.v3.RedirectAction" {
             https_redirect, scheme_redirect, host_redirect, port_redirect, path_redirect,
-            prefix_rewrite, regex_rewrite, response_code, strip_query,
+            prefix_rewrite, regex_rewrite, path_rewrite, response_code, strip_query,
         }
         "envoy.config.route.v3.DirectResponseAction" { status, body }
         "envoy.config.route.v3.RetryPolicy" {
             retry_on, num_retries, per_try_timeout, per_try_idle_timeout, retriable_status_codes,
             retry_back_off, retriable_headers, retriable_request_headers,
-            retry_host_predicate, host_selection_retry_max_attempts,
+            retry_host_predicate, host_selection_retry_max_attempts, rate_limited_retry_back_off,
         }
+        "envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff" { reset_headers, max_interval }
+        "envoy.config.route.v3.RetryPolicy.ResetHeader" { name, format }
         "envoy.config.route.v3.RetryPolicy.RetryHostPredicate" {
             typed_config = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
             name: "the typed_config says which it is",
