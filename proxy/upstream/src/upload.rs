@@ -229,7 +229,9 @@ impl State {
     fn keep(&mut self, data: &Bytes, next: &mut usize) {
         let Some(limit) = self.limit else { return };
         self.kept_bytes += data.len() as u64;
-        if self.kept_bytes > limit {
+        // A piece costs memory of its own, however little it holds.
+        let pieces = (limit / 64).max(256);
+        if self.kept_bytes > limit || self.kept.len() as u64 >= pieces {
             self.limit = None;
             self.kept = Vec::new();
         } else {
