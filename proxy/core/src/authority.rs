@@ -5,7 +5,10 @@
 
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderValue, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+
+const X_ENVOY_ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// The authority as text; empty if there is none or it is not ASCII.
 pub fn get<B>(request: &Request<B>) -> &str {
@@ -33,6 +36,41 @@ pub fn set<B>(request: &mut Request<B>, authority: &HeaderValue) {
         return;
     }
     request.headers_mut().insert(HOST, authority.clone());
+}
+
+/// Rewrites the authority as routes do: the old one is kept in `x-envoy-original-host`, and added
+/// to the list of `x-forwarded-host`, if that is wanted.
+pub fn rewrite<B>(request: &mut Request<B>, new: &HeaderValue, forwarded: bool, keep_old: bool) {
+    if let Ok(old) = HeaderValue::from_str(get(request)) {
+        if forwarded {
+            append_forwarded_host(request.headers_mut(), &old);
+        }
+        if keep_old {
+            request.headers_mut().insert(X_ENVOY_ORIGINAL_HOST, old);
+        }
+    }
+    set(request, new);
+}
+
+/// Not twice in a row, as in Envoy.
+fn append_forwarded_host(headers: &mut HeaderMap, host: &HeaderValue) {
+    let mut list = Vec::new();
+    for value in headers.get_all(&X_FORWARDED_HOST) {
+        if value.is_empty() {
+            continue;
+        }
+        list.extend_from_slice(value.as_bytes());
+        list.push(b',');
+    }
+    let last = list.split(|byte| *byte == b',').rev().nth(1);
+    if last == Some(host.as_bytes()) {
+        list.pop();
+    } else {
+        list.extend_from_slice(host.as_bytes());
+    }
+    if let Ok(list) = HeaderValue::from_bytes(&list) {
+        headers.insert(X_FORWARDED_HOST, list);
+    }
 }
 
 /// The path and query as text; `/` if there is none.

@@ -22,8 +22,6 @@ use crate::{Clusters, RoutePolicy, outlier};
 
 const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
 const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
-const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// What one route's requests share on a worker.
 struct Forward {
@@ -285,16 +283,9 @@ fn rewrite_host(head: &mut Parts, hostname: &str, policy: &RoutePolicy) {
         return;
     };
     let mut request = http::Request::from_parts(std::mem::replace(head, empty()), ());
-    if let Ok(old) = HeaderValue::from_str(tandem_core::authority::get(&request)) {
-        if policy.append_x_forwarded_host {
-            request.headers_mut().append(FORWARDED_HOST, old.clone());
-        }
-        if !policy.router.suppress_envoy_headers {
-            // Another try rewrites what is no longer the client's.
-            request.headers_mut().entry(ORIGINAL_HOST).or_insert(old);
-        }
-    }
-    tandem_core::authority::set(&mut request, &value);
+    let keep_old = !policy.router.suppress_envoy_headers;
+    let forwarded = policy.append_x_forwarded_host;
+    tandem_core::authority::rewrite(&mut request, &value, forwarded, keep_old);
     if request.uri().authority().is_none() {
         request.headers_mut().insert(header::HOST, value);
     }

@@ -77,21 +77,7 @@ impl HeaderMatcher {
         last: &mut LastHeader<'a>,
     ) -> bool {
         match &self.name {
-            MatchedHeader::Name(name) => {
-                let values = last.values(request.headers, name);
-                let mut values = values.iter().map(HeaderValue::as_bytes);
-                // Of several fields with the name one has to do, or none when inverted, as Envoy
-                // has it.
-                match values.next() {
-                    None => self.decide(None),
-                    Some(first) if self.invert => {
-                        self.decide(Some(first)) && values.all(|value| self.decide(Some(value)))
-                    }
-                    Some(first) => {
-                        self.decide(Some(first)) || values.any(|value| self.decide(Some(value)))
-                    }
-                }
-            }
+            MatchedHeader::Name(name) => self.decide_all(last.values(request.headers, name)),
             MatchedHeader::Method => self.decide(Some(request.method.as_str().as_bytes())),
             MatchedHeader::Path => self.decide(Some(request.path_and_query.as_bytes())),
             MatchedHeader::Authority => self.decide(Some(request.authority.as_bytes())),
@@ -102,11 +88,23 @@ impl HeaderMatcher {
     /// The same for response headers, which have no pseudo-headers to look at.
     pub fn matches_headers(&self, headers: &HeaderMap) -> bool {
         match &self.name {
-            MatchedHeader::Name(name) => self.decide(headers.get(name).map(HeaderValue::as_bytes)),
+            MatchedHeader::Name(name) => self.decide_all(&headers.get_all(name)),
             MatchedHeader::Method
             | MatchedHeader::Path
             | MatchedHeader::Authority
             | MatchedHeader::Scheme => self.decide(None),
+        }
+    }
+
+    /// Of several fields with the name one has to do, or none when inverted, as Envoy has it.
+    fn decide_all(&self, values: &GetAll<'_, HeaderValue>) -> bool {
+        let mut values = values.iter().map(HeaderValue::as_bytes);
+        match values.next() {
+            None => self.decide(None),
+            Some(first) if self.invert => {
+                self.decide(Some(first)) && values.all(|value| self.decide(Some(value)))
+            }
+            Some(first) => self.decide(Some(first)) || values.any(|value| self.decide(Some(value))),
         }
     }
 

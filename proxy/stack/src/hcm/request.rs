@@ -255,10 +255,18 @@ pub(crate) fn upgrade(headers: &HeaderMap) -> Option<&str> {
 
 /// Adds to a header that is a list, in one line.
 pub(super) fn append_to_list(headers: &mut HeaderMap, name: HeaderName, value: &HeaderValue) {
-    let joined = headers.get(&name).and_then(|given| {
-        let joined = [given.as_bytes(), b", ", value.as_bytes()].concat();
-        HeaderValue::from_bytes(&joined).ok()
-    });
+    let given: Vec<&[u8]> = headers
+        .get_all(&name)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    let joined = match given.as_slice() {
+        [] => None,
+        given => {
+            let joined = [&given.join(&b","[..]), &b", "[..], value.as_bytes()].concat();
+            HeaderValue::from_bytes(&joined).ok()
+        }
+    };
     headers.insert(name, joined.unwrap_or_else(|| value.clone()));
 }
 

@@ -1,15 +1,12 @@
 //! Path and host rewrites.
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use tandem_core::ext::StreamInfo;
 use tandem_core::format::{self, Context};
 use tandem_core::headers::X_ENVOY_ORIGINAL_PATH;
 use tandem_core::{Request, authority};
 use tandem_model::format::Format;
 use tandem_model::route::{HostRewrite, PathRewrite, Route, RouteAction, WeightedCluster};
-
-const X_ENVOY_ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Rewrites the path as the route says; the old one is kept in `x-envoy-original-path`.
 pub(crate) fn path(
@@ -110,13 +107,5 @@ pub(crate) fn host(
     let Some(new) = new.filter(|new| !new.is_empty()) else {
         return;
     };
-    if let Ok(old) = HeaderValue::from_str(authority::get(request)) {
-        if action.append_x_forwarded_host {
-            request.headers_mut().append(X_FORWARDED_HOST, old.clone());
-        }
-        if keep_old {
-            request.headers_mut().insert(X_ENVOY_ORIGINAL_HOST, old);
-        }
-    }
-    authority::set(request, &new);
+    authority::rewrite(request, &new, action.append_x_forwarded_host, keep_old);
 }

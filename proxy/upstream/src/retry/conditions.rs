@@ -4,9 +4,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 use tandem_core::error::{Kind, ResetReason};
 use tandem_core::{Error, grpc};
-use tandem_model::headers::{HeaderMatcher, HeaderValueMatch, MatchedHeader};
+use tandem_model::matching::RequestView;
 use tandem_model::retry::RetryOn;
-use tandem_model::scheme;
 
 use super::Retry;
 
@@ -32,7 +31,7 @@ pub(super) fn response(retry: &Retry, status: StatusCode, headers: &HeaderMap) -
                 .any(|name| headers.contains_key(name))
                 || policy.is_some_and(|policy| {
                     let mut matchers = policy.retriable_headers.iter();
-                    matchers.any(|matcher| header_matches(matcher, headers))
+                    matchers.any(|matcher| matcher.matches_headers(headers))
                 })))
         || grpc_status(headers).is_some_and(on)
 }
@@ -71,59 +70,19 @@ pub(super) fn failure(on: RetryOn, error: &Error) -> bool {
     }
 }
 
-/// Whether a matcher of `retriable_request_headers` takes the request.
-pub(super) fn request_matches(matcher: &HeaderMatcher, head: &Parts) -> bool {
-    match &matcher.name {
-        MatchedHeader::Name(_) => header_matches(matcher, &head.headers),
-        MatchedHeader::Method => decide(matcher, Some(head.method.as_str())),
-        MatchedHeader::Path => decide(matcher, head.uri.path_and_query().map(|p| p.as_str())),
-        MatchedHeader::Authority => {
-            let host = head.headers.get(http::header::HOST);
-            let host = host.and_then(|host| host.to_str().ok());
-            decide(matcher, head.uri.authority().map(|a| a.as_str()).or(host))
-        }
-        MatchedHeader::Scheme => {
-            let scheme = scheme::of(head.uri.scheme_str(), &head.headers, false);
-            decide(matcher, Some(scheme))
-        }
+/// The request as the matchers of `retriable_request_headers` see it.
+pub(super) fn view(head: &Parts) -> RequestView<'_> {
+    let host = head.headers.get(http::header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    let authority = head.uri.authority().map(|authority| authority.as_str());
+    RequestView {
+        method: &head.method,
+        path_and_query: head.uri.path_and_query().map_or("/", |path| path.as_str()),
+        authority: authority.or(host).unwrap_or_default(),
+        uri_scheme: head.uri.scheme_str(),
+        encrypted: false,
+        headers: &head.headers,
+        is_grpc: false,
+        random: 0,
     }
-}
-
-fn header_matches(matcher: &HeaderMatcher, headers: &HeaderMap) -> bool {
-    let MatchedHeader::Name(name) = &matcher.name else {
-        return false;
-    };
-    let mut values = headers.get_all(name).iter().filter_map(|v| v.to_str().ok());
-    match (values.next(), values.next()) {
-        (first, None) => decide(matcher, first),
-        (Some(first), Some(second)) => {
-            let mut joined = format!("{first},{second}");
-            for value in values {
-                joined.push(',');
-                joined.push_str(value);
-            }
-            decide(matcher, Some(&joined))
-        }
-        (None, Some(_)) => false,
-    }
-}
-
-fn decide(matcher: &HeaderMatcher, value: Option<&str>) -> bool {
-    if let HeaderValueMatch::Present(wanted) = &matcher.value {
-        let present = value.is_some() || matcher.treat_missing_as_empty;
-        return (present == *wanted) != matcher.invert;
-    }
-    let value = match value {
-        Some(value) => value,
-        None if matcher.treat_missing_as_empty => "",
-        None => return false,
-    };
-    let matched = match &matcher.value {
-        HeaderValueMatch::Present(_) => true,
-        HeaderValueMatch::String(string) => string.matches(value),
-        HeaderValueMatch::Range { start, end } => value
-            .parse::<i64>()
-            .is_ok_and(|number| (*start..*end).contains(&number)),
-    };
-    matched != matcher.invert
 }

@@ -54,7 +54,7 @@ impl Retry {
         let (mut status_codes, mut header_names) = (Vec::new(), Vec::new());
         if let Some(policy) = policy {
             let asked = &policy.retriable_request_headers;
-            if !asked.is_empty() && !asked.iter().any(|m| conditions::request_matches(m, head)) {
+            if !asked.is_empty() && !asked.iter().any(|m| m.matches(&conditions::view(head))) {
                 on = RetryOn::NONE;
             }
         }

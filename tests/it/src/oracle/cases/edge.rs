@@ -177,6 +177,8 @@ fn cases() -> Vec<Case> {
             .on(listener),
         );
     }
+    let twice = get("via given twice", "any.test", "/x");
+    all.push(twice.h("via", "1.1 a").h("via", "1.1 b").on("via"));
     all.extend(hop_by_hop());
     all
 }

@@ -69,6 +69,8 @@ fn routes() -> String {
 - {{match: {{path: /per-try-off}}, route: {{cluster: up, timeout: 2s, retry_policy: {{retry_on: retriable-4xx, num_retries: 1, per_try_timeout: 0.15s, {back_off}}}}}}}
 - {{match: {{path: /global}}, route: {{cluster: up, timeout: 0.25s, retry_policy: {{retry_on: 5xx, num_retries: 5, {back_off}}}}}}}
 - {{match: {{path: /only-get}}, route: {{cluster: up, retry_policy: {{retry_on: 5xx, num_retries: 2, {back_off}, retriable_request_headers: [{{name: ':method', string_match: {{exact: GET}}}}]}}}}}}
+- {{match: {{path: /exact}}, route: {{cluster: up, retry_policy: {{retry_on: retriable-headers, {back_off}, retriable_headers: [{{name: x-retry-exact, string_match: {{exact: a}}}}]}}}}}}
+- {{match: {{path: /asked}}, route: {{cluster: up, retry_policy: {{retry_on: 5xx, {back_off}, retriable_request_headers: [{{name: x-ask, string_match: {{exact: 'yes'}}}}]}}}}}}
 - {{match: {{path: /limited}}, route: {{cluster: up, timeout: 0s, retry_policy: {{retry_on: retriable-status-codes, retriable_status_codes: [429], {back_off}, rate_limited_retry_back_off: {{reset_headers: [{{name: x-reset, format: UNIX_TIMESTAMP}}, {{name: Retry-After, format: SECONDS}}]}}}}}}}}
 - {{match: {{path: /limited-shorter}}, route: {{cluster: up, retry_policy: {{retry_on: retriable-status-codes, retriable_status_codes: [429], {back_off}, rate_limited_retry_back_off: {{max_interval: 0.5s, reset_headers: [{{name: retry-after}}]}}}}}}}}
 - {{match: {{path: /two}}, route: {{cluster: up, retry_policy: {{retry_on: 'retriable-4xx,gateway-error', num_retries: 2, {back_off}}}}}}}
@@ -115,6 +117,26 @@ fn cases() -> Vec<Case> {
     ] {
         let case = get(&format!("{path}: {script}"), "any.test", path);
         all.push(case.script(script).took(took));
+    }
+    for again in ["x-retry-exact:a", "x-retry-exact:b"] {
+        let script = format!("200 header=x-retry-exact:b header={again}|200");
+        all.push(
+            get(
+                &format!("a header given twice, {again}"),
+                "any.test",
+                "/exact",
+            )
+            .script(&script),
+        );
+    }
+    for second in ["yes", "no"] {
+        let case = get(
+            &format!("a header of requests twice, {second}"),
+            "any.test",
+            "/asked",
+        );
+        let case = case.h("x-ask", "no").h("x-ask", second);
+        all.push(case.script("503|200"));
     }
     let code = |number: u8| {
         format!(

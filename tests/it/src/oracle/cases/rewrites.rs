@@ -14,6 +14,8 @@ const ROUTES: &str = r#"
 - {match: {prefix: /query}, route: {cluster: up, prefix_rewrite: "/q?a=b"}}
 - {match: {prefix: /literal}, route: {cluster: up, host_rewrite_literal: "literal.test:8080"}}
 - {match: {prefix: /header}, route: {cluster: up, host_rewrite_header: x-host}}
+- {match: {prefix: /forwarded}, route: {cluster: up, host_rewrite_literal: literal.test, append_x_forwarded_host: true}}
+- {match: {prefix: /auto-forwarded}, route: {cluster: dns, auto_host_rewrite: true, append_x_forwarded_host: true}}
 - {match: {prefix: /auto}, route: {cluster: dns, auto_host_rewrite: true}}
 - {match: {prefix: /static-auto}, route: {cluster: up, auto_host_rewrite: true}}
 - {match: {prefix: /no-auto}, route: {cluster: dns, auto_host_rewrite: false}}
@@ -133,6 +135,25 @@ fn cases() -> Vec<Case> {
             "GET http://user@abs.test/kept HTTP/1.1\r\nHost: any.test\r\n\r\n",
         ),
     ];
+    for path in ["/forwarded", "/auto-forwarded"] {
+        all.push(at(&format!("{path}: the first host"), path));
+        for given in [
+            &["z"][..],
+            &["any.test"],
+            &["z,any.test"],
+            &["z, any.test"],
+            &["any.test,z"],
+            &["y", "z"],
+            &["z", "any.test"],
+            &[""],
+        ] {
+            let case = at(&format!("{path}: a host behind {given:?}"), path);
+            let case = given
+                .iter()
+                .fold(case, |case, host| case.h("x-forwarded-host", host));
+            all.push(case);
+        }
+    }
     for path in FORMATS {
         let target = format!("{path}?q=1");
         all.push(at(&format!("{path} without the header"), &target));
