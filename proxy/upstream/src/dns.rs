@@ -26,7 +26,9 @@ struct Name {
     locality: usize,
     endpoint: usize,
     schedule: Schedule,
-    /// The last good answer; `None`: there was none yet, good or bad.
+    /// Whether there was an answer, good or bad.
+    asked: bool,
+    /// The last good answer.
     known: Option<Vec<IpAddr>>,
 }
 
@@ -42,6 +44,7 @@ impl Name {
                         locality,
                         endpoint,
                         schedule: Schedule::default(),
+                        asked: false,
                         known: None,
                     });
                 }
@@ -97,12 +100,15 @@ pub(crate) async fn run(
         let answered = answer.is_ok();
         learn(name, answer, &cluster);
         lookups.push(look_up(place, Arc::clone(&name.host), wait));
-        let mut all = addresses(assignment);
-        all.extend(names.iter().flat_map(Name::resolved));
-        if !cluster.set_hosts(assignment, &all) && answered {
-            cluster.stats.updates.no_rebuild.inc();
+        // Until one is good those of a cluster that was replaced serve on.
+        if names.iter().any(|name| name.known.is_some()) {
+            let mut all = addresses(assignment);
+            all.extend(names.iter().flat_map(Name::resolved));
+            if !cluster.set_hosts(assignment, &all) && answered {
+                cluster.stats.updates.no_rebuild.inc();
+            }
         }
-        if !*first.borrow() && names.iter().all(|name| name.known.is_some()) {
+        if !*first.borrow() && names.iter().all(|name| name.asked) {
             first.send_replace(true);
         }
     }
@@ -127,6 +133,7 @@ fn usable(mut answer: Answer, cluster: &SharedCluster) -> Result<Answer, String>
 
 fn learn(name: &mut Name, answer: Result<Answer, String>, cluster: &SharedCluster) {
     let updates = &cluster.stats.updates;
+    name.asked = true;
     match answer {
         Ok(Answer { addresses, .. }) => {
             updates.success.inc();
@@ -135,7 +142,6 @@ fn learn(name: &mut Name, answer: Result<Answer, String>, cluster: &SharedCluste
         Err(reason) => {
             // What was known stays: a broken resolver must not empty a cluster.
             updates.failure.inc();
-            name.known.get_or_insert_default();
             tracing::debug!(name = %name.host, reason, "name was not resolved");
         }
     }

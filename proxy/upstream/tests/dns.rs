@@ -220,3 +220,28 @@ async fn logical_dns_is_one_host_that_moves() {
     asked_anew(&rig).await;
     assert_eq!(rig.stat("membership_total"), 1);
 }
+
+/// A cluster that replaces another serves with the addresses that were known while the name server
+/// is in trouble, however often it is asked.
+#[tokio::test]
+async fn a_replaced_cluster_keeps_its_addresses_until_a_good_answer() {
+    let port = numbered(2).await;
+    let (server, says) = name_server().await;
+    let kinds: [fn(Dns) -> Discovery; 2] = [Discovery::StrictDns, Discovery::LogicalDns];
+    for discovery in kinds {
+        *says.lock().unwrap() = Ok(vec![1]);
+        let rig = rig(discovery(dns(server)), port).await;
+        *says.lock().unwrap() = Err(2);
+        let mut config = named(discovery(dns(server)), port);
+        config.connect_timeout = Duration::from_secs(7);
+        let failures = rig.stat("update_failure");
+        rig.manager.set_cluster(Arc::new(config));
+        until(&rig, "update_failure", |n| n > failures + 3).await;
+        assert_eq!(rig.stat("membership_total"), 1);
+        assert_eq!(ask(&rig).await, "1");
+        *says.lock().unwrap() = Ok(vec![2]);
+        asked_anew(&rig).await;
+        let shown = rig.manager.admin_text();
+        assert!(shown.contains(&format!("c::127.0.0.2:{port}::")), "{shown}");
+    }
+}
