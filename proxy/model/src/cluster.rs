@@ -201,4 +201,58 @@ pub struct OutlierDetection {
     pub max_ejection_percent: u32,
     /// Whether one host may be ejected whatever the percentage; default no.
     pub always_eject_one_host: bool,
+    /// Who succeeds far less often than the others.
+    pub success_rate: SuccessRate,
+    /// Who fails too often, however the others do.
+    pub failure_percentage: FailurePercentage,
+}
+
+/// `OutlierDetection.success_rate_*`: of one interval.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SuccessRate {
+    /// Hosts of whom enough must be known; default 5.
+    pub minimum_hosts: u32,
+    /// Requests that are enough; default 100.
+    pub request_volume: u32,
+    /// How far below the average, in thousandths of the standard deviation; default 1900.
+    pub stdev_factor: u32,
+    /// Chance in percent that such an ejection is carried out, by answers and by local failures;
+    /// default 100.
+    pub enforcing: [u32; 2],
+}
+
+impl Default for SuccessRate {
+    fn default() -> Self {
+        Self {
+            minimum_hosts: 5,
+            request_volume: 100,
+            stdev_factor: 1900,
+            enforcing: [100; 2],
+        }
+    }
+}
+
+/// `OutlierDetection.failure_percentage_*`: of one interval.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FailurePercentage {
+    /// Hosts of whom enough must be known; default 5.
+    pub minimum_hosts: u32,
+    /// Requests that are enough; default 50.
+    pub request_volume: u32,
+    /// Percentage of failures from which on a host is ejected; default 85.
+    pub threshold: u32,
+    /// Chance in percent that such an ejection is carried out, by answers and by local failures;
+    /// default 0.
+    pub enforcing: [u32; 2],
+}
+
+impl Default for FailurePercentage {
+    fn default() -> Self {
+        Self {
+            minimum_hosts: 5,
+            request_volume: 50,
+            threshold: 85,
+            enforcing: [0; 2],
+        }
+    }
 }

@@ -30,9 +30,14 @@ fn write_cluster(out: &mut String, cluster: &SharedCluster) {
     };
     line("observability_name", &config.stat_name);
     if config.outlier_detection.is_some() {
-        for kind in ["success_rate", "local_origin_success_rate"] {
-            line(&format!("outlier::{kind}_average"), &"-1");
-            line(&format!("outlier::{kind}_ejection_threshold"), &"-1");
+        let kinds = ["success_rate", "local_origin_success_rate"];
+        for (kind, norm) in kinds.iter().zip(cluster.norms.get()) {
+            let [average, threshold] = norm.map_or([-1.0; 2], |n| [n.average, n.threshold]);
+            line(&format!("outlier::{kind}_average"), &general(average));
+            line(
+                &format!("outlier::{kind}_ejection_threshold"),
+                &general(threshold),
+            );
         }
     }
     let limits = [
@@ -86,8 +91,19 @@ fn write_host(out: &mut String, cluster: &str, host: &Host) {
     line("sub_zone", &host.group.locality.sub_zone);
     line("canary", &"false");
     line("priority", &host.group.priority);
-    line("success_rate", &"-1");
-    line("local_origin_success_rate", &"-1");
+    let [external, local] = state.success_rates().map(|rate| rate.unwrap_or(-1.0));
+    line("success_rate", &external);
+    line("local_origin_success_rate", &local);
+}
+
+/// Six digits that count, as C's `%g` of numbers that need no exponent.
+fn general(number: f64) -> f64 {
+    let before_the_point = match number.abs() {
+        small if small < 1.0 => 0,
+        large => large.log10().floor() as i32 + 1,
+    };
+    let scale = 10_f64.powi(6 - before_the_point);
+    (number * scale).round() / scale
 }
 
 fn health_flags(host: &Host) -> String {

@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 use crate::breaker::Breaker;
 use crate::dns;
 use crate::host::HostSet;
+use crate::outlier::Norms;
 use crate::stats::ClusterStats;
 use crate::transport::Transports;
 
@@ -47,8 +48,10 @@ pub(crate) struct SharedCluster {
     pub(crate) high_priority: Arc<Breaker>,
     /// Where sweeps run.
     pub(crate) control: Handle,
-    /// Whether the sweep that ends ejections runs.
+    /// Whether the sweep that compares hosts and ends ejections runs.
     pub(crate) sweeping: AtomicBool,
+    /// What hosts are compared with.
+    pub(crate) norms: Norms,
     /// No other cluster has it.
     pub(crate) id: u64,
     /// Its place in the order in which names of clusters came.
@@ -106,6 +109,7 @@ impl SharedCluster {
             high_priority: Breaker::new(&config.circuit_breakers_high),
             control: origin.control.clone(),
             sweeping: AtomicBool::new(false),
+            norms: Norms::default(),
             id: origin.id,
             place: origin.place,
             via_api: origin.via_api,

@@ -1,12 +1,20 @@
-//! Outlier detection: hosts that fail several times in a row are left alone for a while.
+//! Outlier detection: hosts that fail several times in a row, or more often than others, are left
+//! alone for a while.
 //!
-//! Workers count and eject; the sweep on the control thread brings hosts back. Counting is a
-//! few atomics; publishing changed health happens only when a host is ejected or returns.
+//! Workers count, and eject who fails in a row; the sweep on the control thread compares hosts and
+//! brings them back. Counting is a few atomics; publishing changed health happens only when a host
+//! is ejected or returns.
+
+mod rates;
+mod sweep;
+
+pub(crate) use rates::{EXTERNAL, LOCAL, Looked, Norms};
+use sweep::keep_swept;
 
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::StatusCode;
 use tandem_model::cluster::{Discovery, OutlierDetection};
@@ -29,6 +37,8 @@ pub(crate) fn connected_for_good(cluster: &Arc<SharedCluster>, host: &Host) {
     if let Some(detection) = &cluster.config.outlier_detection
         && !detection.split_external_local_origin_errors
     {
+        host.state.raw_successes.fetch_add(1, Relaxed);
+        watch(cluster);
         forgive(&host.state);
     }
 }
@@ -44,6 +54,7 @@ pub(crate) fn answered(cluster: &Arc<SharedCluster>, host: &Host, status: Status
     let Some(detection) = &cluster.config.outlier_detection else {
         return;
     };
+    watch(cluster);
     if detection.split_external_local_origin_errors {
         state.consecutive_local.store(0, Relaxed);
     }
@@ -74,10 +85,12 @@ pub(crate) fn local_failure(cluster: &Arc<SharedCluster>, host: &Host) {
     let Some(detection) = &cluster.config.outlier_detection else {
         return;
     };
+    watch(cluster);
     if !detection.split_external_local_origin_errors {
         // Counted as the 503 that the client gets.
         return failed_externally(cluster, host, detection, true);
     }
+    host.state.local_errors.fetch_add(1, Relaxed);
     count(
         cluster,
         host,
@@ -134,18 +147,31 @@ fn count(
     if limit == 0 || counter.fetch_add(1, Relaxed) + 1 < limit {
         return;
     }
-    if host.state.ejected.load(Relaxed) {
-        // Asked all the same, in panic: nothing new is found out.
-        return;
+    if may_be_ejected(cluster, host) {
+        counter.store(0, Relaxed);
+        found(cluster, host, enforcing, detector);
     }
-    if host.state.gone.load(Relaxed) || cluster.is_retired() {
-        // A request that was still under way there: nobody chooses it any more.
-        return;
-    }
-    counter.store(0, Relaxed);
+}
+
+/// Whether anything new can be found out about it.
+fn may_be_ejected(cluster: &SharedCluster, host: &Host) -> bool {
+    // Asked all the same, in panic; or a request that was still under way where nobody chooses
+    // it any more.
+    !(host.is_ejected() || host.state.gone.load(Relaxed) || cluster.is_retired())
+}
+
+fn found(cluster: &Arc<SharedCluster>, host: &Host, enforcing: u32, detector: &Detector) {
     detector.detected.inc();
     if eject(cluster, host, enforcing) {
         detector.enforced.inc();
+    }
+}
+
+/// Sees to it that what is counted is looked at.
+fn watch(cluster: &Arc<SharedCluster>) {
+    let is_listed = || !matches!(cluster.config.discovery, Discovery::OriginalDst(_));
+    if !cluster.sweeping.load(Relaxed) && is_listed() {
+        keep_swept(cluster);
     }
 }
 
@@ -195,91 +221,4 @@ fn eject(cluster: &Arc<SharedCluster>, host: &Host, enforcing: u32) -> bool {
     cluster.health_changed();
     keep_swept(cluster);
     true
-}
-
-/// Looks after ejected hosts from now on, each interval, until none is left of whom anything is
-/// remembered: a cluster in which all is well costs nothing.
-fn keep_swept(cluster: &Arc<SharedCluster>) {
-    if cluster.sweeping.swap(true, Relaxed) {
-        return;
-    }
-    let weak = Arc::downgrade(cluster);
-    cluster.control.spawn(async move {
-        loop {
-            let Some(interval) = weak.upgrade().and_then(|cluster| interval(&cluster)) else {
-                return;
-            };
-            tokio::time::sleep(interval).await;
-            let Some(cluster) = weak.upgrade() else {
-                return;
-            };
-            if let Some(detection) = &cluster.config.outlier_detection
-                && !sweep_once(&cluster, detection)
-            {
-                cluster.sweeping.store(false, Relaxed);
-                // Whoever ejected meanwhile still saw a sweep at work.
-                if is_remembered(&cluster) && !cluster.sweeping.swap(true, Relaxed) {
-                    continue;
-                }
-                return;
-            }
-        }
-    });
-}
-
-fn interval(cluster: &SharedCluster) -> Option<Duration> {
-    let detection = cluster.config.outlier_detection.as_ref()?;
-    Some(detection.interval.max(Duration::from_millis(1)))
-}
-
-fn is_remembered(cluster: &SharedCluster) -> bool {
-    let set = cluster.hosts();
-    set.hosts
-        .iter()
-        .any(|host| host.state.ejections.load(Relaxed) > 0)
-}
-
-/// Whether there is anything to look after still.
-fn sweep_once(cluster: &SharedCluster, detection: &OutlierDetection) -> bool {
-    let mut changed = false;
-    for host in &cluster.hosts().hosts {
-        let state = &host.state;
-        let mut ejected_at = state
-            .ejected_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let Some(at) = *ejected_at else {
-            // A host that stays good is trusted more again.
-            let count = state.ejections.load(Relaxed);
-            state.ejections.store(count.saturating_sub(1), Relaxed);
-            continue;
-        };
-        let times = state.ejections.load(Relaxed).max(1);
-        let longest = detection
-            .max_ejection_time
-            .max(detection.base_ejection_time);
-        let mut term = (detection.base_ejection_time * times).min(longest);
-        if !detection.max_ejection_time_jitter.is_zero() {
-            let millis = detection.max_ejection_time_jitter.as_millis();
-            let most = usize::try_from(millis).unwrap_or(usize::MAX);
-            term += Duration::from_millis(crate::random::below(most) as u64);
-        }
-        if at.elapsed() >= term {
-            *ejected_at = None;
-            state.ejected.store(false, Relaxed);
-            for counter in [
-                &state.consecutive_5xx,
-                &state.consecutive_gateway,
-                &state.consecutive_local,
-            ] {
-                counter.store(0, Relaxed);
-            }
-            tracing::info!(cluster = %cluster.config.name, host = %host.text(), "host is back");
-            changed = true;
-        }
-    }
-    if changed {
-        cluster.health_changed();
-    }
-    is_remembered(cluster)
 }

@@ -148,6 +148,9 @@ pub(crate) struct OutlierStats {
     pub(crate) consecutive_5xx: Detector,
     pub(crate) consecutive_gateway_failure: Detector,
     pub(crate) consecutive_local_origin_failure: Detector,
+    /// Of answers and of connections, as the next.
+    pub(crate) success_rate: [Detector; 2],
+    pub(crate) failure_percentage: [Detector; 2],
 }
 
 /// What one kind of detection found, and how often it was carried out.

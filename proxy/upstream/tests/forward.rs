@@ -40,6 +40,8 @@ fn detection() -> OutlierDetection {
         max_ejection_time_jitter: Duration::ZERO,
         max_ejection_percent: 10,
         always_eject_one_host: true,
+        success_rate: SuccessRate::default(),
+        failure_percentage: FailurePercentage::default(),
     }
 }
 

@@ -31,6 +31,8 @@ fn detection() -> OutlierDetection {
         max_ejection_time_jitter: Duration::ZERO,
         max_ejection_percent: 100,
         always_eject_one_host: true,
+        success_rate: SuccessRate::default(),
+        failure_percentage: FailurePercentage::default(),
     }
 }
 
@@ -140,5 +142,53 @@ async fn a_host_that_has_gone_is_not_ejected() {
             let count = rig.stat(&format!("outlier_detection.ejections_{name}"));
             assert_eq!(count, 0, "{name}, replaced: {replaced}");
         }
+    }
+}
+
+/// Where they are counted apart, hosts are compared by their connections too: one to which every
+/// other connection fails is ejected, however good its answers are.
+#[tokio::test]
+async fn hosts_are_compared_by_their_connections() {
+    let mut addresses = Vec::new();
+    for _ in 0..5 {
+        addresses.push(
+            server(false, |_| async { Response::new(Body::empty()) })
+                .await
+                .0,
+        );
+    }
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    addresses.push(closed.local_addr().unwrap());
+    drop(closed);
+    for split in [true, false] {
+        let mut config = cluster(&addresses);
+        config.outlier_detection = Some(OutlierDetection {
+            consecutive_5xx: 0,
+            consecutive_gateway_failure: 0,
+            consecutive_local_origin_failure: 0,
+            split_external_local_origin_errors: split,
+            interval: Duration::from_millis(100),
+            success_rate: SuccessRate {
+                request_volume: 10,
+                ..SuccessRate::default()
+            },
+            ..detection()
+        });
+        let rig = Rig::new(config, RoutePolicy::default());
+        let stat = |name: &str| rig.stat(&format!("outlier_detection.ejections_{name}"));
+        let began = std::time::Instant::now();
+        while stat("active") == 0 && began.elapsed() < Duration::from_secs(20) {
+            for _ in 0..90 {
+                let _ = rig.send(get("/")).await;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let by = [
+            "detected_success_rate",
+            "detected_local_origin_success_rate",
+        ]
+        .map(stat);
+        assert_eq!(by, if split { [0, 1] } else { [1, 0] });
+        assert_eq!(stat("enforced_total"), 1);
     }
 }

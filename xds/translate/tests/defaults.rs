@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tandem_model::cluster::{Discovery, LbPolicy, Thresholds, UpstreamHttp};
+use tandem_model::cluster::{
+    Discovery, FailurePercentage, LbPolicy, SuccessRate, Thresholds, UpstreamHttp,
+};
 use tandem_model::hcm::RouteSource;
 use tandem_model::listener::NetworkFilter;
 use tandem_model::route::{Action, PathRewrite};
@@ -46,6 +48,8 @@ fn unset_fields_have_the_defaults_of_envoy() {
         (5, 10)
     );
     assert_eq!(outlier.max_ejection_time, Duration::from_secs(300));
+    assert_eq!(outlier.success_rate, SuccessRate::default());
+    assert_eq!(outlier.failure_percentage, FailurePercentage::default());
 
     let listener = &bootstrap.listeners[0];
     assert_eq!(

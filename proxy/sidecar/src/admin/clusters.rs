@@ -23,9 +23,14 @@ fn cluster(status: &ClusterStatus) -> Value {
     let [default, high] = &status.thresholds;
     let mut high = limits(high);
     high["priority"] = json!("HIGH");
+    // As Envoy: one that nobody can be below is not shown.
+    let shown = |one: Option<f64>| percent(one.filter(|threshold| *threshold > 0.0));
+    let [threshold, of_local] = status.success_rate_thresholds.map(shown);
     present([
         ("name", json!(&*status.name)),
         ("added_via_api", json!(status.added_via_api)),
+        ("success_rate_ejection_threshold", threshold),
+        ("local_origin_success_rate_ejection_threshold", of_local),
         ("host_statuses", json!(hosts)),
         (
             "circuit_breakers",
@@ -62,6 +67,7 @@ fn host(status: &HostStatus) -> Value {
         ("failed_outlier_check", json!(status.failed_outlier_check)),
         ("eds_health_status", json!(health)),
     ]);
+    let [success_rate, of_local] = status.success_rates.map(percent);
     let place = &status.locality;
     let locality = present([
         ("region", json!(&*place.region)),
@@ -72,12 +78,23 @@ fn host(status: &HostStatus) -> Value {
         ("address", address(&status.address)),
         ("stats", json!(stats)),
         ("health_status", health),
+        ("success_rate", success_rate),
+        ("local_origin_success_rate", of_local),
         ("weight", json!(status.weight)),
         ("hostname", json!(&*status.hostname)),
         ("priority", json!(status.priority)),
     ]);
     shown["locality"] = locality;
     shown
+}
+
+/// `type.v3.Percent`; whole numbers have no point.
+fn percent(value: Option<f64>) -> Value {
+    let number = |value: f64| match value.fract() == 0.0 {
+        true => json!(value as i64),
+        false => json!(value),
+    };
+    value.map_or(Value::Null, |value| present([("value", number(value))]))
 }
 
 /// As protobuf's JSON has all numbers of 64 bits.

@@ -21,6 +21,8 @@ pub struct ClusterStatus {
     pub eds_service_name: Option<Arc<str>>,
     /// Whether a control plane brought it.
     pub added_via_api: bool,
+    /// Below which success rate its endpoints are ejected: of answers, and of connections.
+    pub success_rate_thresholds: [Option<f64>; 2],
     /// Its limits, of the default and the high priority.
     pub thresholds: [Thresholds; 2],
     /// Its endpoints.
@@ -42,6 +44,8 @@ pub struct HostStatus {
     pub health: EndpointHealth,
     /// Whether outlier detection has ejected it.
     pub failed_outlier_check: bool,
+    /// Its success rates in percent, of answers and of connections, if enough is known.
+    pub success_rates: [Option<f64>; 2],
     /// Its weight.
     pub weight: u32,
     /// Its priority.
@@ -67,6 +71,8 @@ impl ClusterStatus {
                 _ => None,
             },
             added_via_api: cluster.via_api,
+            success_rate_thresholds: (cluster.norms.get())
+                .map(|norm| norm.map(|norm| norm.threshold)),
             thresholds: [&config.circuit_breakers, &config.circuit_breakers_high].map(Clone::clone),
             hosts: known.chain(on_demand).collect(),
         }
@@ -97,6 +103,7 @@ impl HostStatus {
             ],
             health: host.health,
             failed_outlier_check: state.ejected.load(Relaxed),
+            success_rates: state.success_rates(),
             weight: host.weight,
             priority: host.group.priority,
             locality: host.group.locality.clone(),

@@ -7,12 +7,14 @@ mod shares;
 pub(crate) use set::{HostSet, Level, Rules, Tier};
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use tandem_model::Address;
 use tandem_model::bootstrap::Locality;
 use tandem_model::cluster::{Endpoint, EndpointHealth, Labels};
+
+use crate::outlier::Looked;
 
 /// One endpoint. Its counters are process-wide; its pools belong to workers.
 #[derive(Debug)]
@@ -51,6 +53,10 @@ pub(crate) struct HostState {
     pub(crate) successes: AtomicU64,
     pub(crate) errors: AtomicU64,
     pub(crate) timeouts: AtomicU64,
+    /// Raw connections that count as answers to outlier detection.
+    pub(crate) raw_successes: AtomicU64,
+    /// Of the errors those that were not answers, where outlier detection tells them apart.
+    pub(crate) local_errors: AtomicU64,
     /// Consecutive failures, by kind.
     pub(crate) consecutive_5xx: AtomicU32,
     pub(crate) consecutive_gateway: AtomicU32,
@@ -63,7 +69,9 @@ pub(crate) struct HostState {
     /// How often it was ejected of late; multiplies the ejection time.
     pub(crate) ejections: AtomicU32,
     /// When the latest ejection began; only the ejecting and the sweeping touch it.
-    pub(crate) ejected_at: std::sync::Mutex<Option<Instant>>,
+    pub(crate) ejected_at: Mutex<Option<Instant>>,
+    /// What the sweep saw last; nothing in a cluster that nobody used.
+    pub(crate) looked: Mutex<Option<Box<Looked>>>,
 }
 
 impl Host {

@@ -3,8 +3,9 @@
 use tandem_core::stats::{Registry, Sample, Scope, Source, Value};
 use tandem_model::cluster::Discovery;
 
-use super::{ClusterStats, Moved, visit_fixed};
+use super::{ClusterStats, Detector, Moved, OutlierStats, visit_fixed};
 use crate::breaker::Breaker;
+use crate::outlier::{EXTERNAL, LOCAL};
 
 impl Source for ClusterStats {
     fn scope(&self, registry: &Registry) -> Scope {
@@ -120,7 +121,20 @@ fn visit_outliers(moved: Option<&Moved>, visit: &mut dyn FnMut(Sample<'_>)) {
             outlier.map(|o| &o.consecutive_local_origin_failure),
         ),
     ];
-    for (name, detector) in detectors {
+    let pair = |name, of: fn(&OutlierStats) -> &[Detector; 2], origin: usize| {
+        (name, outlier.map(|outlier| &of(outlier)[origin]))
+    };
+    let compared = [
+        pair("success_rate", |o| &o.success_rate, EXTERNAL),
+        pair("local_origin_success_rate", |o| &o.success_rate, LOCAL),
+        pair("failure_percentage", |o| &o.failure_percentage, EXTERNAL),
+        pair(
+            "local_origin_failure_percentage",
+            |o| &o.failure_percentage,
+            LOCAL,
+        ),
+    ];
+    for (name, detector) in detectors.into_iter().chain(compared) {
         let detected = detector.map(|d| d.detected.get());
         counter(&format!("detected_{name}"), detected);
         let enforced = detector.map(|d| d.enforced.get());

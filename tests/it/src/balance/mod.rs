@@ -220,3 +220,63 @@ async fn without_panic_the_healthy_endpoint_serves_alone() {
         assert_eq!(cluster.stat("lb_healthy_panic").await, 0);
     }
 }
+
+/// Endpoints that fail more often than the others, or than they may, though never twice in a row:
+/// who is ejected, and what is counted and shown of it, is as in Envoy.
+#[tokio::test]
+async fn who_fails_more_often_than_others_is_ejected() {
+    let off = "enforcing_success_rate: 0, success_rate_minimum_hosts: 100";
+    for (what, well, sick, rules) in [
+        (
+            "success_rate",
+            5,
+            1,
+            "success_rate_request_volume: 10".to_owned(),
+        ),
+        (
+            "failure_percentage",
+            1,
+            1,
+            format!(
+                "{off}, failure_percentage_minimum_hosts: 2, failure_percentage_request_volume: 10, failure_percentage_threshold: 40, enforcing_failure_percentage: 100"
+            ),
+        ),
+    ] {
+        for kind in [Kind::Envoy, Kind::Tandem] {
+            let mut backends = backends(well, 0).await;
+            for _ in 0..sick {
+                backends.push(Backend::start("any", 2).await);
+            }
+            let ports: Vec<_> = backends.iter().map(|backend| (backend.port, 1)).collect();
+            let fields = format!(
+                "
+lb_policy: ROUND_ROBIN
+outlier_detection: {{ interval: 1s, base_ejection_time: 300s, max_ejection_percent: 50, {rules} }}"
+            );
+            let cluster = Cluster::start_as(kind, &fields, &cluster::locality(&ports)).await;
+            let stat = async |name: &str| {
+                let name = format!("outlier_detection.ejections_{name}");
+                cluster.stat(&name).await
+            };
+            let ejected = || async {
+                cluster.call(20 * backends.len()).await;
+                stat("active").await == 1
+            };
+            let reached = wait::until_async(wait::PATIENCE, ejected).await;
+            let counted = [
+                stat("active").await,
+                stat("enforced_total").await,
+                stat(&format!("detected_{what}")).await,
+                stat(&format!("enforced_{what}")).await,
+                stat("overflow").await,
+            ];
+            let seen = format!("{what}, {kind:?}");
+            assert_eq!((reached, counted), (true, [1, 1, 1, 1, 0]), "{seen}");
+            let spared = || async {
+                let share = more(&cluster, &backends, 2 * backends.len()).await;
+                share.last() == Some(&0)
+            };
+            assert!(wait::until_async(wait::PATIENCE, spared).await, "{seen}");
+        }
+    }
+}

@@ -3,33 +3,12 @@
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::cluster::v3::OutlierDetection as Proto;
-use tandem_model::cluster::OutlierDetection;
+use tandem_model::cluster::{FailurePercentage, OutlierDetection, SuccessRate};
 
 use crate::cx::Cx;
 use crate::value::{self, u32_or};
 
 pub(super) fn detection(cx: &Cx<'_>, proto: &Proto) -> OutlierDetection {
-    // ejection by comparison of hosts does not exist here, so it can only be turned off
-    for (field, value) in [
-        ("enforcing_success_rate", &proto.enforcing_success_rate),
-        (
-            "enforcing_local_origin_success_rate",
-            &proto.enforcing_local_origin_success_rate,
-        ),
-        (
-            "enforcing_failure_percentage",
-            &proto.enforcing_failure_percentage,
-        ),
-        (
-            "enforcing_failure_percentage_local_origin",
-            &proto.enforcing_failure_percentage_local_origin,
-        ),
-    ] {
-        if value.as_ref().is_some_and(|value| value.value > 0) {
-            cx.field(field)
-                .error("another value than 0 is not supported");
-        }
-    }
     // Without active health checks, and without degraded hosts found by answers, `true` would not
     // be kept.
     let degraded = proto.detect_degraded_hosts.as_ref();
@@ -78,5 +57,58 @@ pub(super) fn detection(cx: &Cx<'_>, proto: &Proto) -> OutlierDetection {
         ),
         max_ejection_percent: u32_or(proto.max_ejection_percent.as_ref(), 10),
         always_eject_one_host: value::bool_or(proto.always_eject_one_host.as_ref(), false),
+        success_rate: success_rate(proto),
+        failure_percentage: failure_percentage(proto),
+    }
+}
+
+fn success_rate(proto: &Proto) -> SuccessRate {
+    let default = SuccessRate::default();
+    let [by_answers, by_local] = default.enforcing;
+    let enforcing = [
+        u32_or(proto.enforcing_success_rate.as_ref(), by_answers),
+        u32_or(proto.enforcing_local_origin_success_rate.as_ref(), by_local),
+    ];
+    SuccessRate {
+        minimum_hosts: u32_or(
+            proto.success_rate_minimum_hosts.as_ref(),
+            default.minimum_hosts,
+        ),
+        request_volume: u32_or(
+            proto.success_rate_request_volume.as_ref(),
+            default.request_volume,
+        ),
+        stdev_factor: u32_or(
+            proto.success_rate_stdev_factor.as_ref(),
+            default.stdev_factor,
+        ),
+        enforcing,
+    }
+}
+
+fn failure_percentage(proto: &Proto) -> FailurePercentage {
+    let default = FailurePercentage::default();
+    let [by_answers, by_local] = default.enforcing;
+    let enforcing = [
+        u32_or(proto.enforcing_failure_percentage.as_ref(), by_answers),
+        u32_or(
+            proto.enforcing_failure_percentage_local_origin.as_ref(),
+            by_local,
+        ),
+    ];
+    FailurePercentage {
+        minimum_hosts: u32_or(
+            proto.failure_percentage_minimum_hosts.as_ref(),
+            default.minimum_hosts,
+        ),
+        request_volume: u32_or(
+            proto.failure_percentage_request_volume.as_ref(),
+            default.request_volume,
+        ),
+        threshold: u32_or(
+            proto.failure_percentage_threshold.as_ref(),
+            default.threshold,
+        ),
+        enforcing,
     }
 }

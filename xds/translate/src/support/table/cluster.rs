@@ -92,6 +92,9 @@ pub(super) const AREA: Area = Area {
             interval, base_ejection_time, max_ejection_time, max_ejection_time_jitter,
             max_ejection_percent, always_eject_one_host, enforcing_success_rate, enforcing_failure_percentage,
             enforcing_local_origin_success_rate, enforcing_failure_percentage_local_origin,
+            success_rate_minimum_hosts, success_rate_request_volume, success_rate_stdev_factor,
+            failure_percentage_minimum_hosts, failure_percentage_request_volume,
+            failure_percentage_threshold,
             successful_active_health_check_uneject_host, detect_degraded_hosts,
         }
         "envoy.config.cluster.v3.UpstreamConnectionOptions" { tcp_keepalive }
