@@ -1,7 +1,8 @@
 //! Why the mesh could not carry a request (or a body) through.
 //!
-//! An error says the *fact*; `rescue` alone says which status, flag and text that is. So HTTP
-//! and gRPC cannot disagree, and a filter never writes a status code of its own.
+//! An error says the *fact*; `rescue` says which status, flag and text that is, so that HTTP and
+//! gRPC cannot disagree. What a filter or a route decides (an abort, a denial, a redirect) is a
+//! `LocalReply` of its own, which `rescue` writes in the same way.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Facts that layers share about a request, as types in `http::Extensions`.
 //!
-//! Each is set by exactly one file: [`StreamInfo`] by the stack's server (or by whoever makes
-//! a request itself, such as `InvokeService`).
+//! Each is set by exactly one file: [`StreamInfo`] by the connection manager (or by whoever
+//! makes a request itself, such as the streams to control planes).
 
 mod chosen;
 mod conn;

@@ -1,16 +1,21 @@
 //! Where lines go: collected by each worker, written by one thread for all.
 //!
 //! A worker never waits for a disk and takes no lock: it appends to a buffer of its own and
-//! hands the whole buffer over when it is full or old enough.
+//! hands the whole buffer over when it is full or old enough. What waits is bounded: lines that a
+//! disk or a reader cannot take in time are lost, and how many bytes is said.
 
 use std::cell::{Cell, RefCell};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tandem_model::access_log::Sink;
+
+/// What may wait to be written, in bytes, over all sinks.
+const MOST_WAITING: usize = 64 << 20;
 
 /// A sink's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +29,16 @@ pub struct Sinks(Arc<Inner>);
 struct Inner {
     known: Mutex<Vec<Sink>>,
     writer: Sender<Message>,
+    queue: Arc<Queue>,
     flush_interval: Duration,
     flush_bytes: usize,
+}
+
+/// Bytes that wait for the thread that writes, and those that found no room.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: AtomicUsize,
+    lost: AtomicUsize,
 }
 
 enum Message {
@@ -41,7 +54,7 @@ thread_local! {
 
 struct Buffer {
     lines: Vec<u8>,
-    since: Option<Instant>,
+    sink: Option<Sink>,
 }
 
 /// Whether this worker is ending: a request that is dropped now was cut off by us, not by its
@@ -54,15 +67,18 @@ impl Sinks {
     /// Lines are written when so many bytes wait, or after so long.
     pub fn new(flush_interval: Duration, flush_bytes: usize) -> Self {
         let (writer, messages) = channel();
+        let queue = Arc::new(Queue::default());
+        let written = Arc::clone(&queue);
         let spawned = std::thread::Builder::new()
             .name("access-log".to_owned())
-            .spawn(move || write_all(&messages));
+            .spawn(move || write_all(&messages, &written));
         if let Err(error) = spawned {
             tracing::error!(%error, "cannot start the access-log thread: nothing will be logged");
         }
         Self(Arc::new(Inner {
             known: Mutex::new(Vec::new()),
             writer,
+            queue,
             flush_interval,
             flush_bytes,
         }))
@@ -82,17 +98,14 @@ impl Sinks {
     pub(crate) fn append(&self, sink: SinkId, write: impl FnOnce(&mut Vec<u8>)) {
         BUFFERS.with_borrow_mut(|buffers| {
             while buffers.len() <= sink.0 {
-                buffers.push(Buffer {
-                    lines: Vec::new(),
-                    since: None,
-                });
+                let lines = Vec::new();
+                let sink = self.sink(buffers.len());
+                buffers.push(Buffer { lines, sink });
             }
             let buffer = &mut buffers[sink.0];
             write(&mut buffer.lines);
             if buffer.lines.len() >= self.0.flush_bytes {
                 self.hand_over(sink.0, buffer);
-            } else if buffer.since.is_none() {
-                buffer.since = Some(Instant::now());
             }
         });
     }
@@ -138,23 +151,30 @@ impl Sinks {
     }
 
     fn hand_over(&self, index: usize, buffer: &mut Buffer) {
-        buffer.since = None;
         if buffer.lines.is_empty() {
             return;
         }
-        let sink = {
-            let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.get(index).cloned()
-        };
+        let queue = &self.0.queue;
+        if queue.waiting.load(Relaxed) + buffer.lines.len() > MOST_WAITING {
+            queue.lost.fetch_add(buffer.lines.len(), Relaxed);
+            buffer.lines.clear();
+            return;
+        }
         let next = Vec::with_capacity(buffer.lines.len().min(self.0.flush_bytes + 4096));
         let lines = std::mem::replace(&mut buffer.lines, next);
-        if let Some(sink) = sink {
+        if let Some(sink) = buffer.sink.clone() {
+            queue.waiting.fetch_add(lines.len(), Relaxed);
             let _ = self.0.writer.send(Message::Lines(index, sink, lines));
         }
     }
+
+    fn sink(&self, index: usize) -> Option<Sink> {
+        let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(index).cloned()
+    }
 }
 
-fn write_all(messages: &Receiver<Message>) {
+fn write_all(messages: &Receiver<Message>, queue: &Queue) {
     let mut files: Vec<Option<File>> = Vec::new();
     for message in messages {
         match message {
@@ -165,6 +185,11 @@ fn write_all(messages: &Receiver<Message>) {
                 if let Err(error) = write(&mut files[index], &sink, &lines) {
                     tracing::warn!(?sink, %error, "cannot write an access log");
                     files[index] = None;
+                }
+                queue.waiting.fetch_sub(lines.len(), Relaxed);
+                let lost = queue.lost.swap(0, Relaxed);
+                if lost > 0 {
+                    tracing::warn!(bytes = lost, "access logs were not written fast enough");
                 }
             }
             Message::Flush(done) => {
@@ -188,3 +213,6 @@ fn write(file: &mut Option<File>, sink: &Sink, lines: &[u8]) -> io::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

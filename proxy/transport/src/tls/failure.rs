@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
-use super::server::is_end;
 use super::verify::{Failed, Noted};
 
 /// A handshake that failed.
@@ -65,7 +64,6 @@ impl Failure {
                     .line("peer did not provide required client certificate"),
             ),
             (Some(error), _) => Self::new(FailureKind::Protocol, code(error).line("")),
-            (None, _) if is_end(error) => Self::new(FailureKind::Closed, String::new()),
             (None, _) => Self::new(FailureKind::Closed, String::new()),
         }
     }

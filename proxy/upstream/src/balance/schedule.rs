@@ -1,5 +1,5 @@
-//! A turn order that gives each host its weight, evenly spread: computed when hosts are
-//! published, so that a pick is one array access and needs no lock.
+//! A turn order that gives each host its weight, evenly spread: computed by the first pick
+//! after hosts were published, where weights differ; every other pick is one array access.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -10,8 +10,24 @@ use tandem_model::cluster::Endpoint;
 use super::SharedCluster;
 use crate::host::{Group, Host};
 
-/// By address; those that are gone leave with the next change.
-pub(super) type Hosts = HashMap<SocketAddr, Weak<Host>>;
+/// As many are kept before those that are gone are looked for.
+const MANY: usize = 64;
+
+/// Those that workers know, and some that are gone.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    by_address: HashMap<SocketAddr, Weak<Host>>,
+    most: usize,
+}
+
+impl Default for Hosts {
+    fn default() -> Self {
+        Self {
+            by_address: HashMap::default(),
+            most: MANY,
+        }
+    }
+}
 
 impl SharedCluster {
     /// The host at an address, made if it is not there.
@@ -20,10 +36,14 @@ impl SharedCluster {
             .on_demand
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(host) = hosts.get(&address).and_then(Weak::upgrade) {
+        if let Some(host) = hosts.by_address.get(&address).and_then(Weak::upgrade) {
             return host;
         }
-        hosts.retain(|_, host| host.strong_count() > 0);
+        if hosts.by_address.len() >= hosts.most {
+            hosts.by_address.retain(|_, host| host.strong_count() > 0);
+            // Twice what is used, so that looking costs little however many there are.
+            hosts.most = MANY.max(2 * hosts.by_address.len());
+        }
         let endpoint = Endpoint {
             // As Envoy names them.
             hostname: format!("{}{address}", self.config.name).into(),
@@ -36,7 +56,7 @@ impl SharedCluster {
             &group,
             Arc::default(),
         ));
-        hosts.insert(address, Arc::downgrade(&host));
+        hosts.by_address.insert(address, Arc::downgrade(&host));
         self.stats.membership_change.inc();
         host
     }
@@ -47,7 +67,11 @@ impl SharedCluster {
             .on_demand
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let mut found: Vec<_> = hosts.values().filter_map(Weak::upgrade).collect();
+        let mut found: Vec<_> = hosts
+            .by_address
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect();
         found.sort_by_key(|host| host.address.socket());
         found
     }

@@ -17,7 +17,7 @@ use tandem_model::cluster::{Dns, DnsLookupFamily};
 
 /// The resolvers of the process, each made when first needed. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Resolver(Arc<Mutex<HashMap<Key, Option<TokioResolver>>>>);
+pub(crate) struct Resolver(Arc<Mutex<HashMap<Key, TokioResolver>>>);
 
 type Key = (DnsLookupFamily, Vec<SocketAddr>);
 
@@ -34,12 +34,15 @@ impl Resolver {
     fn with(&self, dns: &Dns) -> Option<TokioResolver> {
         let key = (dns.lookup_family, dns.resolvers.clone());
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let resolver = made.entry(key).or_insert_with(|| {
-            make(dns)
-                .inspect_err(|error| tracing::error!(%error, "cannot make a resolver of names"))
-                .ok()
-        });
-        resolver.clone()
+        if let Some(resolver) = made.get(&key) {
+            return Some(resolver.clone());
+        }
+        // Not remembered, if it fails: what is missing may come.
+        let resolver = make(dns)
+            .inspect_err(|error| tracing::error!(%error, "cannot make a resolver of names"))
+            .ok()?;
+        made.insert(key, resolver.clone());
+        Some(resolver)
     }
 
     /// The addresses of a name. That there are none is an answer; that nobody answers is not.

@@ -1,7 +1,7 @@
 //! The hosts of a cluster as published to workers: who may be chosen, and how often.
 //!
-//! Everything that depends only on membership and health is computed here, once for each
-//! change, so that a pick is a few loads.
+//! What depends only on membership and health is computed here, once for each change, so that a
+//! pick is a few loads; the order of turns of weighted hosts by the first pick that needs it.
 
 use std::sync::{Arc, OnceLock};
 

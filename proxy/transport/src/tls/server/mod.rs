@@ -3,7 +3,6 @@
 mod names;
 mod resolve;
 
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -238,15 +237,4 @@ impl Built {
         }
         facts
     }
-}
-
-/// Whether the error is the peer's silence rather than a fault of TLS.
-pub(super) fn is_end(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe
-    )
 }
