@@ -13,7 +13,7 @@ use tandem_core::stats::{Counter, Registry};
 use tandem_model::access_log::{Entries, GrpcLog};
 use tandem_stack::access_log::EntrySink;
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::entry;
 
@@ -172,7 +172,9 @@ impl EntrySink for Logger {
 
 /// Sends what waits again and again, for as long as somebody logs.
 pub(super) async fn keep_flushing(logger: Weak<Logger>, interval: Duration) {
-    let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(1)));
+    let interval = interval.max(Duration::from_millis(1));
+    // The first time is an interval from now, too: what is there already is not hurried.
+    let mut ticks = tokio::time::interval_at(Instant::now() + interval, interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
