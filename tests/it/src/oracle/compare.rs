@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use super::case::{Case, Difference, Send};
-use super::fields::Fields;
+use super::fields::{self, Fields};
 
 /// Texts of ours that users read but no program should depend on: shown, not refused.
 const SOFT: &[&str] = &["details"];
@@ -93,10 +93,53 @@ fn in_vain(group: &str, cases: &[Case], oracle: &[Fields], subject: &[Fields]) -
 
 /// What a comparison found.
 pub struct Report {
+    group: String,
+    cases: usize,
+    /// The cases that have a difference which is not allowed, with what differs.
+    failed: BTreeMap<String, String>,
+    notes: String,
+}
+
+impl Report {
+    /// Whether every case is as with Envoy, or differs as it may.
+    pub fn agrees(&self) -> bool {
+        self.failed.is_empty()
+    }
+
+    /// What differs here as well as in a second comparison. What differs in one of them is noted.
+    pub fn and(self, second: Self) -> Self {
+        let mut report = Self {
+            failed: BTreeMap::new(),
+            ..second
+        };
+        let mut first = self.failed;
+        for (case, lines) in second.failed {
+            if first.remove(&case).is_some() {
+                report.failed.insert(case, lines);
+            } else {
+                first.insert(case, lines);
+            }
+        }
+        for lines in first.values() {
+            let _ = write!(report.notes, "    differed once: {}", lines.trim_start());
+        }
+        report
+    }
+
     /// For people.
-    pub text: String,
-    /// How many cases have a difference that is neither allowed nor known.
-    pub failures: usize,
+    pub fn text(&self) -> String {
+        let Self {
+            group,
+            cases,
+            failed,
+            notes,
+        } = self;
+        let shown: String = failed.values().map(String::as_str).collect();
+        format!(
+            "== {group}: {} of {cases} cases differ from Envoy without a reason\n{shown}{notes}",
+            failed.len()
+        )
+    }
 }
 
 /// Compares case by case.
@@ -106,21 +149,21 @@ pub fn report(
     oracle: &[Fields],
     subject: Result<&[Fields], &String>,
 ) -> Report {
+    let mut report = Report {
+        group: group.to_owned(),
+        cases: cases.len(),
+        failed: BTreeMap::new(),
+        notes: String::new(),
+    };
     let subject = match subject {
         Ok(subject) => subject,
         Err(error) => {
-            let text = format!(
-                "== {group}: the subject did not start; {} cases\n{error}\n",
-                cases.len()
-            );
-            return Report {
-                text,
-                failures: cases.len(),
-            };
+            let all = cases.iter().map(|case| (case.name.clone(), String::new()));
+            report.failed = all.collect();
+            report.notes = format!("    the subject did not start: {error}\n");
+            return report;
         }
     };
-    let mut failed = String::new();
-    let mut failures = 0;
     let mut allowed: BTreeMap<&str, usize> = BTreeMap::new();
     let mut soft = BTreeSet::new();
     for ((case, oracle), subject) in cases.iter().zip(oracle).zip(subject) {
@@ -138,25 +181,21 @@ pub fn report(
             }
         }
         if !lines.is_empty() {
-            failures += 1;
-            let _ = writeln!(failed, "    {}   ({})\n{lines}", case.name, sent(case));
+            let lines = format!("    {}   ({})\n{lines}\n", case.name, sent(case));
+            report.failed.insert(case.name.clone(), lines);
         }
     }
-    let mut text = format!(
-        "== {group}: {failures} of {} cases differ from Envoy without a reason\n",
-        cases.len()
-    );
-    text.push_str(&failed);
+    let notes = &mut report.notes;
     for (reason, count) in allowed {
-        let _ = writeln!(text, "    meant ({count}): {reason}");
+        let _ = writeln!(notes, "    meant ({count}): {reason}");
     }
     for line in in_vain(group, cases, oracle, subject) {
-        let _ = writeln!(text, "    allowed in vain: {line}");
+        let _ = writeln!(notes, "    allowed in vain: {line}");
     }
     for pair in soft {
-        let _ = writeln!(text, "    response code details, envoy / tandem: {pair}");
+        let _ = writeln!(notes, "    response code details, envoy / tandem: {pair}");
     }
-    Report { text, failures }
+    report
 }
 
 /// All that the oracle showed: what to write code against.
@@ -196,7 +235,8 @@ fn differences<'a>(oracle: &'a Fields, subject: &'a Fields) -> Vec<(&'a str, &'a
     let all = names
         .into_iter()
         .map(|name| (name.as_str(), value(oracle, name), value(subject, name)));
-    all.filter(|(_, envoy, tandem)| envoy != tandem).collect()
+    all.filter(|(_, envoy, tandem)| !fields::same(envoy, tandem))
+        .collect()
 }
 
 /// The entry that allows a field to differ. One for all fields (`stricter`) allows a refusal only.

@@ -171,11 +171,23 @@ fn normal(name: &str, value: &str) -> String {
             shape(value.trim_end_matches(|c: char| c.is_ascii_digit())) + "<ms>"
         }
         // Counts down while a request waits to be tried again.
-        "x-envoy-expected-rq-timeout-ms" => value.parse::<u64>().map_or(value.to_owned(), |time| {
-            format!("about {}", time.div_ceil(100) * 100)
-        }),
+        "x-envoy-expected-rq-timeout-ms" => value
+            .parse::<u64>()
+            .map_or(value.to_owned(), |time| format!("{ABOUT}{time}")),
         _ if is_uuid(value) => "<uuid>".into(),
         _ => value.to_owned(),
+    }
+}
+
+/// What is left of a time, which is not the same to the millisecond.
+const ABOUT: &str = "about ";
+
+/// Whether two values are the same, as far as two runs can agree.
+pub fn same(one: &str, other: &str) -> bool {
+    let time = |text: &str| text.strip_prefix(ABOUT)?.parse::<u64>().ok();
+    match (time(one), time(other)) {
+        (Some(one), Some(other)) => one.abs_diff(other) <= (one.max(other) / 10).max(100),
+        _ => one == other,
     }
 }
 

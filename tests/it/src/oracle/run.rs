@@ -11,10 +11,16 @@ use tempfile::TempDir;
 
 use super::bootstrap::Bootstrap;
 use super::case::{Case, Send, Wire};
+use super::compare::{self, Report};
+use super::exchange;
 use super::fields::{self, Fields, Names};
-use super::{compare, exchange};
 
 /// Compares the subject with Envoy on every case.
+///
+/// Two processes beside others do not meet the same moments: what one read of a socket brings, or
+/// which of two timers is first. So a group with a case that differs is gone through once more, from
+/// the first case on, by new processes. What differs again has failed. What does not is in the
+/// report, as `differed once`: none of it should stay unexplained.
 ///
 /// # Panics
 /// With a list of all differences that no case allows.
@@ -34,15 +40,22 @@ pub async fn check(group: &str, bootstrap: Bootstrap, cases: Vec<Case>) {
         Ok("envoy") => Kind::Envoy,
         _ => Kind::Tandem,
     };
+    let mut report = compared(group, subject, &bootstrap, &cases).await;
+    if !report.agrees() {
+        report = report.and(compared(group, subject, &bootstrap, &cases).await);
+    }
+    compare::save(group, &report.text());
+    assert!(report.agrees(), "{}", report.text());
+}
+
+async fn compared(group: &str, subject: Kind, bootstrap: &Bootstrap, cases: &[Case]) -> Report {
     let (oracle, subject) = tokio::join!(
-        side(Kind::Envoy, &bootstrap, &cases),
-        side(subject, &bootstrap, &cases)
+        side(Kind::Envoy, bootstrap, cases),
+        side(subject, bootstrap, cases)
     );
     let oracle = oracle.unwrap_or_else(|error| panic!("{group}: the oracle: {error}"));
-    let report = compare::report(group, &cases, &oracle, subject.as_deref());
-    compare::save(group, &report.text);
-    compare::save(&format!("{group}.envoy"), &compare::dump(&cases, &oracle));
-    assert!(report.failures == 0, "{}", report.text);
+    compare::save(&format!("{group}.envoy"), &compare::dump(cases, &oracle));
+    compare::report(group, cases, &oracle, subject.as_deref())
 }
 
 /// A case for each protocol.

@@ -150,10 +150,10 @@ impl World {
         let first = self.steps.first().map_or("", |step| &step.name);
         let name = format!("{} {first}", self.group).replace(' ', "-");
         let report = compare::report(&name, &self.steps, envoy, Ok(tandem));
-        compare::save(&name, &report.text);
+        compare::save(&name, &report.text());
         compare::save(&format!("{name}.envoy"), &compare::dump(&self.steps, envoy));
         let log = self.sides[1].proxy.process.output();
-        assert!(report.failures == 0, "{}\n{log}", report.text);
+        assert!(report.agrees(), "{}\n{log}", report.text());
     }
 }
 
