@@ -12,12 +12,18 @@ fn with_backup(variant: &str, first: u16, second: u16, admin: u16) -> String {
     let second = cluster
         .replace("plane", "second")
         .replace(&first.to_string(), &second.to_string());
-    let services = "[{ envoy_grpc: { cluster_name: plane } }, \
-                    { envoy_grpc: { cluster_name: second } }]";
-    config.replace("[{ envoy_grpc: { cluster_name: plane } }]", services) + &second
+    let service = |name| {
+        format!(
+            "{{ envoy_grpc: {{ cluster_name: {name} }}, \
+             initial_metadata: [{{ key: x-token, value: for-{name} }}] }}"
+        )
+    };
+    let services = format!("[{}, {}]", service("plane"), service("second"));
+    config.replace("[{ envoy_grpc: { cluster_name: plane } }]", &services) + &second
 }
 
-/// The second is asked while the first is gone, and the first again when the second is.
+/// The second is asked while the first is gone, and the first again when the second is; each with
+/// the token that is meant for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_control_plane_is_used_while_the_first_is_gone() {
     for variant in VARIANTS {
@@ -47,6 +53,8 @@ async fn another_control_plane_is_used_while_the_first_is_gone() {
         second.stop().await;
         mesh.until("one").await;
         load.has_no_failures().await;
+        assert_eq!(mesh.plane.tokens(), ["for-plane"]);
+        assert_eq!(second.tokens(), ["for-second"]);
     }
 }
 

@@ -16,6 +16,7 @@ use tandem_xds_translate::Source;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, mpsc, watch};
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 use wire::aggregated_discovery_service_server as server;
 use wire::{
@@ -64,6 +65,8 @@ struct State {
     /// Nonces and reasons.
     refusals: Vec<(String, String)>,
     streams: usize,
+    /// The header `x-token` of each stream.
+    tokens: BTreeSet<String>,
     node: Option<String>,
     /// What each node asked and answered.
     nodes: BTreeMap<String, Told>,
@@ -261,6 +264,12 @@ impl Plane {
         self.service.state.lock().unwrap().streams
     }
 
+    /// With which tokens (`x-token`) they were opened.
+    pub fn tokens(&self) -> Vec<String> {
+        let state = self.service.state.lock().unwrap();
+        state.tokens.iter().cloned().collect()
+    }
+
     /// The version of a resource that the newest delta stream began with.
     pub fn begun_with(&self, url: &str, name: &str) -> Option<String> {
         let state = self.service.state.lock().unwrap();
@@ -322,6 +331,7 @@ impl server::AggregatedDiscoveryService for Service {
         &self,
         request: Request<Streaming<DiscoveryRequest>>,
     ) -> Result<Response<Self::StreamAggregatedResourcesStream>, Status> {
+        self.hear(request.metadata());
         let (send, queue) = mpsc::unbounded_channel();
         tokio::spawn(self.clone().sotw(request.into_inner(), send));
         Ok(Response::new(answers(queue)))
@@ -331,6 +341,7 @@ impl server::AggregatedDiscoveryService for Service {
         &self,
         request: Request<Streaming<DeltaDiscoveryRequest>>,
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
+        self.hear(request.metadata());
         let (send, queue) = mpsc::unbounded_channel();
         tokio::spawn(self.clone().delta(request.into_inner(), send));
         Ok(Response::new(answers(queue)))
@@ -343,6 +354,14 @@ impl Service {
         let state = self.state.lock().unwrap();
         let said = state.said.get(url);
         said.map_or_else(Said::default, |said| said.heard_by(node))
+    }
+
+    fn hear(&self, metadata: &MetadataMap) {
+        let token = metadata
+            .get("x-token")
+            .and_then(|token| token.to_str().ok());
+        let tokens = &mut self.state.lock().unwrap().tokens;
+        tokens.extend(token.map(str::to_owned));
     }
 
     fn opened(&self) -> watch::Receiver<()> {
