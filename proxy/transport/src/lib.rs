@@ -14,6 +14,7 @@ pub mod h1;
 pub mod inspect;
 pub mod io;
 pub mod listen;
+pub mod metered;
 mod option;
 pub mod original_dst;
 pub mod relay;

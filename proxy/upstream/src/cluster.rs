@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use tandem_model::Cluster;
 use tandem_model::cluster::{Discovery, LoadAssignment};
+use tandem_transport::metered::Meter;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -98,6 +99,16 @@ pub(crate) struct Origin<'a> {
     pub(crate) place: u64,
     pub(crate) via_api: bool,
     pub(crate) transports: Transports,
+}
+
+impl Meter for SharedCluster {
+    fn received(&self, n: usize) {
+        self.stats.upstream_cx_rx_bytes_total.add(n as u64);
+    }
+
+    fn sent(&self, n: usize) {
+        self.stats.upstream_cx_tx_bytes_total.add(n as u64);
+    }
 }
 
 impl SharedCluster {

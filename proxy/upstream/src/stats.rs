@@ -111,6 +111,7 @@ cluster_stats! {
         upstream_cx_destroy_remote_with_active_rq
         upstream_cx_max_requests upstream_cx_idle_timeout upstream_cx_max_duration_reached
         upstream_cx_none_healthy upstream_cx_protocol_error
+        upstream_cx_rx_bytes_total upstream_cx_tx_bytes_total
         upstream_rq_total upstream_rq_pending_total upstream_rq_pending_overflow
         upstream_rq_active_overflow
         upstream_rq_pending_failure_eject upstream_rq_timeout upstream_rq_per_try_timeout

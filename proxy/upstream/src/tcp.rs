@@ -5,21 +5,32 @@ use std::sync::Arc;
 use tandem_core::Error;
 use tandem_core::error::Kind;
 use tandem_core::ext::{StreamInfo, UpstreamFacts};
-use tandem_transport::io::Io;
 use tandem_transport::tls::Offer;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::Clusters;
 use crate::active::Active;
 use crate::outlier;
-use crate::pool::{Live, Pending};
+use crate::pool::{Live, Pending, Stream};
 use crate::worker::Asker;
 
 /// A connection to an endpoint; counted as open until dropped.
 #[derive(Debug)]
 pub struct TcpUpstream {
-    /// The connection.
-    pub stream: Io,
+    stream: Stream,
     _active: TcpGuard,
+}
+
+impl TcpUpstream {
+    /// The connection.
+    pub fn stream(&mut self) -> &mut (impl AsyncRead + AsyncWrite + Unpin + use<>) {
+        &mut self.stream
+    }
+
+    /// Makes the end of the connection a reset.
+    pub fn abort_on_drop(&self) {
+        self.stream.get_ref().abort_on_drop();
+    }
 }
 
 #[derive(Debug)]
@@ -85,7 +96,7 @@ impl Clusters {
         };
         outlier::connected_for_good(&pool.cluster, &pool.host);
         facts.connection = UpstreamFacts::new_connection();
-        facts.local = wire.io.local_addr();
+        facts.local = wire.io.get_ref().local_addr();
         facts.tls = wire.tls;
         info.upstream.store(Some(Arc::new(facts)));
         let active = Active::begin(&pool, false)?;

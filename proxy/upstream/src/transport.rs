@@ -44,8 +44,8 @@ pub(crate) struct ServerName {
 
 /// A connection that can be used.
 #[derive(Debug)]
-pub(crate) struct Wire {
-    pub(crate) io: Io,
+pub(crate) struct Wire<IO> {
+    pub(crate) io: IO,
     pub(crate) tls: Option<Arc<TlsFacts>>,
 }
 
@@ -104,7 +104,7 @@ impl Transport {
         host: &Host,
         name: Option<&ServerName>,
         offer: Offer,
-    ) -> Result<Wire, Error> {
+    ) -> Result<Wire<Io>, Error> {
         let (context, stats) = match self {
             Self::Raw => {
                 return Ok(Wire {

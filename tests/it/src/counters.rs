@@ -51,11 +51,16 @@ const REQUESTS: &[(&str, &str)] = &[
 
 type Counts = BTreeMap<String, u64>;
 
+fn scope(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
+}
+
 async fn read(proxy: &Proxy) -> Counts {
     let page = proxy.admin("/stats").await;
     let lines = page.lines().filter_map(|line| line.split_once(": "));
     lines
-        .filter(|(name, _)| name.starts_with("http.main.") || name.starts_with("cluster."))
+        .filter(|(name, _)| !name.starts_with("http.admin."))
+        .filter(|(name, _)| ["http", "tcp", "cluster"].contains(&scope(name)))
         .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
         .collect()
 }
@@ -105,6 +110,57 @@ async fn requests_count_what_they_count_in_envoy() {
     assert!(other.is_empty(), "{other:#?}");
 }
 
+/// The counters of bytes, while all connections are still open. The request goes through two
+/// listeners, over HTTP/2 between them, and bytes through a third.
+async fn bytes(kind: Kind, upstream: u16) -> Counts {
+    let [first, second, raw, admin] = std::array::from_fn(|_| ports::free());
+    let bootstrap = TWICE
+        .replace("FIRST_PORT", &first.to_string())
+        .replace("SECOND_PORT", &second.to_string())
+        .replace("RAW_PORT", &raw.to_string())
+        .replace("ADMIN_PORT", &admin.to_string())
+        .replace("UPSTREAM_PORT", &upstream.to_string());
+    let proxy = Proxy::start(kind, &bootstrap, admin).await.unwrap();
+    let mut open = Vec::new();
+    for port in [first, raw] {
+        let mut connection = Connection::open(port).await.unwrap();
+        let head = "POST / HTTP/1.1\r\nhost: any\r\nx-script: 200 body=20000\r\n\
+                    content-length: 10000\r\n\r\n";
+        connection.send(head.as_bytes()).await.unwrap();
+        connection.send(&[b'x'; 10_000]).await.unwrap();
+        let response = connection.response("POST").await.unwrap();
+        assert_eq!((response.status, response.body.len()), (200, 20_000));
+        open.push(connection);
+    }
+    let mut counts = read(&proxy).await;
+    counts.retain(|name, _| name.ends_with("x_bytes_total"));
+    counts
+}
+
+/// Bytes are counted when they move, not when their connection ends; of HTTP/2 as of HTTP/1. (Heads
+/// are not of the same length in both.)
+#[tokio::test]
+async fn bytes_count_as_they_move() {
+    let upstream = Upstream::start(&["up"]).await;
+    let port = upstream.ports()[0];
+    let (ours, envoys) = tokio::join!(bytes(Kind::Tandem, port), bytes(Kind::Envoy, port));
+    assert_eq!(
+        ours.keys().collect::<Vec<_>>(),
+        envoys.keys().collect::<Vec<_>>()
+    );
+    assert_eq!(ours.len(), 12, "{ours:#?}");
+    for (name, count) in &ours {
+        // What an upstream answers is what the client gets.
+        let is_answer = name.contains(".upstream_cx_rx") || name.contains(".downstream_cx_tx");
+        let least = if is_answer { 20_000 } else { 10_000 };
+        assert!((least..least + 600).contains(count), "{name}: {count}");
+        assert!(
+            count.abs_diff(envoys[name]) < 300,
+            "{name}: {ours:#?} {envoys:#?}"
+        );
+    }
+}
+
 const BOOTSTRAP: &str = r#"
 admin: { address: { socket_address: { address: 127.0.0.1, port_value: ADMIN_PORT } } }
 static_resources:
@@ -146,4 +202,57 @@ static_resources:
   - { name: full, connect_timeout: 1s, circuit_breakers: { thresholds: [{ max_requests: 0 }] }, load_assignment: *up }
   - { name: empty, connect_timeout: 1s }
   - { name: calm, connect_timeout: 1s, common_lb_config: { healthy_panic_threshold: { value: 0 } } }
+"#;
+
+const TWICE: &str = r#"
+admin: { address: { socket_address: { address: 127.0.0.1, port_value: ADMIN_PORT } } }
+static_resources:
+  listeners:
+  - name: first
+    address: { socket_address: { address: 127.0.0.1, port_value: FIRST_PORT } }
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: first
+          route_config: { virtual_hosts: [{ name: all, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: second } }] }] }
+          http_filters: &router
+          - name: envoy.filters.http.router
+            typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+  - name: second
+    address: { socket_address: { address: 127.0.0.1, port_value: SECOND_PORT } }
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: second
+          route_config: { virtual_hosts: [{ name: all, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: up } }] }] }
+          http_filters: *router
+  - name: raw
+    address: { socket_address: { address: 127.0.0.1, port_value: RAW_PORT } }
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.tcp_proxy
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+          stat_prefix: raw
+          cluster: raw
+  clusters:
+  - name: second
+    connect_timeout: 1s
+    load_assignment:
+      cluster_name: second
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: SECOND_PORT } } } }] }]
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: { http2_protocol_options: {} }
+  - name: up
+    connect_timeout: 1s
+    load_assignment: &up
+      cluster_name: up
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: UPSTREAM_PORT } } } }] }]
+  - { name: raw, connect_timeout: 1s, load_assignment: *up }
 "#;

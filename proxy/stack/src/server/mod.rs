@@ -27,6 +27,7 @@ use tandem_model::hcm::CodecType;
 use tandem_transport::deadline::Deadline;
 use tandem_transport::detect::{Detected, detect};
 use tandem_transport::h1::Limits;
+use tandem_transport::metered::Metered;
 use tandem_transport::rewind::Rewind;
 use tandem_transport::scratch;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -83,11 +84,12 @@ impl Server {
 
     /// Serves a connection to its end. Nothing but the socket and this future's own state is
     /// held before its first bytes have come.
-    pub(crate) async fn serve<IO>(self: Arc<Self>, mut io: IO, info: Arc<ConnectionInfo>)
+    pub(crate) async fn serve<IO>(self: Arc<Self>, io: IO, info: Arc<ConnectionInfo>)
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let open = self.stats.open(info.is_tls());
+        let mut io = Metered::new(io, Arc::clone(&self));
         let expires = self.expiry();
         let mut input = BytesMut::new();
         let alpn = info.tls.as_ref().and_then(|tls| tls.alpn.as_deref());
@@ -107,7 +109,7 @@ impl Server {
                 connection.run().await
             }
         };
-        self.stats.closed(open, &info, end);
+        self.stats.closed(open, end);
     }
 
     /// Reads until it is known what the connection speaks, unless that was agreed on by ALPN;

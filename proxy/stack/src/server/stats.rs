@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use tandem_core::ext::ConnectionInfo;
 use tandem_core::stats::{Counter, Gauge, GaugeGuard, Histogram, Scope};
+use tandem_transport::metered::Meter;
 
-use super::End;
+use super::{End, Server};
 
 #[derive(Debug)]
 pub(super) struct Stats {
@@ -94,15 +94,23 @@ impl Stats {
         self.http2_active.guard()
     }
 
-    pub(super) fn closed(&self, open: Open, info: &ConnectionInfo, end: End) {
+    pub(super) fn closed(&self, open: Open, end: End) {
         self.destroy.inc();
         match end {
             End::Remote => self.destroy_remote.inc(),
             End::Local => self.destroy_local.inc(),
         }
         self.length.record(open.since.elapsed());
-        self.rx_bytes.add(info.wire_received.load(Relaxed));
-        self.tx_bytes.add(info.wire_sent.load(Relaxed));
+    }
+}
+
+impl Meter for Server {
+    fn received(&self, n: usize) {
+        self.stats.rx_bytes.add(n as u64);
+    }
+
+    fn sent(&self, n: usize) {
+        self.stats.tx_bytes.add(n as u64);
     }
 }
 

@@ -11,6 +11,7 @@ use tandem_core::format::Context;
 use tandem_core::{Error, ResponseFlags, id, rescue};
 use tandem_model::tcp_proxy::{TcpCluster, TcpProxy as Config};
 use tandem_transport::io::Io;
+use tandem_transport::metered::Metered;
 use tandem_transport::relay::{self, Ended, Moved};
 use tandem_upstream::{Clusters, TcpUpstream};
 use tokio::time::Instant;
@@ -59,7 +60,7 @@ impl TcpProxy {
 
     /// Serves a connection to its end.
     pub(crate) async fn serve(&self, stream: impl Into<Io>, connection: Arc<ConnectionInfo>) {
-        let mut stream = stream.into();
+        let mut stream = Metered::new(stream.into(), &self.stats);
         let mut record = self.record(connection);
         let Some(mut upstream) = self.connect(&record.info).await else {
             record.complete = true;
@@ -73,7 +74,7 @@ impl TcpProxy {
                 .and_then(|duration| Instant::now().checked_add(duration)),
         };
         let moved = &mut record.moved;
-        let ended = relay::run(&mut stream, &mut upstream.stream, limits, moved).await;
+        let ended = relay::run(&mut stream, upstream.stream(), limits, moved).await;
         record.complete = true;
         match ended {
             Ended::Idle => self.stats.idle_timeout.inc(),
@@ -82,10 +83,10 @@ impl TcpProxy {
                 record.info.add_flags(ResponseFlags::DURATION_TIMEOUT);
             }
             // A direction that failed ends both with a reset, as it would without a proxy.
-            Ended::First(_) => upstream.stream.abort_on_drop(),
+            Ended::First(_) => upstream.abort_on_drop(),
             Ended::Second(_) => {
                 record.info.add_flags(ResponseFlags::UPSTREAM_REMOTE_RESET);
-                stream.abort_on_drop();
+                stream.get_ref().abort_on_drop();
             }
             Ended::Closed => {}
         }
@@ -162,8 +163,6 @@ impl Drop for Record<'_> {
         info.bytes_sent.store(sent, Relaxed);
         connection.wire_received.store(received, Relaxed);
         connection.wire_sent.store(sent, Relaxed);
-        self.proxy.stats.rx_bytes.add(received);
-        self.proxy.stats.tx_bytes.add(sent);
         if !self.complete {
             let (flags, details) = access_log::cut_off_here();
             info.add_flags(flags);

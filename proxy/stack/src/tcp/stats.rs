@@ -1,13 +1,14 @@
 //! `tcp.<stat_prefix>.*`.
 
 use tandem_core::stats::{Counter, Scope};
+use tandem_transport::metered::Meter;
 
 #[derive(Debug)]
 pub(super) struct Stats {
     pub(super) total: Counter,
     pub(super) no_route: Counter,
-    pub(super) rx_bytes: Counter,
-    pub(super) tx_bytes: Counter,
+    rx_bytes: Counter,
+    tx_bytes: Counter,
     pub(super) idle_timeout: Counter,
     pub(super) max_duration: Counter,
     pub(super) attempts_exceeded: Counter,
@@ -24,5 +25,15 @@ impl Stats {
             max_duration: scope.counter("max_downstream_connection_duration"),
             attempts_exceeded: scope.counter("upstream_cx_connect_attempts_exceeded"),
         }
+    }
+}
+
+impl Meter for Stats {
+    fn received(&self, n: usize) {
+        self.rx_bytes.add(n as u64);
+    }
+
+    fn sent(&self, n: usize) {
+        self.tx_bytes.add(n as u64);
     }
 }

@@ -13,7 +13,7 @@ use tandem_transport::tls::Offer;
 
 use super::http1::Connection;
 use super::http2::Slot;
-use super::{HostPool, Pending};
+use super::{HostPool, Pending, Stream};
 use crate::transport::Wire;
 
 /// What a host is expected to speak.
@@ -69,7 +69,7 @@ impl HostPool {
     }
 
     /// Whether a new connection is one of HTTP/2, which `wanted` says where the host does not.
-    pub(super) fn is_http2(&self, wire: &Wire, wanted: bool) -> bool {
+    pub(super) fn is_http2(&self, wire: &Wire<Stream>, wanted: bool) -> bool {
         if !self.is_auto() {
             return wanted;
         }

@@ -24,7 +24,7 @@ use tandem_transport::tls::Offer;
 
 use super::line::Line;
 use super::watched::Watched;
-use super::{HostPool, Live, Pending, http2};
+use super::{HostPool, Live, Pending, Stream, http2};
 use crate::breaker::{Breaker, Permit};
 use crate::host::Host;
 use crate::transport::Wire;
@@ -147,7 +147,7 @@ impl HostPool {
     pub(super) async fn shake_http1(
         self: &Arc<Self>,
         target: &Host,
-        wire: Wire,
+        wire: Wire<Stream>,
         live: Live,
     ) -> Result<Box<Connection>, Error> {
         if self.is_auto() {
@@ -158,7 +158,7 @@ impl HostPool {
             cluster: Arc::clone(&self.cluster.config.name),
             hostname: Arc::clone(&self.host.hostname),
             connection: UpstreamFacts::new_connection(),
-            local: wire.io.local_addr(),
+            local: wire.io.get_ref().local_addr(),
             protocol: Some(Protocol::Http11),
             tls: wire.tls,
         };

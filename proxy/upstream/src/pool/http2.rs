@@ -17,7 +17,7 @@ use tandem_transport::cork::cork;
 use tandem_transport::tls::Offer;
 
 use super::line::Line;
-use super::{HostPool, Live, Pending};
+use super::{HostPool, Live, Pending, Stream};
 use crate::breaker::{Breaker, Permit};
 use crate::host::Host;
 use crate::transport::Wire;
@@ -168,7 +168,7 @@ async fn connect(pool: &Arc<HostPool>, live: Live) -> Result<(), Error> {
 pub(super) async fn join(
     pool: &Arc<HostPool>,
     target: &Host,
-    wire: Wire,
+    wire: Wire<Stream>,
     live: Live,
 ) -> Result<(), Error> {
     if pool.is_auto() {
@@ -184,7 +184,7 @@ pub(super) async fn join(
 async fn handshake(
     pool: &Arc<HostPool>,
     target: &Host,
-    wire: Wire,
+    wire: Wire<Stream>,
     mut live: Live,
 ) -> Result<Arc<Connection>, Error> {
     let config = &pool.cluster.config;
@@ -194,7 +194,7 @@ async fn handshake(
         cluster: Arc::clone(&config.name),
         hostname: Arc::clone(&pool.host.hostname),
         connection: UpstreamFacts::new_connection(),
-        local: wire.io.local_addr(),
+        local: wire.io.get_ref().local_addr(),
         protocol: Some(Protocol::Http2),
         tls: wire.tls,
     };

@@ -26,6 +26,7 @@ use tandem_core::error::{ConnectFailure, Kind};
 use tandem_core::ext::Source;
 use tandem_model::cluster::Discovery;
 use tandem_transport::io::Io;
+use tandem_transport::metered::Metered;
 use tandem_transport::tls::Offer;
 use tokio::net::TcpStream;
 
@@ -33,6 +34,9 @@ use crate::cluster::SharedCluster;
 use crate::host::Host;
 use crate::outlier;
 use crate::transport::{Transport, Wire};
+
+/// The bytes of a connection, which its cluster counts.
+pub(crate) type Stream = Metered<Io, Arc<SharedCluster>>;
 
 /// A host's connections on one worker.
 ///
@@ -106,7 +110,7 @@ impl HostPool {
     }
 
     /// Opens a connection to `target` and counts how that went; `offer` is what is to be spoken on it.
-    pub(crate) async fn connect(&self, target: &Host, offer: Offer) -> Result<Wire, Error> {
+    pub(crate) async fn connect(&self, target: &Host, offer: Offer) -> Result<Wire<Stream>, Error> {
         self.connect_from(self.apart.source.as_ref(), target, offer)
             .await
     }
@@ -117,7 +121,7 @@ impl HostPool {
         source: Option<&Source>,
         target: &Host,
         offer: Offer,
-    ) -> Result<Wire, Error> {
+    ) -> Result<Wire<Stream>, Error> {
         let (stats, config) = (&self.cluster.stats, &self.cluster.config);
         let began = Instant::now();
         let socket = tandem_transport::connect::connect(
@@ -154,7 +158,10 @@ impl HostPool {
                 outlier::local_failure(&self.cluster, &self.host);
             }
         }
-        result
+        result.map(|wire| Wire {
+            io: Metered::new(wire.io, Arc::clone(&self.cluster)),
+            tls: wire.tls,
+        })
     }
 
     /// The handshake is a part of connecting: one limit for both.
@@ -163,7 +170,7 @@ impl HostPool {
         host: &Host,
         socket: impl Future<Output = Result<TcpStream, Error>>,
         offer: Offer,
-    ) -> Result<Wire, Error> {
+    ) -> Result<Wire<Io>, Error> {
         let name = self.apart.name.as_ref();
         let connecting = async { self.transport.wrap(socket.await?, host, name, offer).await };
         let limit = self.cluster.config.connect_timeout;

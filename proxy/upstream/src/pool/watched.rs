@@ -10,15 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use tandem_core::ext::wire::Counters;
-use tandem_transport::io::Io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::consume_budget;
 
 /// Sets `heard` by what is read: whether the peer has begun to
 /// say something and has not finished it.
 #[derive(Debug)]
-pub(super) struct Watched {
-    pub(super) stream: Io,
+pub(super) struct Watched<IO> {
+    pub(super) stream: IO,
     pub(super) heard: Arc<AtomicBool>,
     /// What goes either way.
     pub(super) counters: Arc<Counters>,
@@ -26,7 +25,7 @@ pub(super) struct Watched {
     pub(super) deaf: Option<io::Error>,
 }
 
-impl Watched {
+impl<IO> Watched<IO> {
     /// A write to a peer that closed is one into the void, of `all` bytes.
     fn wrote(&mut self, polled: Poll<io::Result<usize>>, all: usize) -> Poll<io::Result<usize>> {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
@@ -72,7 +71,7 @@ fn charge(read: &[u8], cx: &mut Context<'_>) {
     }
 }
 
-impl AsyncRead for Watched {
+impl<IO: AsyncRead + Unpin> AsyncRead for Watched<IO> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -95,7 +94,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
