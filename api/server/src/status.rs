@@ -4,6 +4,7 @@
 //! `UNKNOWN` only because nobody chose a code (a key with `||`, a lock store that is down),
 //! the code here follows from the kind of the failure.
 
+use http::HeaderMap;
 use tandem_api_contract as contract;
 use tandem_core::directory::NotFound;
 use tonic::{Code, Status, metadata::MetadataValue};
@@ -199,6 +200,8 @@ pub(crate) enum Error {
         code: Code,
         /// Its message.
         message: String,
+        /// What it said with it, `grpc-status-details-bin` too.
+        metadata: Box<HeaderMap>,
         /// Who answered.
         origin: Origin,
     },

@@ -18,16 +18,20 @@ const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// A message, and status OK.
 pub(crate) fn answer(message: &impl Message) -> Response {
-    answer_with(HeaderMap::with_capacity(4), message)
+    answer_with(HeaderMap::with_capacity(4), message, HeaderMap::new())
 }
 
-/// A message, status OK, and response metadata.
-pub(crate) fn answer_with(headers: HeaderMap, message: &impl Message) -> Response {
+/// A message, status OK, and metadata before and behind it.
+pub(crate) fn answer_with(
+    headers: HeaderMap,
+    message: &impl Message,
+    trailers: HeaderMap,
+) -> Response {
     let mut buffer = framed(message.encoded_len());
     message.encode_raw(&mut buffer);
     let mut response = Response::new(Body::new(One {
         message: Some(buffer.freeze()),
-        ended: false,
+        trailers: Some(trailers),
     }));
     *response.headers_mut() = headers;
     response.headers_mut().insert(CONTENT_TYPE, GRPC);
@@ -53,6 +57,13 @@ pub(crate) fn refuse(error: &Error) -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.reserve(4);
+    if let Error::InvokeStatus { metadata, .. } = error {
+        headers.extend(
+            metadata
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+    }
     headers.insert(CONTENT_TYPE, GRPC);
     headers.insert(GRPC_STATUS, HeaderValue::from(error.code() as i32));
     let message = encode_message(bounded(error.to_string()).as_bytes());
@@ -67,7 +78,7 @@ pub(crate) fn refuse(error: &Error) -> Response {
 /// One message, then `grpc-status: 0`. Tells no size: servers of gRPC send no `content-length`.
 struct One {
     message: Option<Bytes>,
-    ended: bool,
+    trailers: Option<HeaderMap>,
 }
 
 impl http_body::Body for One {
@@ -81,16 +92,13 @@ impl http_body::Body for One {
         if let Some(message) = self.message.take() {
             return Poll::Ready(Some(Ok(Frame::data(message))));
         }
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        self.ended = true;
-        let mut trailers = HeaderMap::with_capacity(1);
-        trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
-        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+        Poll::Ready(self.trailers.take().map(|mut trailers| {
+            trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
+            Ok(Frame::trailers(trailers))
+        }))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended
+        self.trailers.is_none()
     }
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, STANDARD_NO_PAD};
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tandem_core::headers::remove_where;
 
 /// Metadata of a call: its time limit in milliseconds.
@@ -85,6 +85,17 @@ pub(super) fn of_http(headers: &mut HeaderMap) {
 fn is_base64(value: &[u8]) -> bool {
     let mut parts = value.split(|byte| *byte == b',');
     parts.all(|part| EITHER.decode(part.trim_ascii()).is_ok())
+}
+
+/// A status' details, whoever understands them.
+const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+
+/// What a gRPC application said with a status other than OK.
+pub(super) fn with_status(mut headers: HeaderMap) -> HeaderMap {
+    let details = headers.remove(DETAILS);
+    remove_where(&mut headers, of_answer);
+    headers.extend(details.map(|details| (DETAILS, details)));
+    headers
 }
 
 /// Response headers as metadata.

@@ -40,18 +40,26 @@ use crate::grpc;
 use crate::layer::Api;
 use crate::status::Error;
 
+/// What a caller gets.
+struct Answer {
+    metadata: HeaderMap,
+    message: InvokeResponse,
+    /// Of a gRPC application.
+    trailers: HeaderMap,
+}
+
 impl Api {
     pub(crate) async fn invoke_service(
         self: Arc<Self>,
         request: Request,
     ) -> Result<Response, MeshError> {
         Ok(match self.invoke(request).await {
-            Ok((metadata, message)) => grpc::answer_with(metadata, &message),
+            Ok(answer) => grpc::answer_with(answer.metadata, &answer.message, answer.trailers),
             Err(error) => grpc::refuse(&error),
         })
     }
 
-    async fn invoke(&self, request: Request) -> Result<(HeaderMap, InvokeResponse), Error> {
+    async fn invoke(&self, request: Request) -> Result<Answer, Error> {
         let (mut parts, body) = request.into_parts();
         let message: InvokeServiceRequest = grpc::read(&parts.headers, body).await?;
         let limit = timeout(&parts.headers);

@@ -10,7 +10,7 @@ use tandem_api_proto::layotto::InvokeResponse;
 use tandem_core::ext::LocalAnswer;
 use tandem_core::{Body, Error as MeshError, Response, rescue};
 
-use super::headers;
+use super::{Answer, headers};
 use crate::grpc::MAX_MESSAGE;
 use crate::status::{Error, Origin};
 
@@ -42,7 +42,7 @@ pub(super) async fn received(outcome: Result<Response, MeshError>) -> Result<Res
 }
 
 /// An HTTP answer as the message that the caller gets, and its metadata.
-pub(super) async fn convert(response: Response) -> Result<(HeaderMap, InvokeResponse), Error> {
+pub(super) async fn convert(response: Response) -> Result<Answer, Error> {
     let (mut parts, body) = response.into_parts();
     headers::of_http(&mut parts.headers);
     let value = body
@@ -53,11 +53,11 @@ pub(super) async fn convert(response: Response) -> Result<(HeaderMap, InvokeResp
             size: MAX_MESSAGE + 1,
             limit: MAX_MESSAGE,
         })?;
-    Ok(message(parts.headers, value))
+    Ok(answered(parts.headers, value, HeaderMap::new()))
 }
 
 /// The message for a body, and the metadata.
-pub(super) fn message(headers: HeaderMap, value: bytes::Bytes) -> (HeaderMap, InvokeResponse) {
+pub(super) fn answered(headers: HeaderMap, value: bytes::Bytes, trailers: HeaderMap) -> Answer {
     let content_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -71,7 +71,11 @@ pub(super) fn message(headers: HeaderMap, value: bytes::Bytes) -> (HeaderMap, In
         data: Some(data),
         content_type,
     };
-    (headers::to_metadata(headers), message)
+    Answer {
+        metadata: headers::to_metadata(headers),
+        message,
+        trailers: headers::to_metadata(trailers),
+    }
 }
 
 /// Whether the application answered, or the mesh in its place.

@@ -11,11 +11,13 @@ use std::pin::Pin;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Body as _;
-use tandem_api_proto::layotto::{InvokeResponse, InvokeServiceRequest};
+use tandem_api_proto::layotto::InvokeServiceRequest;
+use tandem_core::grpc::GRPC_STATUS;
 use tandem_core::{Body, Response};
 use tonic::{Code, Status};
 
-use super::response::{message, origin};
+use super::response::{answered, origin};
+use super::{Answer, headers};
 use crate::grpc::{MAX_MESSAGE, framed, unframe};
 use crate::status::{Error, Origin};
 
@@ -36,33 +38,36 @@ pub(super) fn body(message: &[u8]) -> Body {
 }
 
 /// A gRPC answer as the message that the caller gets.
-pub(super) async fn convert(response: Response) -> Result<(HeaderMap, InvokeResponse), Error> {
+pub(super) async fn convert(response: Response) -> Result<Answer, Error> {
     let origin = origin(&response);
-    let (parts, body) = response.into_parts();
-    if let Some(status) = Status::from_header_map(&parts.headers) {
-        checked(&status, origin)?;
+    let (mut parts, body) = response.into_parts();
+    if let Some(status) = failed(&parts.headers) {
+        return Err(refused(&status, parts.headers, origin));
     }
     let (bytes, trailers) = collect(body).await?;
-    match Status::from_header_map(&trailers) {
-        Some(status) => checked(&status, origin)?,
-        None if bytes.is_empty() => {
-            return Err(Error::InvokeBody("expected a gRPC status".into()));
-        }
-        None => {}
+    if let Some(status) = failed(&trailers) {
+        parts.headers.extend(trailers);
+        return Err(refused(&status, parts.headers, origin));
+    }
+    if bytes.is_empty() && !trailers.contains_key(GRPC_STATUS) {
+        return Err(Error::InvokeBody("expected a gRPC status".into()));
     }
     let value = unframe(bytes).map_err(|error| Error::InvokeBody(error.to_string()))?;
-    Ok(message(parts.headers, value))
+    Ok(answered(parts.headers, value, trailers))
 }
 
-fn checked(status: &Status, origin: Origin) -> Result<(), Error> {
-    if status.code() == Code::Ok {
-        return Ok(());
-    }
-    Err(Error::InvokeStatus {
+/// The status, if it is there and not OK.
+fn failed(headers: &HeaderMap) -> Option<Status> {
+    Status::from_header_map(headers).filter(|status| status.code() != Code::Ok)
+}
+
+fn refused(status: &Status, headers: HeaderMap, origin: Origin) -> Error {
+    Error::InvokeStatus {
         code: status.code(),
         message: status.message().to_owned(),
+        metadata: Box::new(headers::with_status(headers)),
         origin,
-    })
+    }
 }
 
 /// All data and the trailers.

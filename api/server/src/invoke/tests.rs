@@ -289,6 +289,61 @@ async fn a_grpc_status_comes_back_as_it_is() {
     );
 }
 
+/// An application's own headers behind its answer come back behind the answer.
+#[tokio::test]
+async fn what_follows_a_grpc_answer_comes_back_behind_it() {
+    let outbound = HttpService::new(tower::service_fn(async |_| {
+        let answer = grpc_answer(b"response", "0").map(|body| {
+            Body::new(body.map_frame(|frame| match frame.into_trailers() {
+                Ok(mut trailers) => {
+                    trailers.insert("x-left", "3".parse().unwrap());
+                    http_body::Frame::trailers(trailers)
+                }
+                Err(frame) => frame,
+            }))
+        });
+        Ok::<_, Error>(answer)
+    }));
+    let process = process(None).await;
+    let service = filter_with_outbound(&process, outbound);
+    let request = call("InvokeService", frame(&grpc_call()));
+    let body = service.dispatch(request).await.unwrap().into_body();
+    let trailers = body.collect().await.unwrap().trailers().cloned().unwrap();
+    assert_eq!(trailers["x-left"], "3");
+    assert_eq!(trailers["grpc-status"], "0");
+    assert!(!trailers.contains_key("grpc-message"), "{trailers:?}");
+}
+
+/// With its details and metadata, whether they came with the head or behind it.
+#[tokio::test]
+async fn a_grpc_status_brings_its_details() {
+    let said = |headers: &mut http::HeaderMap| {
+        headers.insert("grpc-status", "9".parse().unwrap());
+        headers.insert("grpc-status-details-bin", "CAkSAm5v".parse().unwrap());
+        headers.insert("x-retry-in", "2".parse().unwrap());
+    };
+    for at_once in [true, false] {
+        let status = invoke(&grpc_call(), &[], move |_| async move {
+            let mut trailers = http::HeaderMap::new();
+            said(&mut trailers);
+            let mut response = ok(Body::empty());
+            if at_once {
+                *response.headers_mut() = trailers;
+            } else {
+                let body = http_body_util::Empty::<Bytes>::new()
+                    .with_trailers(std::future::ready(Some(Ok(trailers))));
+                response = ok(Body::new(body));
+            }
+            Ok(response)
+        })
+        .await
+        .unwrap_err();
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert_eq!(status.details(), b"\x08\x09\x12\x02no");
+        assert_eq!(status.metadata().get("x-retry-in").unwrap(), "2");
+    }
+}
+
 /// A fragment is not sent, and what came after it would be lost.
 #[tokio::test]
 async fn a_fragment_is_refused() {
