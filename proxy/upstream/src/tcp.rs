@@ -81,11 +81,10 @@ impl Clusters {
             protocol: None,
             tls: None,
         };
-        let connected = {
-            let _pending = Pending::begin(&pool, breaker)?;
-            let source = info.connection.source.as_ref();
-            pool.connect_from(source, &target, Offer::Nothing).await
-        };
+        let pending = Pending::begin(&pool, breaker)?;
+        let source = info.connection.source.as_ref();
+        let connected = pool.connect_from(source, &target, Offer::Nothing).await;
+        pending.over();
         let wire = match connected {
             Ok(wire) => wire,
             Err(error) => {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tandem_harness::client::h1::Connection;
 use tandem_harness::{Kind, Proxy, Upstream, ports, wait};
+use tokio::net::TcpListener;
 
 /// Those of the connection manager and of every cluster that are compared.
 const NAMES: &[&str] = &[
@@ -21,6 +22,7 @@ const NAMES: &[&str] = &[
     "rq_total",
     "upstream_cx_none_healthy",
     "upstream_rq_active_overflow",
+    "upstream_rq_cancelled",
     "upstream_rq_completed",
     "upstream_rq_pending_overflow",
     "upstream_rq_retry",
@@ -44,6 +46,7 @@ const REQUESTS: &[(&str, &str)] = &[
     ("retried", "/retried|x-script: 503|200"),
     ("broken off", "/|x-script: break=before"),
     ("timeout", "/timeout|x-script: 200 delay=60000"),
+    ("no connection in time", "/silent"),
     ("idle", "/idle|x-script: 200 delay=60000"),
     ("long", "/long|x-script: 200 delay=60000"),
     ("half a request", "/|content-length: 10"),
@@ -68,7 +71,12 @@ async fn read(proxy: &Proxy) -> Counts {
 /// What each request moved.
 async fn moved(kind: Kind, upstream: u16) -> Vec<(&'static str, Counts)> {
     let [port, admin] = [ports::free(), ports::free()];
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let bootstrap = BOOTSTRAP
+        .replace(
+            "SILENT_PORT",
+            &silent.local_addr().unwrap().port().to_string(),
+        )
         .replace("LISTENER_PORT", &port.to_string())
         .replace("ADMIN_PORT", &admin.to_string())
         .replace("UPSTREAM_PORT", &upstream.to_string());
@@ -108,6 +116,9 @@ async fn requests_count_what_they_count_in_envoy() {
     let pairs = ours.iter().zip(&envoys);
     let other: Vec<_> = pairs.filter(|(ours, envoys)| ours != envoys).collect();
     assert!(other.is_empty(), "{other:#?}");
+    let cancelled =
+        |(_, counts): &(_, Counts)| counts.contains_key("cluster.silent.upstream_rq_cancelled");
+    assert_eq!(ours.iter().filter(|moved| cancelled(moved)).count(), 1);
 }
 
 /// The counters of bytes, while all connections are still open. The request goes through two
@@ -187,6 +198,7 @@ static_resources:
               - { match: { path: /calm }, route: { cluster: calm } }
               - { match: { path: /retried }, route: { cluster: up, retry_policy: { retry_on: 5xx, retry_back_off: { base_interval: 0.001s } } } }
               - { match: { path: /timeout }, route: { cluster: up, timeout: 0.2s } }
+              - { match: { path: /silent }, route: { cluster: silent, timeout: 0.2s } }
               - { match: { path: /idle }, route: { cluster: up, timeout: 0s, idle_timeout: 0.2s } }
               - { match: { path: /long }, route: { cluster: up, timeout: 0s, max_stream_duration: { max_stream_duration: 0.2s } } }
               - { match: { path: / }, route: { cluster: up } }
@@ -199,6 +211,15 @@ static_resources:
     load_assignment: &up
       cluster_name: up
       endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: UPSTREAM_PORT } } } }] }]
+  # A handshake that is never answered.
+  - name: silent
+    connect_timeout: 60s
+    transport_socket:
+      name: envoy.transport_sockets.tls
+      typed_config: { "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext }
+    load_assignment:
+      cluster_name: silent
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: SILENT_PORT } } } }] }]
   - { name: full, connect_timeout: 1s, circuit_breakers: { thresholds: [{ max_requests: 0 }] }, load_assignment: *up }
   - { name: empty, connect_timeout: 1s }
   - { name: calm, connect_timeout: 1s, common_lb_config: { healthy_panic_threshold: { value: 0 } } }

@@ -46,19 +46,24 @@ impl HostPool {
 
     async fn wait_for_place(self: &Arc<Self>, high_priority: bool) -> Result<Place, Error> {
         let breaker = self.cluster.breaker(high_priority);
-        let _pending = Pending::begin(self, breaker)?;
-        loop {
-            if !self.is_secure() || self.agreed.http1.load(Relaxed) {
-                if let Some(connection) = self.try_http1(breaker).await? {
-                    return Ok(Place::Http1(connection, true));
+        let pending = Pending::begin(self, breaker)?;
+        let place = async {
+            loop {
+                if !self.is_secure() || self.agreed.http1.load(Relaxed) {
+                    if let Some(connection) = self.try_http1(breaker).await? {
+                        return Ok(Place::Http1(connection, true));
+                    }
+                } else if let Some(slot) = self.try_http2(breaker).await? {
+                    return Ok(Place::Http2(slot));
                 }
-            } else if let Some(slot) = self.try_http2(breaker).await? {
-                return Ok(Place::Http2(slot));
-            }
-            if let Some(place) = self.place_at_hand(true) {
-                return Ok(place);
+                if let Some(place) = self.place_at_hand(true) {
+                    return Ok(place);
+                }
             }
         }
+        .await;
+        pending.over();
+        place
     }
 
     fn place_at_hand(&self, fresh: bool) -> Option<Place> {

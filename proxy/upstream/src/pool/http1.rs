@@ -94,12 +94,17 @@ impl HostPool {
         high_priority: bool,
     ) -> Result<Box<Connection>, Error> {
         let breaker = self.cluster.breaker(high_priority);
-        let _pending = Pending::begin(self, breaker)?;
-        loop {
-            if let Some(connection) = self.try_http1(breaker).await? {
-                return Ok(connection);
+        let pending = Pending::begin(self, breaker)?;
+        let connection = async {
+            loop {
+                if let Some(connection) = self.try_http1(breaker).await? {
+                    return Ok(connection);
+                }
             }
         }
+        .await;
+        pending.over();
+        connection
     }
 
     /// The same; `None` when it is worth another look.

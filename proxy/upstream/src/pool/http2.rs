@@ -89,12 +89,17 @@ impl HostPool {
     /// Waits for the connection being opened, or for a new one.
     pub(crate) async fn wait_http2(self: &Arc<Self>, high_priority: bool) -> Result<Slot, Error> {
         let breaker = self.cluster.breaker(high_priority);
-        let _pending = Pending::begin(self, breaker)?;
-        loop {
-            if let Some(slot) = self.try_http2(breaker).await? {
-                return Ok(slot);
+        let pending = Pending::begin(self, breaker)?;
+        let slot = async {
+            loop {
+                if let Some(slot) = self.try_http2(breaker).await? {
+                    return Ok(slot);
+                }
             }
         }
+        .await;
+        pending.over();
+        slot
     }
 
     /// The same; `None` when it is worth another look.

@@ -14,6 +14,7 @@ use crate::breaker::{Breaker, Permit};
 pub(crate) struct Pending {
     pool: Arc<HostPool>,
     _permit: Permit,
+    over: bool,
 }
 
 impl Pending {
@@ -30,7 +31,13 @@ impl Pending {
         Ok(Self {
             pool: Arc::clone(pool),
             _permit: permit,
+            over: false,
         })
+    }
+
+    /// It is known what became of waiting. Dropped without that, the request was cancelled.
+    pub(crate) fn over(mut self) {
+        self.over = true;
     }
 }
 
@@ -38,5 +45,8 @@ impl Drop for Pending {
     fn drop(&mut self) {
         self.pool.cluster.stats.upstream_rq_pending_active.add(-1);
         self.pool.host.state.pending_requests.fetch_sub(1, Relaxed);
+        if !self.over {
+            self.pool.cluster.stats.upstream_rq_cancelled.inc();
+        }
     }
 }
