@@ -107,6 +107,42 @@ async fn listeners_come_and_go_as_with_envoy() {
     }
 }
 
+/// Nobody else may listen at its port, so what comes in its place takes its sockets.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_alone_at_its_port_hands_it_over_as_with_envoy() {
+    const ALONE: &str = "\n  enable_reuse_port: false";
+    for variant in VARIANTS {
+        let mut world = World::start("planes", variant, "", |o, t| base(o, t, "one")).await;
+        let (one, two) = (world.one.port, world.two.port);
+        let start = base(one, two, "one");
+        let alone = |server: &str, more: &str| {
+            let (chains, prefix) = ("\n  filter_chains", "stat_prefix: other");
+            logging("other", "r")
+                .replace(chains, &format!("{ALONE}{more}{chains}"))
+                .replace(prefix, &format!("server_name: {server}\n        {prefix}"))
+        };
+        let there = [ask(200, "one"), ask(200, "one").on("other")];
+        let gone = [ask(200, "one"), ask(0, "").on("other")];
+        let text = start.clone() + &alone("first", "");
+        world.step("a listener alone", &text, &there).await;
+        let text = start.clone() + &alone("second", "\n  tcp_backlog_size: 64");
+        world
+            .step("alone, its backlog changes", &text, &there)
+            .await;
+        let renamed = alone("third", "").replace("name: other", "name: renamed");
+        let text = start.clone() + &renamed;
+        world.step("alone under another name", &text, &there).await;
+        let text = start.clone() + &renamed.replace(ALONE, "");
+        world
+            .step("alone no more, which may not be", &text, &there)
+            .await;
+        world.step("alone, it goes", &start, &gone).await;
+        let text = start.clone() + &alone("fourth", "");
+        world.step("alone, it comes back", &text, &there).await;
+        world.compared();
+    }
+}
+
 /// The routes of a new listener never come: it answers when it has waited long enough.
 #[tokio::test(flavor = "multi_thread")]
 async fn routes_that_never_come_are_waited_for_as_by_envoy() {
