@@ -3,7 +3,7 @@
 import sys
 
 from .intercepted import INTERCEPTED
-from .load import at_rate, idle_growth, once, saturate
+from .load import figures_at_rate, idle_growth, once, saturate
 from .pair import PAIRS, handshakes
 from .scenarios import SCENARIOS
 
@@ -75,12 +75,8 @@ def one(settings, proxies, tool, results, number, scenario, target):
             add("rss_load", full["rss"])
         for name, rate, conns in (("fast", scenario.fast, protocol.conns), ("slow", SLOW,
                                                                    protocol.rate_conns)):
-            paced = at_rate(tool, call, process, rate, seconds, warmup, conns, protocol.streams)
-            if process:
-                add(f"cpu_{name}", paced["cpu"])
-                add(f"user_{name}", paced["cpu"] * paced["user"])
-            add(f"p50_{name}", paced["p50_us"])
-            add(f"p99_{name}", paced["p99_us"])
+            figures_at_rate(results, (scenario.name, target, number), name, tool, call, process, rate,
+                            seconds, warmup, conns, protocol.streams)
 
 
 def subtract_direct(results):

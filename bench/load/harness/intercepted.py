@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 from . import hosts, tls
 from .errors import Failed
-from .load import PINNED, Call, at_rate, once
+from .load import PINNED, Call, figures_at_rate, once
 from .machine import LOAD_CPU, PROXY_CPU
 from .pair import ALPN, HTTP1, HTTP2, Pair, PairScenario
 from .process import Process, free_ports
@@ -58,14 +58,8 @@ class World:
         with self.start(target, scenario) as (pair, call):
             for name, rate, conns in (("fast", scenario.fast, protocol.conns),
                                       ("slow", 2_000, protocol.rate_conns)):
-                paced = at_rate(self.tool, call, pair, rate, seconds, warmup, conns,
-                                protocol.streams)
-                figures = {f"{share}_{name}": paced[f"{share}_us"] for share in ("p50", "p99")}
-                if pair:
-                    figures[f"cpu_{name}"] = paced["cpu"]
-                    figures[f"user_{name}"] = paced["cpu"] * paced["user"]
-                for metric, value in figures.items():
-                    results.add(scenario.name, target, metric, number, value)
+                figures_at_rate(results, (scenario.name, target, number), name, self.tool, call, pair,
+                                rate, seconds, warmup, conns, protocol.streams)
 
     @contextmanager
     def start(self, target, scenario):

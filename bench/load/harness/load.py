@@ -114,6 +114,26 @@ def at_rate(*load, tries=3):
     return paced(*load)
 
 
+def figures_at_rate(results, place, load, *rest):
+    """What a load at a fixed rate costs, and how long it takes; or that the rate was not reached: of
+    a proxy that keeps requests waiting ever longer no figure would say anything. `place` is scenario,
+    target and round."""
+    scenario, target, number = place
+    metrics = [f"{metric}_{load}" for metric in ("p50", "p99", "cpu", "user", "missed")]
+    for metric in metrics:
+        results.drop(scenario, target, metric, number)
+    try:
+        done = at_rate(*rest)
+    except TooSlow:
+        results.add(scenario, target, f"missed_{load}", number, 1)
+        return
+    values = [done["p50_us"], done["p99_us"]]
+    if "cpu" in done:
+        values += [done["cpu"], done["cpu"] * done["user"]]
+    for metric, value in zip(metrics, values):
+        results.add(scenario, target, metric, number, value)
+
+
 def paced(tool, call, proxy, rate, seconds, warmup, conns, streams):
     """One try of `at_rate`."""
     command = call.generator(tool, "rate", rate=rate, seconds=seconds, warmup=warmup, conns=conns,

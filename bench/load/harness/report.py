@@ -4,7 +4,7 @@ from .report_mesh import mesh
 from .report_pair import pair
 from .report_self import against_itself
 from .scenarios import SCENARIOS
-from .table import latency_rows, number, table, verdict, with_user
+from .table import latency_rows, missed, number, table, verdict, with_user
 
 PEERS = ("envoy", "tandem")
 
@@ -63,7 +63,7 @@ def cpu(results, title, metric, user, goal):
         limit = getattr(scenario, goal)
         rows.append(cells + [number(ratio, 2), f"≤ {limit:.2f}{verdict(ratio, limit)}"])
     return table(title, ["µs per request (of it user)", "Envoy", "Tandem", "Tandem / Envoy",
-                         "target"], rows)
+                         "target"], rows, missed(results, SCENARIOS, metric.removeprefix("cpu_")))
 
 
 def throughput(results):

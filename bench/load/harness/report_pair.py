@@ -2,7 +2,7 @@
 
 from .intercepted import INTERCEPTED
 from .pair import CONNECT, PAIRS, RATE
-from .table import latency_rows, number, table, verdict, with_user
+from .table import latency_rows, missed, number, table, verdict, with_user
 
 PEERS = ("envoy", "tandem")
 HEAD = ["Envoy", "Tandem", "Tandem / Envoy", "target"]
@@ -38,7 +38,8 @@ def cpu(results, title, scenarios, load):
         limit = scenario.target_saturated if load == "sat" else scenario.target_rate
         rows.append([scenario.title, *cells, number(ratio, 2),
                      f"≤ {limit:.2f}{verdict(ratio, limit)}"])
-    return table(title, ["µs per request, both sidecars (of it user)", *HEAD], rows)
+    return table(title, ["µs per request, both sidecars (of it user)", *HEAD], rows,
+                 missed(results, scenarios, load))
 
 
 def latency(results, title, scenarios):

@@ -15,6 +15,10 @@ class Results:
         series = self.values.setdefault((scenario, target, metric), {})
         series[round_number] = value
 
+    def drop(self, scenario, target, metric, round_number):
+        """Forgets what an earlier run had."""
+        self.series(scenario, target, metric).pop(round_number, None)
+
     def series(self, scenario, target, metric):
         """round → value."""
         return self.values.get((scenario, target, metric), {})

@@ -19,6 +19,18 @@ def latency_rows(results, scenarios, rates):
     return rows
 
 
+def missed(results, scenarios, load):
+    """Who did not reach a rate, and how often; nothing if all did."""
+    found = []
+    for scenario in scenarios:
+        for target, name in (("envoy", "Envoy"), ("tandem", "Tandem"), ("direct", "the client")):
+            times = len(results.series(scenario.name, target, f"missed_{load}"))
+            if times:
+                rounds = times + len(results.series(scenario.name, target, f"p50_{load}"))
+                found.append(f"{name} in {times} of {rounds} rounds ({scenario.title})")
+    return f"The rate was not reached by {', '.join(found)}." if found else ""
+
+
 def with_user(results, scenario, target, metric, user):
     """`12.3 [12.0–12.9] (3.4)`."""
     whole, part = results.spread(scenario, target, metric), results.median(scenario, target, user)
