@@ -2,6 +2,7 @@
 
 import sys
 
+from .errors import repeated
 from .intercepted import INTERCEPTED
 from .load import figures_at_rate, idle_growth, once, saturate
 from .pair import PAIRS, handshakes
@@ -42,10 +43,11 @@ def rounds(settings, scenarios, proxies, tool, results, more=lambda *_: None):
                     continue
                 print(f"round {number}/{settings.rounds}: {scenario.title}, {target}",
                       file=sys.stderr, flush=True)
-                one(settings, proxies, tool, results, number, scenario, target)
+                repeated(results, lambda scenario=scenario, target=target: one(
+                    settings, proxies, tool, results, number, scenario, target))
         turn = number % len(settings.targets)
         for target in settings.targets[turn:] + settings.targets[:turn]:
-            more(number, target)
+            repeated(results, lambda target=target: more(number, target))
 
 
 def one(settings, proxies, tool, results, number, scenario, target):

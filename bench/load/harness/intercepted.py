@@ -5,7 +5,7 @@ import time
 from contextlib import ExitStack, contextmanager
 
 from . import hosts, tls
-from .errors import Failed
+from .errors import Failed, repeated
 from .load import PINNED, Call, figures_at_rate, once
 from .machine import LOAD_CPU, PROXY_CPU
 from .pair import ALPN, HTTP1, HTTP2, Pair, PairScenario
@@ -50,7 +50,8 @@ class World:
                     for target in settings.targets[turn:] + settings.targets[:turn]:
                         print(f"round {number}/{settings.rounds}: intercepted "
                               f"{scenario.title}, {target}", file=sys.stderr, flush=True)
-                        self.one(settings, results, number, scenario, target)
+                        repeated(results, lambda scenario=scenario, target=target: self.one(
+                            settings, results, number, scenario, target))
 
     def one(self, settings, results, number, scenario, target):
         """Both rates of one scenario, with one target, in one round."""

@@ -12,7 +12,7 @@ PEERS = ("envoy", "tandem")
 def markdown(results, facts):
     """The whole page."""
     parts = [
-        "# Benchmarks", "", "![CPU time per request](benchmarks.svg)", "", introduction(facts),
+        "# Benchmarks", "", "![CPU time per request](benchmarks.svg)", "", introduction(facts, results.repeats),
         cpu(results, "CPU time per request, saturated", "cpu_sat", "user_sat", "target_saturated"),
         cpu(results, "CPU time per request, at 12,000 requests/s", "cpu_fast", "user_fast",
             "target_rate"),
@@ -22,7 +22,7 @@ def markdown(results, facts):
     return "\n".join(part for part in parts if part is not None) + "\n"
 
 
-def introduction(facts):
+def introduction(facts, repeats):
     """Method and machine, in a paragraph each."""
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     busy = max(facts["busy_before"], facts["busy_after"])
@@ -30,6 +30,8 @@ def introduction(facts):
     if busy > 0.05:
         warning = (f"\n**The machine was not quiet ({busy:.0%} used by others): these figures are "
                    "not to be trusted.**\n")
+    if repeats:
+        warning += f"\n{repeats} of the measurements failed and were made again as a whole.\n"
     return f"""\
 Tandem and Envoy ran from the same bootstrap files, each with one worker alone on one core; client
 and upstream shared the other. Responses have 1 KiB. *Plain* is the router only; *full* adds 20
