@@ -43,11 +43,13 @@ def rounds(settings, scenarios, proxies, tool, results, more=lambda *_: None):
                     continue
                 print(f"round {number}/{settings.rounds}: {scenario.title}, {target}",
                       file=sys.stderr, flush=True)
-                repeated(results, lambda scenario=scenario, target=target: one(
-                    settings, proxies, tool, results, number, scenario, target))
+                repeated(results, f"{scenario.title}, {target}",
+                         lambda scenario=scenario, target=target: one(
+                             settings, proxies, tool, results, number, scenario, target))
         turn = number % len(settings.targets)
         for target in settings.targets[turn:] + settings.targets[:turn]:
-            repeated(results, lambda target=target: more(number, target))
+            repeated(results, f"new connections, {target}",
+                     lambda target=target: more(number, target))
 
 
 def one(settings, proxies, tool, results, number, scenario, target):

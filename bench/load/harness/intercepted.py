@@ -50,8 +50,9 @@ class World:
                     for target in settings.targets[turn:] + settings.targets[:turn]:
                         print(f"round {number}/{settings.rounds}: intercepted "
                               f"{scenario.title}, {target}", file=sys.stderr, flush=True)
-                        repeated(results, lambda scenario=scenario, target=target: self.one(
-                            settings, results, number, scenario, target))
+                        repeated(results, f"intercepted {scenario.title}, {target}",
+                                 lambda scenario=scenario, target=target: self.one(
+                                     settings, results, number, scenario, target))
 
     def one(self, settings, results, number, scenario, target):
         """Both rates of one scenario, with one target, in one round."""

@@ -12,7 +12,8 @@ PEERS = ("envoy", "tandem")
 def markdown(results, facts):
     """The whole page."""
     parts = [
-        "# Benchmarks", "", "![CPU time per request](benchmarks.svg)", "", introduction(facts, results.repeats),
+        "# Benchmarks", "", "![CPU time per request](benchmarks.svg)", "",
+        introduction(facts, results.repeats),
         cpu(results, "CPU time per request, saturated", "cpu_sat", "user_sat", "target_saturated"),
         cpu(results, "CPU time per request, at 12,000 requests/s", "cpu_fast", "user_fast",
             "target_rate"),
@@ -31,7 +32,8 @@ def introduction(facts, repeats):
         warning = (f"\n**The machine was not quiet ({busy:.0%} used by others): these figures are "
                    "not to be trusted.**\n")
     if repeats:
-        warning += f"\n{repeats} of the measurements failed and were made again as a whole.\n"
+        whose = "; ".join(f"{name} ({times})" for name, times in sorted(repeats.items()))
+        warning += f"\nMeasurements that failed and were made again as a whole: {whose}.\n"
     return f"""\
 Tandem and Envoy ran from the same bootstrap files, each with one worker alone on one core; client
 and upstream shared the other. Responses have 1 KiB. *Plain* is the router only; *full* adds 20

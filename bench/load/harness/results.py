@@ -9,8 +9,8 @@ class Results:
 
     def __init__(self):
         self.values = {}
-        # Measurements that failed and were made again.
-        self.repeats = 0
+        # Whose measurements failed and were made again → how often.
+        self.repeats = {}
 
     def add(self, scenario, target, metric, round_number, value):
         """Keeps one figure of one round."""
@@ -52,13 +52,14 @@ class Results:
         """Every single figure, for whoever wants to look closer."""
         rows = [{"scenario": s, "target": t, "metric": m, "rounds": v}
                 for (s, t, m), v in self.values.items()]
-        path.write_text(json.dumps({"facts": facts, "repeats": self.repeats, "figures": rows}, indent=1), encoding="utf-8")
+        stored = {"facts": facts, "repeats": self.repeats, "figures": rows}
+        path.write_text(json.dumps(stored, indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, path):
         """Reads what `save` wrote; returns (results, facts)."""
         stored, results = json.loads(path.read_text(encoding="utf-8")), cls()
-        results.repeats = stored.get("repeats", 0)
+        results.repeats = stored.get("repeats", {})
         for row in stored["figures"]:
             rounds = {int(number): value for number, value in row["rounds"].items()}
             results.values[(row["scenario"], row["target"], row["metric"])] = rounds
