@@ -14,35 +14,41 @@ use tandem_api_contract::{
     state::{Concurrency, Consistency, Delete, Get, Operation, Set, Store, Ttl},
 };
 
-use support::{Components, Inbox, eventually, redis::Redis};
+use support::{Components, Inbox, LATE, SOON, eventually, redis::Redis};
 use tokio::sync::Notify;
 
 macro_rules! conformance {
-    ($($test:ident),+ $(,)?) => {
+    ($($limit:ident: $($test:ident),+;)+) => {
         mod in_memory {
-            $(#[tokio::test]
+            use super::{Components, LATE, SOON};
+            $($(#[tokio::test]
             async fn $test() {
-                super::$test(&super::Components::local("in-memory", "/nonexistent".as_ref())).await;
-            })+
+                let nowhere = std::path::Path::new("/nonexistent");
+                super::$test(&Components::local_within($limit, "in-memory", nowhere)).await;
+            })+)+
         }
         mod embedded {
-            $(#[tokio::test]
+            use super::{Components, LATE, SOON};
+            $($(#[tokio::test]
             async fn $test() {
                 let folder = tempfile::tempdir().unwrap();
-                super::$test(&super::Components::local("embedded", folder.path())).await;
-            })+
+                super::$test(&Components::local_within($limit, "embedded", folder.path())).await;
+            })+)+
         }
         mod redis {
-            $(#[tokio::test]
+            use super::{Components, LATE, SOON};
+            $($(#[tokio::test]
             async fn $test() {
                 let redis = super::Redis::start();
-                super::$test(&super::Components::redis(redis.port)).await;
-            })+
+                super::$test(&Components::redis_within($limit, redis.port)).await;
+            })+)+
         }
     };
 }
 
+// With the time that an answer to an event may take.
 conformance!(
+    SOON:
     values_are_saved_read_and_removed,
     etags_guard_writes_and_removals,
     first_write_creates_once,
@@ -58,10 +64,11 @@ conformance!(
     ids_increase_and_are_unique,
     every_group_gets_every_message_once,
     a_message_that_failed_comes_again,
+    an_event_without_an_answer_comes_again;
+    LATE:
     subscribers_of_a_group_share_its_messages,
     what_nobody_answered_survives_its_subscriber,
-    a_verdict_counts_after_the_end_of_its_subscription,
-    an_event_without_an_answer_comes_again,
+    a_verdict_counts_after_the_end_of_its_subscription;
 );
 
 fn state(components: &Components) -> &Store {
@@ -278,16 +285,14 @@ fn second() -> Ttl {
 
 async fn keys_expire(components: &Components) {
     let store = state(components);
-    save(
-        store,
-        Set {
-            ttl: second(),
-            ..set("a", "one")
-        },
-    )
-    .await
-    .unwrap();
+    let living = |ttl| Set {
+        ttl,
+        ..set("a", "one")
+    };
+    let minute = Ttl::After(Duration::from_secs(60));
+    save(store, living(minute)).await.unwrap();
     assert!(read(store, "a").await.is_some());
+    save(store, living(second())).await.unwrap();
     eventually("expiry", async || read(store, "a").await.is_none()).await;
     let first = Set {
         concurrency: Concurrency::FirstWrite,
@@ -298,27 +303,21 @@ async fn keys_expire(components: &Components) {
 
 async fn a_write_keeps_the_expiry_unless_it_says_otherwise(components: &Components) {
     let store = state(components);
+    // So long that neither has expired before it is written again.
+    let ttl = Ttl::After(Duration::from_secs(3));
     for key in ["kept", "removed"] {
-        save(
-            store,
-            Set {
-                ttl: second(),
-                ..set(key, "one")
-            },
-        )
-        .await
-        .unwrap();
+        let living = Set {
+            ttl,
+            ..set(key, "one")
+        };
+        save(store, living).await.unwrap();
     }
     save(store, set("kept", "two")).await.unwrap();
-    save(
-        store,
-        Set {
-            ttl: Ttl::Never,
-            ..set("removed", "two")
-        },
-    )
-    .await
-    .unwrap();
+    let forever = Set {
+        ttl: Ttl::Never,
+        ..set("removed", "two")
+    };
+    save(store, forever).await.unwrap();
     eventually("expiry", async || read(store, "kept").await.is_none()).await;
     assert_eq!(text(store, "removed").await.as_deref(), Some("two"));
 }
@@ -480,12 +479,14 @@ async fn a_lock_has_one_holder(components: &Components) {
 async fn a_lock_expires_and_can_be_kept_alive(components: &Components) {
     let locks = components.clients.lock.get("lock").unwrap();
     let (short, long) = (Duration::from_millis(400), Duration::from_secs(60));
+    eventually("a lock kept alive before it expired", async || {
+        assert!(locks.try_lock("kept", "me", short).await.unwrap());
+        let kept = locks.keep_alive("kept", "me", long).await.unwrap();
+        assert_ne!(kept, Outcome::HeldByOther);
+        kept == Outcome::Done
+    })
+    .await;
     assert!(locks.try_lock("r", "me", short).await.unwrap());
-    assert!(locks.try_lock("kept", "me", short).await.unwrap());
-    assert_eq!(
-        locks.keep_alive("kept", "me", long).await.unwrap(),
-        Outcome::Done
-    );
     eventually("expiry", async || {
         locks.try_lock("r", "you", long).await.unwrap()
     })

@@ -187,7 +187,8 @@ async fn a_server_that_is_down_at_start_is_found_later() {
     let components = Components::redis(redis.port);
     let before = Instant::now();
     assert_eq!(read(&components, "a").await, Err(Kind::Unavailable));
-    assert!(before.elapsed() < Duration::from_secs(1));
+    // At once, where a server that hangs may take ten seconds.
+    assert!(before.elapsed() < Duration::from_secs(5));
     let store = components.clients.state.get("state").unwrap();
     let metadata = Metadata::new();
     let get = Get {
@@ -248,13 +249,17 @@ async fn a_restart_between_calls_is_not_noticed() {
 #[tokio::test]
 async fn a_server_that_hangs_is_given_up_in_time() {
     let redis = Redis::start();
-    let components = Components::redis(redis.port);
-    save(&components, "a", "one").await.unwrap();
+    let components = Components::redis_patient_for("500ms", redis.port);
+    eventually("a connection", async || {
+        save(&components, "a", "one").await.is_ok()
+    })
+    .await;
     redis.pause();
     for _ in 0..3 {
         let before = Instant::now();
         assert_eq!(read(&components, "a").await, Err(Kind::Unavailable));
-        assert!(before.elapsed() < Duration::from_millis(1_200));
+        // Three seconds is what it takes when nothing is declared.
+        assert!(before.elapsed() < Duration::from_millis(2_800));
     }
     redis.resume();
     eventually("recovery", async || read(&components, "a").await.is_ok()).await;

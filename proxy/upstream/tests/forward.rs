@@ -35,7 +35,7 @@ fn detection() -> OutlierDetection {
         enforcing_consecutive_local_origin_failure: 100,
         split_external_local_origin_errors: false,
         interval: Duration::from_millis(20),
-        base_ejection_time: Duration::from_millis(150),
+        base_ejection_time: Duration::from_millis(2_500),
         max_ejection_time: Duration::from_secs(300),
         max_ejection_time_jitter: Duration::ZERO,
         max_ejection_percent: 10,
@@ -348,12 +348,12 @@ async fn broken_bodies_are_errors() {
 /// The route's timeout ends a request, before and after the response began.
 #[tokio::test]
 async fn the_route_timeout_ends_a_request() {
-    let policy = RoutePolicy {
-        timeout: Some(Duration::from_millis(60)),
+    let within = |timeout| RoutePolicy {
+        timeout: Some(timeout),
         ..RoutePolicy::default()
     };
     let addr = scripted(vec![None]).await;
-    let rig = Rig::new(cluster(&[addr]), policy.clone());
+    let rig = Rig::new(cluster(&[addr]), within(Duration::from_millis(60)));
     let error = rig.send(get("/")).await.unwrap_err();
     assert!(matches!(error.kind(), Kind::RequestTimeout));
     assert_eq!(rig.stat("upstream_rq_timeout"), 1);
@@ -361,8 +361,10 @@ async fn the_route_timeout_ends_a_request() {
         Response::new(async_stream(std::future::pending()))
     })
     .await;
-    let rig = Rig::new(cluster(&[addr]), policy);
+    let rig = Rig::new(cluster(&[addr]), within(Duration::from_secs(60)));
     let response = rig.send(get("/")).await.unwrap();
+    // Nothing but the time moves from here on.
+    tokio::time::pause();
     let error = response.into_body().collect().await.unwrap_err();
     assert!(matches!(error.kind(), Kind::RequestTimeout));
 }
@@ -489,7 +491,7 @@ async fn a_slow_try_is_given_up() {
     .await;
     let mut policy = retry("reset", 1);
     let mut inner = (**policy.retry.as_ref().unwrap()).clone();
-    inner.per_try_timeout = Some(Duration::from_millis(40));
+    inner.per_try_timeout = Some(Duration::from_secs(2));
     policy.retry = Some(Arc::new(inner));
     let rig = Rig::new(cluster(&[addr]), policy);
     assert_eq!(rig.send(get("/")).await.unwrap().status(), 200);
@@ -517,12 +519,14 @@ async fn a_silent_try_is_given_up() {
     .await;
     let mut policy = retry("reset", 1);
     let mut inner = (**policy.retry.as_ref().unwrap()).clone();
-    inner.per_try_idle_timeout = Some(Duration::from_millis(40));
+    inner.per_try_idle_timeout = Some(Duration::from_secs(2));
     policy.retry = Some(Arc::new(inner));
     let rig = Rig::new(cluster(&[addr]), policy);
     let response = rig.send(get("/")).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(rig.stat("upstream_rq_per_try_idle_timeout"), 1);
+    // Nothing but the time moves from here on.
+    tokio::time::pause();
     let error = response.into_body().collect().await.unwrap_err();
     assert!(matches!(error.kind(), Kind::PerTryIdleTimeout), "{error}");
     assert_eq!(rig.stat("upstream_rq_per_try_idle_timeout"), 2);
@@ -583,12 +587,7 @@ async fn a_failing_host_is_ejected_and_comes_back() {
     );
     assert_eq!(rig.stat("membership_healthy"), 1);
     assert!(rig.manager.admin_text().contains("/failed_outlier_check"));
-    for _ in 0..100 {
-        if rig.stat("membership_healthy") == 2 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    rig.until("membership_healthy", 2).await;
     assert_eq!(rig.stat("outlier_detection.ejections_active"), 0);
 }
 

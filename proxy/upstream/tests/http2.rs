@@ -138,7 +138,7 @@ async fn goaway_means_another_connection() {
     let rig = Rig::new(config(addr), RoutePolicy::default());
     for _ in 0..3 {
         assert_eq!(text(rig.send(get("/")).await.unwrap()).await, "ok");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        rig.until("upstream_cx_active", 0).await;
     }
     assert_eq!(connections.load(SeqCst), 3);
     assert_eq!(rig.stat("upstream_rq_rx_reset"), 0);
@@ -340,13 +340,7 @@ async fn idle_connections_end() {
         let rig = Rig::new(config, RoutePolicy::default());
         rig.send(get("/")).await.unwrap();
         assert_eq!(rig.stat("upstream_cx_active"), 1);
-        for _ in 0..100 {
-            if rig.stat("upstream_cx_active") == 0 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        rig.until("upstream_cx_active", 0).await;
         assert_eq!(rig.stat("upstream_cx_idle_timeout"), 1, "http2: {is_http2}");
-        assert_eq!(rig.stat("upstream_cx_active"), 0, "http2: {is_http2}");
     }
 }

@@ -167,7 +167,8 @@ async fn hosts_are_compared_by_their_connections() {
             consecutive_gateway_failure: 0,
             consecutive_local_origin_failure: 0,
             split_external_local_origin_errors: split,
-            interval: Duration::from_millis(100),
+            // Long enough for what is asked in one go.
+            interval: Duration::from_millis(500),
             success_rate: SuccessRate {
                 request_volume: 10,
                 ..SuccessRate::default()

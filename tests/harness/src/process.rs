@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::wait;
 
@@ -74,16 +74,13 @@ impl Process {
 
     /// Waits for its end; `None` when `limit` passed first.
     pub async fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.exited() {
-                return Some(status);
-            }
-            if start.elapsed() >= limit {
-                return None;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let mut status = None;
+        wait::until(limit, || {
+            status = self.exited();
+            status.is_some()
+        })
+        .await;
+        status
     }
 
     /// Waits until its output contains `text`.

@@ -9,7 +9,7 @@ use crate::mesh::Mesh;
 use crate::report::Report;
 use crate::rules::{self, POLICY};
 
-const EDIT: Duration = Duration::from_secs(5);
+const EDIT: Duration = Duration::from_secs(20);
 const RETURN: Duration = Duration::from_secs(45);
 
 /// Runs the checks; the rules are the first ones again afterwards.

@@ -14,7 +14,7 @@ use crate::report::Report;
 use crate::rules::{self, POLICY};
 use crate::secrets::Known;
 
-const EDIT: Duration = Duration::from_secs(5);
+const EDIT: Duration = Duration::from_secs(20);
 
 /// Connections between the sidecars do not last: each certificate is soon met.
 const SHORT: &str = "

@@ -10,7 +10,7 @@ use crate::network::{self, CLIENT};
 use crate::report::Report;
 use crate::rules::{self, POLICY, to};
 
-const EDIT: Duration = Duration::from_secs(5);
+const EDIT: Duration = Duration::from_secs(20);
 const CALLS: usize = 1000;
 
 /// A route with neither retries nor timeouts.

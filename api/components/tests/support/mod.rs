@@ -18,6 +18,12 @@ use tandem_api_contract::{
 };
 use tokio::time::Instant;
 
+/// How long an answer to an event may take where what takes longer shall come again soon.
+pub const SOON: &str = "300ms";
+
+/// How long it may take where a verdict is given late, and counts.
+pub const LATE: &str = "3s";
+
 /// Components of one back-end under the names `state`, `lock`, `sequencer` and `pubsub`.
 pub struct Components {
     pub registry: Registry,
@@ -28,8 +34,13 @@ pub struct Components {
 impl Components {
     /// Of `in-memory` or `embedded`.
     pub fn local(back_end: &str, folder: &Path) -> Self {
+        Self::local_within(SOON, back_end, folder)
+    }
+
+    /// As [`local`](Self::local), with the time that an answer to an event may take.
+    pub fn local_within(limit: &str, back_end: &str, folder: &Path) -> Self {
         let pubsub = Declaration::embedded("pubsub", &format!("pubsub.{back_end}"))
-            .with("processingTimeout", "300ms")
+            .with("processingTimeout", limit)
             .with("redeliverInterval", "100ms");
         Self::of(&with_pubsub(back_end, pubsub, &[]), folder)
     }
@@ -43,15 +54,29 @@ impl Components {
 
     /// Of a Redis server.
     pub fn redis(port: u16) -> Self {
+        Self::redis_within(SOON, port)
+    }
+
+    /// As [`redis`](Self::redis), with the time that an answer to an event may take.
+    pub fn redis_within(limit: &str, port: u16) -> Self {
+        Self::redis_with(limit, "10s", port)
+    }
+
+    /// As [`redis`](Self::redis), with the time that the server may take for an answer.
+    pub fn redis_patient_for(time: &str, port: u16) -> Self {
+        Self::redis_with(SOON, time, port)
+    }
+
+    fn redis_with(limit: &str, server: &str, port: u16) -> Self {
         let host = format!("127.0.0.1:{port}");
         let fields = [
             ("redisHost", &*host),
-            ("dialTimeout", "500ms"),
-            ("readTimeout", "500ms"),
+            ("dialTimeout", server),
+            ("readTimeout", server),
             ("redisMaxRetryInterval", "200ms"),
         ];
         let mut pubsub = Declaration::embedded("pubsub", "pubsub.redis")
-            .with("processingTimeout", "300ms")
+            .with("processingTimeout", limit)
             .with("redeliverInterval", "100ms");
         for (name, value) in fields {
             pubsub = pubsub.with(name, value);
@@ -105,9 +130,9 @@ fn with_pubsub(back_end: &str, pubsub: Declaration, fields: &[(&str, &str)]) -> 
     declarations
 }
 
-/// Waits, at most ten seconds, until a condition holds.
+/// Waits, at most thirty seconds, until a condition holds.
 pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(30);
     while !condition().await {
         assert!(Instant::now() < end, "waited in vain for: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;

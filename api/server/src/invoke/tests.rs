@@ -86,9 +86,9 @@ async fn a_call_becomes_an_http_request() {
     });
     let metadata = [
         ("x-user", "ada"),
-        ("grpc-timeout", "1S"),
+        ("grpc-timeout", "60S"),
         ("grpc-accept-encoding", "gzip"),
-        ("rpc_request_timeout", "900"),
+        ("rpc_request_timeout", "59000"),
         ("user-agent", "grpc-go"),
     ];
     let seen = text(invoke(&message, &metadata, echo).await);

@@ -169,6 +169,16 @@ impl Rig {
         let value = text.trim().rsplit(' ').next().unwrap_or("");
         value.parse().unwrap_or(-1)
     }
+
+    /// Waits, at most ten seconds, until `cluster.c.<name>` is `expected`.
+    pub(crate) async fn until(&self, name: &str, expected: i64) {
+        let end = tokio::time::Instant::now() + Duration::from_secs(10);
+        while self.stat(name) != expected {
+            let late = tokio::time::Instant::now() >= end;
+            assert!(!late, "{name}: {}", self.stat(name));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }
 
 pub(crate) fn get(path: &str) -> Request<Body> {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
+use crate::wait::within;
 use crate::wire::Wire;
 
 /// The connection preface.
@@ -139,17 +139,17 @@ impl Raw {
 
     /// The next frame; `None` when the peer closed, or sent none within `limit`.
     pub async fn next(&mut self, limit: Duration) -> Option<Frame> {
-        timeout(limit, self.read()).await.ok().flatten()
+        within(limit, self.read()).await.flatten()
     }
 
     /// All frames until the peer closes or `quiet` passes without one; and whether it closed.
     pub async fn rest(&mut self, quiet: Duration) -> (Vec<Frame>, bool) {
         let mut frames = Vec::new();
         loop {
-            match timeout(quiet, self.read()).await {
-                Err(_) => return (frames, false),
-                Ok(None) => return (frames, true),
-                Ok(Some(frame)) => frames.push(frame),
+            match within(quiet, self.read()).await {
+                None => return (frames, false),
+                Some(None) => return (frames, true),
+                Some(Some(frame)) => frames.push(frame),
             }
         }
     }

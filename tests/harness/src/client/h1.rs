@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::{Request, Response};
 use crate::head::Head;
+use crate::wait::within;
 use crate::wire::{Ended, Framing, Wire};
 
 /// A connection to a proxy.
@@ -81,10 +82,10 @@ impl Connection {
     /// Reads whatever comes until `quiet` passes without a byte, or the end; says which.
     pub async fn drain(&mut self, quiet: Duration) -> (Vec<u8>, Option<Ended>) {
         loop {
-            match timeout(quiet, self.wire.more()).await {
-                Err(_) => return (std::mem::take(&mut self.wire.ahead), None),
-                Ok(Err(end)) => return (std::mem::take(&mut self.wire.ahead), Some(end)),
-                Ok(Ok(())) => {}
+            match within(quiet, self.wire.more()).await {
+                None => return (std::mem::take(&mut self.wire.ahead), None),
+                Some(Err(end)) => return (std::mem::take(&mut self.wire.ahead), Some(end)),
+                Some(Ok(())) => {}
             }
         }
     }
@@ -95,14 +96,14 @@ impl Connection {
         if self.send(probe).await.is_err() {
             return false;
         }
-        let answer = timeout(super::SILENCE, self.response("GET")).await;
-        matches!(answer, Ok(Ok(_)))
+        let answer = within(super::SILENCE, self.response("GET")).await;
+        matches!(answer, Some(Ok(_)))
     }
 
     /// Whether the peer closes within `limit`.
     pub async fn closes_within(&mut self, limit: Duration) -> bool {
         let all = async { while self.wire.more().await.is_ok() {} };
-        timeout(limit, all).await.is_ok()
+        within(limit, all).await.is_some()
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::{Request, Response};
 use crate::head;
+use crate::wait::within;
 
 /// A connection to a proxy.
 pub struct Connection {
@@ -58,8 +59,8 @@ impl Connection {
             authority: "probe.test".into(),
             ..Request::default()
         };
-        let answer = tokio::time::timeout(super::SILENCE, self.exchange(&probe)).await;
-        answer.is_ok_and(|response| response.status != 0)
+        let answer = within(super::SILENCE, self.exchange(&probe)).await;
+        answer.is_some_and(|response| response.status != 0)
     }
 
     async fn attempt(&mut self, request: &Request, out: &mut Response) -> Result<(), h2::Error> {

@@ -109,15 +109,17 @@ async fn chains_are_chosen_by_the_first_bytes_which_then_are_served() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_client_that_waits_for_the_server_is_served_after_the_time_if_the_listener_says_so() {
+    let time = Duration::from_millis(300);
     let (waiting, to) = rig(|listener| {
+        listener.listener_filters_timeout = Some(time);
         listener.continue_on_listener_filters_timeout = true;
     })
     .await;
     let since = tokio::time::Instant::now();
     assert_eq!(waiting.ask(to).await, "c");
-    assert_eq!(since.elapsed().as_secs(), 15);
+    assert!(since.elapsed() >= time);
     // what had come before is served
     let partly = b"GET / HTT";
     assert_eq!(
@@ -127,7 +129,7 @@ async fn a_client_that_waits_for_the_server_is_served_after_the_time_if_the_list
     assert_eq!(waiting.stat("listener.l.downstream_pre_cx_timeout"), 2);
 
     let (strict, to) = rig(|listener| {
-        listener.listener_filters_timeout = Some(Duration::from_secs(1));
+        listener.listener_filters_timeout = Some(time);
     })
     .await;
     assert_eq!(strict.ask(to).await, "");
