@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::wait;
 
 /// How long the pipes of a child that ended may stay open.
-const LAST_OUTPUT: Duration = Duration::from_secs(1);
+const LAST_OUTPUT: Duration = Duration::from_secs(5);
 
 /// A running child: its output is collected, and dropping the guard kills it.
 pub struct Process {

@@ -88,8 +88,10 @@ async fn watched(kind: Kind, upstream: &Upstream) -> Vec<(String, Counts, u16, C
 #[tokio::test]
 async fn a_websocket_is_counted_as_long_as_it_is_open() {
     let upstream = Upstream::start(&["up"]).await;
-    let ours = watched(Kind::Tandem, &upstream).await;
-    let envoys = watched(Kind::Envoy, &upstream).await;
+    let (ours, envoys) = tokio::join!(
+        watched(Kind::Tandem, &upstream),
+        watched(Kind::Envoy, &upstream)
+    );
     for (ours, envoys) in ours.iter().zip(&envoys) {
         assert_eq!(ours, envoys);
     }
@@ -114,7 +116,8 @@ static_resources:
               domains: ["*"]
               routes:
               - { match: { path: /one_request }, route: { cluster: one_request } }
-              - { match: { path: /one_connection }, route: { cluster: one_connection, timeout: 0.3s } }
+              # When who waits for the only connection is told: long enough for the WebSocket itself.
+              - { match: { path: /one_connection }, route: { cluster: one_connection, timeout: 2s } }
               - { match: { path: /one_request_h2 }, route: { cluster: one_request_h2 } }
           http_filters:
           - name: envoy.filters.http.router

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use tandem_harness::client::{Request, h1, h2c};
 use tandem_harness::{Kind, wait};
 use tokio::net::TcpStream;
@@ -97,41 +98,42 @@ const DRAINS: [(&str, Doors, Doors); 7] = [
     ),
 ];
 
+/// All of them at once, as each takes its drain time.
 #[tokio::test]
 async fn listeners_are_drained_as_asked() {
-    for (query, soon, late) in DRAINS {
-        let side = Side::start(Kind::Tandem, &["--drain-time-s", "3"]).await;
-        assert_eq!(door(side.inbound).await, Door::Open);
-        assert_eq!(
-            side.ask("GET", &format!("/drain_listeners{query}"))
-                .await
-                .status,
-            405
-        );
-        assert_eq!(door(side.inbound).await, Door::Open);
-        let begun = std::time::Instant::now();
-        let answer = side.ask("POST", &format!("/drain_listeners{query}")).await;
-        assert_eq!(
-            (answer.status, text(&answer).as_str()),
-            (200, "OK\n"),
-            "{query}"
-        );
-        become_so(&side, soon, query).await;
-        if soon.0 == Door::Leaving {
-            // So are clients of HTTP/2: what comes first on a new connection is answered.
-            let mut h2 = h2c::Connection::open(side.inbound).await.unwrap();
-            let answer = h2.exchange(&request()).await;
-            assert_eq!(answer.status, 200, "{query}");
-        }
-        if soon == late {
-            // It stays so beyond the drain time.
-            let over = || begun.elapsed() > Duration::from_millis(3500);
-            assert!(wait::until(wait::PATIENCE, over).await);
-        }
-        become_so(&side, late, query).await;
-        // The process goes on.
-        assert_eq!(side.ask("GET", "/ready").await.status, 200, "{query}");
+    let all = futures_util::stream::iter(DRAINS);
+    let drained = |(query, soon, late)| is_drained(query, soon, late);
+    all.for_each_concurrent(DRAINS.len(), drained).await;
+}
+
+async fn is_drained(query: &str, soon: Doors, late: Doors) {
+    let side = Side::start(Kind::Tandem, &["--drain-time-s", "5"]).await;
+    assert_eq!(door(side.inbound).await, Door::Open);
+    let path = format!("/drain_listeners{query}");
+    assert_eq!(side.ask("GET", &path).await.status, 405);
+    assert_eq!(door(side.inbound).await, Door::Open);
+    let begun = std::time::Instant::now();
+    let answer = side.ask("POST", &path).await;
+    assert_eq!(
+        (answer.status, text(&answer).as_str()),
+        (200, "OK\n"),
+        "{query}"
+    );
+    become_so(&side, soon, query).await;
+    if soon.0 == Door::Leaving {
+        // So are clients of HTTP/2: what comes first on a new connection is answered.
+        let mut h2 = h2c::Connection::open(side.inbound).await.unwrap();
+        let answer = h2.exchange(&request()).await;
+        assert_eq!(answer.status, 200, "{query}");
     }
+    if soon == late {
+        // It stays so beyond the drain time.
+        let over = || begun.elapsed() > Duration::from_millis(5500);
+        assert!(wait::until(wait::PATIENCE, over).await);
+    }
+    become_so(&side, late, query).await;
+    // The process goes on.
+    assert_eq!(side.ask("GET", "/ready").await.status, 200, "{query}");
 }
 
 /// Where Envoy listens when it has been asked, Tandem listens too.

@@ -124,6 +124,8 @@ static_resources:
                     retry_host_predicate:
                     - name: envoy.retry_host_predicates.previous_hosts
                       typed_config: { "@type": type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate }
+              - match: { prefix: /held }
+                route: { cluster: c, timeout: 0s }
               - match: { prefix: / }
                 route: { cluster: c }
           http_filters:

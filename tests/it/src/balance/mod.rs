@@ -123,7 +123,13 @@ async fn least_request_avoids_the_busy_one() {
         let endpoints = [(gates[0].port, 1), (gates[1].port, 1)];
         let cluster = Cluster::start(&choosing(policy), &endpoints).await;
         let port = cluster.port;
-        let held = tokio::spawn(async move { h1::get(port, "/held").await.unwrap().0 });
+        // For as long as all the others take together: longer than `h1::get` waits.
+        let held = tokio::spawn(async move {
+            let mut connection = h1::Connection::open(port).await.unwrap();
+            let request = b"GET /held HTTP/1.1\r\nhost: any\r\n\r\n";
+            connection.send(request).await.unwrap();
+            connection.response("GET").await.unwrap().status
+        });
         let kept = || gates[0].kept() + gates[1].kept() == 1;
         assert!(tandem_harness::wait::until(tandem_harness::wait::PATIENCE, kept).await);
         cluster.call(COUNT).await;
@@ -231,14 +237,14 @@ async fn who_fails_more_often_than_others_is_ejected() {
             "success_rate",
             5,
             1,
-            "success_rate_request_volume: 10".to_owned(),
+            "success_rate_request_volume: 4".to_owned(),
         ),
         (
             "failure_percentage",
             1,
             1,
             format!(
-                "{off}, failure_percentage_minimum_hosts: 2, failure_percentage_request_volume: 10, failure_percentage_threshold: 40, enforcing_failure_percentage: 100"
+                "{off}, failure_percentage_minimum_hosts: 2, failure_percentage_request_volume: 4, failure_percentage_threshold: 40, enforcing_failure_percentage: 100"
             ),
         ),
     ] {

@@ -94,7 +94,7 @@ async fn exchange(rig: &Rig, service: &Service) {
         get("/dead", ""),
         get("/nowhere", ""),
         get("/unrouted", ""),
-        get("/late", "x-script: 200 delay=400\r\n"),
+        get("/late", "x-script: 200 delay=60000\r\n"),
         get("/old/path", ""),
         "PURGE /ok HTTP/1.1\r\nhost: any.test\r\n\r\n".to_owned(),
         "nonsense\r\n\r\n".to_owned(),
@@ -201,6 +201,12 @@ async fn entries_wait_for_a_service_that_is_away() {
         rig.send("main", "GET /said HTTP/1.1\r\nhost: any.test\r\n\r\n")
             .await;
     }
+    // The last one is logged a moment after its answer.
+    let counted = wait::until_async(wait::PATIENCE, || async {
+        let written = rig.counter("logs_written").await;
+        written + rig.counter("logs_dropped").await == REQUESTS as u64
+    });
+    assert!(counted.await, "some are not counted");
     let written = rig.counter("logs_written").await;
     let dropped = rig.counter("logs_dropped").await;
     assert_eq!(written + dropped, REQUESTS as u64);
@@ -232,5 +238,7 @@ async fn entries_that_wait_at_the_end_are_sent() {
     rig.proxy.process.signal("TERM");
     let ended = wait::until(wait::PATIENCE, || rig.proxy.process.exited().is_some()).await;
     assert!(ended);
-    assert_eq!(entries(&service).0.len(), 3);
+    // They have left it: here they may be a moment behind its end.
+    let came = wait::until(wait::PATIENCE, || entries(&service).0.len() == 3).await;
+    assert!(came, "{} of 3", entries(&service).0.len());
 }

@@ -11,11 +11,12 @@ use tokio::net::TcpListener;
 
 use crate::mesh::backend::Backend;
 
-/// No request may take longer than its own timeout by more than this.
-pub const SLACK: Duration = Duration::from_millis(700);
+/// No request may take longer than its own timeout by more than this: less than any timeout of
+/// `/single`, so that it tells what waits for one from what does not.
+pub const SLACK: Duration = Duration::from_millis(1900);
 
 /// The longest timeout that the bootstrap gives.
-pub const LONGEST: Duration = Duration::from_secs(3);
+pub const LONGEST: Duration = Duration::from_secs(4);
 
 const WIRE: &str = "
 ip addr add 10.78.0.1/24 dev wire
@@ -128,13 +129,24 @@ impl Pair {
 
     /// A counter of the near host's process.
     pub fn stat(&self, name: &str) -> u64 {
-        let stats = self
-            .near
-            .sh("curl -sf http://127.0.0.1:15000/stats")
-            .unwrap();
-        let name = format!("{name}: ");
-        let mut values = stats.lines().filter_map(|line| line.strip_prefix(&name));
-        values.next().map_or(0, |value| value.parse().unwrap())
+        self.shown("stats", &format!("{name}: ")).unwrap_or(0)
+    }
+
+    /// How often a server of cluster `pair` was connected to or asked, in vain or not.
+    pub fn tried(&self, server: &str) -> u64 {
+        let counted = ["cx_total", "rq_total"].map(|name| {
+            let line = format!("pair::{server}:10443::{name}::");
+            self.shown("clusters", &line).unwrap()
+        });
+        counted.into_iter().sum()
+    }
+
+    /// The number behind the first line of an admin page that begins so.
+    fn shown(&self, page: &str, start: &str) -> Option<u64> {
+        let curl = format!("curl -sf http://127.0.0.1:15000/{page}");
+        let page = self.near.sh(&curl).unwrap();
+        let mut values = page.lines().filter_map(|line| line.strip_prefix(start));
+        values.next().map(|value| value.parse().unwrap())
     }
 }
 

@@ -167,11 +167,13 @@ async fn what_a_stream_never_sends_is_given_up_by_name() {
         assert_eq!(h1::get(port, "/").await.unwrap().0, 404);
         for name in ["lost", "missed"] {
             let said = format!("name={name}");
-            let output = proxy.process.output();
-            let mut lines = output.lines();
-            let told =
-                lines.any(|line| line.contains("in initial_fetch_timeout") && line.contains(&said));
-            assert!(told, "{name}: {output}");
+            let told = || {
+                let output = proxy.process.output();
+                let mut lines = output.lines();
+                lines.any(|line| line.contains("in initial_fetch_timeout") && line.contains(&said))
+            };
+            let told = wait::until(wait::PATIENCE, told).await;
+            assert!(told, "{name}: {}", proxy.process.output());
         }
         let page = proxy.admin("/stats?usedonly").await;
         for name in [

@@ -78,7 +78,12 @@ impl Mesh {
 
     /// Waits until requests are answered so.
     async fn until(&self, answer: &str) {
-        let answered = wait::until_async(wait::PATIENCE, || async {
+        self.until_within(wait::PATIENCE, answer).await;
+    }
+
+    /// The same, with a patience of its own.
+    async fn until_within(&self, patience: std::time::Duration, answer: &str) {
+        let answered = wait::until_async(patience, || async {
             h1::get(self.port, "/")
                 .await
                 .is_ok_and(|(_, body)| body == answer)

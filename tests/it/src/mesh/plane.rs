@@ -256,7 +256,9 @@ impl Plane {
             refusals.any(|(of, reason)| of.starts_with(nonce) && reason.contains(text))
         };
         let refusals = || self.service.state.lock().unwrap().refusals.clone();
-        assert!(wait::until(wait::PATIENCE, found).await, "{:?}", refusals());
+        // Some are very large, and take their time.
+        let patience = 3 * wait::PATIENCE;
+        assert!(wait::until(patience, found).await, "{:?}", refusals());
     }
 
     /// How many streams were opened.

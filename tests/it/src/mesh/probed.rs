@@ -31,6 +31,9 @@ async fn an_agents_probe_is_answered_as_by_envoy() {
         let starting = tokio::spawn(async move { Proxy::start(kind, &config, admin).await });
         let asked = wait::until(wait::PATIENCE, || plane.node().is_some());
         assert!(asked.await);
+        // The control plane may hear of it before admin answers.
+        let answers = || async { h1::get(admin, "/ready").await.is_ok() };
+        assert!(wait::until_async(wait::PATIENCE, answers).await);
         let before = ask(admin, READY).await;
         assert!(
             !before.contains(&live[0].to_owned()),

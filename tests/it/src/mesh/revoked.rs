@@ -77,7 +77,9 @@ fn resources(
              explicit_http_config: {{ http_protocol_options: {{}} }} }} }}"
         );
         let socket = socket("UpstreamTlsContext", own, "sni: server.test,", "  ");
-        cluster(name) + &protocol + &socket + &endpoints(name, &[secure])
+        // No handshake is to fail for being slow.
+        let cluster = cluster(name).replace("connect_timeout: 2s", "connect_timeout: 10s");
+        cluster + &protocol + &socket + &endpoints(name, &[secure])
     };
     [
         said(mesh.port, &mesh.one, &mesh.two, "one"),

@@ -100,7 +100,7 @@ async fn events_ids_and_locks_survive_kill_9() {
             })
             .collect();
         let enough = || told.lock().unwrap().locks.len() >= CALLERS * ENOUGH;
-        assert!(wait::until(wait::PATIENCE, enough).await, "too slow");
+        assert!(wait::until(3 * wait::PATIENCE, enough).await, "too slow");
         sidecar.process.kill();
         for caller in callers {
             caller.await.unwrap().unwrap_err();

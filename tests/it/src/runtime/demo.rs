@@ -3,6 +3,7 @@
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use tandem_harness::{Kind, Process, proxy, wait};
 use tempfile::TempDir;
@@ -17,6 +18,15 @@ fn demo(folder: &Path, arguments: &[&str]) -> Process {
         .env("TMPDIR", folder)
         .process_group(0);
     Process::spawn("tandem demo", &mut command)
+}
+
+/// Its processes and their steps take a while on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until all steps are taken.
+async fn until_taken(demo: &Process) {
+    let taken = || demo.output().contains("Ctrl-C ends everything");
+    assert!(wait::until(PATIENCE, taken).await, "{}", demo.output());
 }
 
 fn assert_empty(folder: &Path) {
@@ -74,9 +84,9 @@ fn steps(said: &str) -> Vec<&str> {
 async fn once_runs_through_and_leaves_nothing() {
     let folder = TempDir::new().unwrap();
     let mut demo = demo(folder.path(), &["--once"]);
-    let status = demo.wait(wait::PATIENCE).await.expect("it ends");
-    assert!(status.success(), "{status}\n{}", demo.output());
-    let said = demo.output();
+    let status = demo.wait(PATIENCE).await.expect("it ends");
+    let said = demo.last_output().await;
+    assert!(status.success(), "{status}\n{said}");
     let steps = steps(&said);
     assert_eq!(steps.len(), STEPS.len(), "{said}");
     for (step, words) in steps.iter().zip(STEPS) {
@@ -95,7 +105,7 @@ async fn once_runs_through_and_leaves_nothing() {
 async fn the_lines_to_try_next_work() {
     let folder = TempDir::new().unwrap();
     let mut demo = demo(folder.path(), &[]);
-    demo.wait_for_output("Ctrl-C ends everything").await;
+    until_taken(&demo).await;
     let said = demo.output();
     let (_, rest) = said.split_once("Try next:\n").expect("it says so");
     let (lines, _) = rest.split_once("\n\n").expect("an empty line ends them");
@@ -148,7 +158,7 @@ async fn a_signal_ends_everything() {
         for terminal in [false, true] {
             let folder = TempDir::new().unwrap();
             let mut demo = demo(folder.path(), &[]);
-            demo.wait_for_output("Ctrl-C ends everything").await;
+            until_taken(&demo).await;
             if terminal {
                 demo.signal_group(signal);
             } else {

@@ -50,7 +50,7 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
                 .iter()
                 .all(|done| done.load(SeqCst) >= round * 25)
         };
-        assert!(wait::until(wait::PATIENCE, enough).await, "too slow");
+        assert!(wait::until(3 * wait::PATIENCE, enough).await, "too slow");
         sidecar.process.kill();
         for writer in writers {
             writer.await.unwrap();

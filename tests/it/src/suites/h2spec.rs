@@ -37,7 +37,7 @@ async fn strict() {
     let listener = listener("main").filters(SLOWLY).route_list(routes);
     let (proxy, ports, _upstream) = start(listener, None).await;
     let mut command = Command::new(tool("h2spec"));
-    command.args(["--strict", "--timeout", "2", "-h", "127.0.0.1", "-p"]);
+    command.args(["--strict", "--timeout", "5", "-h", "127.0.0.1", "-p"]);
     let mut suite = Process::spawn("h2spec", command.arg(ports["main"].to_string()));
     let ended = suite.wait(Duration::from_secs(240)).await;
     let output = suite.last_output().await;
