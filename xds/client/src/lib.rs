@@ -34,6 +34,7 @@ mod method;
 mod names;
 pub mod node;
 pub mod poll;
+mod request;
 mod sotw;
 mod status;
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub use grpc::Stream;
 pub use lifetimes::Lifetimes;
 pub use method::Variant;
 pub use node::Node;
+pub use request::SotwRequest;
 pub use sotw::Sotw;
 pub use update::{Malformed, Resource, Update};
 

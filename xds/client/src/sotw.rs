@@ -16,6 +16,7 @@ use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, Discovery
 use envoy_types::pb::google::protobuf::Any;
 
 use crate::names::Names;
+use crate::request::{EncodedNames, SotwRequest};
 use crate::status::invalid;
 use crate::update::{Malformed, Resource, Update};
 
@@ -27,6 +28,8 @@ pub(crate) type Faults = BTreeMap<usize, String>;
 pub struct Sotw {
     type_url: String,
     names: Names,
+    /// The same as requests carry them, until they change.
+    encoded: Option<EncodedNames>,
     /// The version accepted last. It outlives the stream.
     version: String,
     /// Whether another control plane gave that version.
@@ -44,6 +47,7 @@ impl Sotw {
         Self {
             type_url: type_url.into(),
             names: Names::new(wildcard),
+            encoded: None,
             version: String::new(),
             foreign: false,
             nonce: String::new(),
@@ -59,12 +63,21 @@ impl Sotw {
 
     /// Asks for more names; `*` is everything.
     pub fn subscribe<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
-        self.dirty |= !self.names.insert(names).is_empty();
+        let new = !self.names.insert(names).is_empty();
+        self.changed(new);
     }
 
     /// No longer asks for these names.
     pub fn unsubscribe<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
-        self.dirty |= !self.names.remove(names).is_empty();
+        let gone = !self.names.remove(names).is_empty();
+        self.changed(gone);
+    }
+
+    fn changed(&mut self, names: bool) {
+        if names {
+            self.dirty = true;
+            self.encoded = None;
+        }
     }
 
     /// A new stream begins: nonces belong to the old one, versions stay.
@@ -83,8 +96,8 @@ impl Sotw {
     }
 
     /// What the subscription has to say now, if anything. The caller adds the node.
-    pub fn poll_request(&mut self) -> Option<DiscoveryRequest> {
-        (self.due.is_none() && std::mem::take(&mut self.dirty)).then(|| self.request())
+    pub fn poll_request(&mut self) -> Option<SotwRequest> {
+        (self.due.is_none() && std::mem::take(&mut self.dirty)).then(|| self.request(None))
     }
 
     /// Reads a response. Afterwards [`Sotw::accept`] or [`Sotw::reject`] is due for its nonce,
@@ -151,18 +164,16 @@ impl Sotw {
     }
 
     /// The ACK for `nonce`; nothing if a newer response or stream has made it stale.
-    pub fn accept(&mut self, nonce: &str) -> Option<DiscoveryRequest> {
+    pub fn accept(&mut self, nonce: &str) -> Option<SotwRequest> {
         self.version = self.take_due(nonce)?;
         self.foreign = false;
-        Some(self.request())
+        Some(self.request(None))
     }
 
     /// The NACK for `nonce`, with the reason; nothing if it is stale.
-    pub fn reject(&mut self, nonce: &str, reason: &str) -> Option<DiscoveryRequest> {
+    pub fn reject(&mut self, nonce: &str, reason: &str) -> Option<SotwRequest> {
         self.take_due(nonce)?;
-        let mut request = self.request();
-        request.error_detail = Some(invalid(reason));
-        Some(request)
+        Some(self.request(Some(reason)))
     }
 
     fn take_due(&mut self, nonce: &str) -> Option<String> {
@@ -180,14 +191,32 @@ impl Sotw {
         !self.names.is_nothing()
     }
 
-    /// The subscription as it stands. The caller adds the node.
-    pub(crate) fn request(&self) -> DiscoveryRequest {
+    /// The subscription as it stands, and why a response is refused. The caller adds the node.
+    fn request(&mut self, refused: Option<&str>) -> SotwRequest {
+        let names = &self.names;
+        let encoded = (self.encoded).get_or_insert_with(|| EncodedNames::new(&names.request()));
+        let encoded = encoded.clone();
+        let rest = DiscoveryRequest {
+            error_detail: refused.map(invalid),
+            ..self.without_names()
+        };
+        SotwRequest::new(rest, encoded)
+    }
+
+    /// The same with a list of names, for a request that is not protobuf.
+    pub(crate) fn listed(&self) -> DiscoveryRequest {
+        DiscoveryRequest {
+            resource_names: self.names.request(),
+            ..self.without_names()
+        }
+    }
+
+    fn without_names(&self) -> DiscoveryRequest {
         DiscoveryRequest {
             version_info: match self.foreign {
                 true => String::new(),
                 false => self.version.clone(),
             },
-            resource_names: self.names.request(),
             type_url: self.type_url.clone(),
             response_nonce: self.nonce.clone(),
             ..DiscoveryRequest::default()

@@ -14,7 +14,7 @@ use super::consumer::{Command, Event, Offer, Type};
 use super::machine::{Machine, Response};
 use crate::sotw::Faults;
 use crate::wire::{DiscoveryRequest, DiscoveryResponse};
-use crate::{Lifetimes, Malformed, Resource, Sotw, Update};
+use crate::{Lifetimes, Malformed, Resource, Sotw, SotwRequest, Update};
 
 /// Responses of a type that may wait for the answer to the one before. Most control planes send
 /// none before it.
@@ -316,7 +316,7 @@ impl Entry<Sotw> {
             return None;
         }
         self.ask();
-        Some(self.machine.request())
+        Some(self.machine.listed())
     }
 
     /// Takes a response that was fetched when no offer was out; returns the answer that needs no
@@ -326,7 +326,7 @@ impl Entry<Sotw> {
         response: DiscoveryResponse,
         faults: Faults,
         whole: bool,
-    ) -> Option<DiscoveryRequest> {
+    ) -> Option<SotwRequest> {
         let nonce = response.nonce.clone();
         let mut update = self.machine.fetched(response, faults);
         if whole {

@@ -3,10 +3,8 @@
 use envoy_types::pb::envoy::config::core::v3::Node;
 use prost::Message;
 
-use crate::wire::{
-    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
-};
-use crate::{Delta, Malformed, Sotw, Update};
+use crate::wire::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryResponse};
+use crate::{Delta, Malformed, Sotw, SotwRequest, Update};
 
 /// A message that says for which type it is, and answers or is answered by nonce.
 pub(crate) trait Response: Message + Default + Send + 'static {
@@ -18,6 +16,18 @@ pub(crate) trait Response: Message + Default + Send + 'static {
 
 pub(crate) trait Request: Message + 'static {
     fn set_node(&mut self, node: Node);
+}
+
+impl Request for SotwRequest {
+    fn set_node(&mut self, node: Node) {
+        SotwRequest::set_node(self, node);
+    }
+}
+
+impl Request for DeltaDiscoveryRequest {
+    fn set_node(&mut self, node: Node) {
+        self.node = Some(node);
+    }
 }
 
 /// One type's subscription in one of the variants.
@@ -48,12 +58,6 @@ macro_rules! machine {
             }
             fn control_plane(&self) -> Option<&str> {
                 Some(&*self.control_plane.as_ref()?.identifier)
-            }
-        }
-
-        impl Request for $request {
-            fn set_node(&mut self, node: Node) {
-                self.node = Some(node);
             }
         }
 
@@ -97,7 +101,7 @@ macro_rules! machine {
 }
 
 // The one version of state of the world stands for what else came with it, so it stays.
-machine!(Sotw, DiscoveryRequest, DiscoveryResponse, |_it, _names| ());
+machine!(Sotw, SotwRequest, DiscoveryResponse, |_it, _names| ());
 machine!(
     Delta,
     DeltaDiscoveryRequest,

@@ -11,7 +11,7 @@ use super::{Decode, Fetched};
 use crate::ads::consumer::{Command, register};
 use crate::ads::entry::Entry;
 use crate::wire::{DiscoveryRequest, DiscoveryResponse};
-use crate::{Consumer, Sotw};
+use crate::{Consumer, Sotw, SotwRequest};
 
 pub(super) struct Subscription {
     entry: Entry<Sotw>,
@@ -172,9 +172,9 @@ impl Subscription {
         }
     }
 
-    fn answered(&mut self, answers: &[DiscoveryRequest]) {
+    fn answered(&mut self, answers: &[SotwRequest]) {
         if let Some(answer) = answers.last() {
-            self.refused.clone_from(&answer.error_detail);
+            self.refused.clone_from(&answer.rest().error_detail);
         }
     }
 }

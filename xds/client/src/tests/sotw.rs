@@ -1,9 +1,10 @@
 //! State of the world.
 
 use super::{CLUSTER, cluster, wrapped, wrapper};
-use crate::Sotw;
-use crate::wire::DiscoveryResponse;
+use crate::wire::{DiscoveryRequest, DiscoveryResponse};
+use crate::{Sotw, SotwRequest};
 use envoy_types::pb::google::protobuf::Any;
+use prost::Message;
 
 fn response(version: &str, nonce: &str, resources: Vec<Any>) -> DiscoveryResponse {
     DiscoveryResponse {
@@ -15,10 +16,16 @@ fn response(version: &str, nonce: &str, resources: Vec<Any>) -> DiscoveryRespons
     }
 }
 
+/// A request as the control plane reads it.
+fn read(request: Option<SotwRequest>) -> DiscoveryRequest {
+    let bytes = request.unwrap().encode_to_vec();
+    DiscoveryRequest::decode(&*bytes).unwrap()
+}
+
 #[test]
 fn everything_is_asked_for_by_an_empty_list_once() {
     let mut sotw = Sotw::new(CLUSTER, true);
-    let first = sotw.poll_request().unwrap();
+    let first = read(sotw.poll_request());
     assert_eq!(first.type_url, CLUSTER);
     assert!(first.resource_names.is_empty());
     assert!(sotw.poll_request().is_none());
@@ -28,7 +35,7 @@ fn everything_is_asked_for_by_an_empty_list_once() {
 fn next_to_names_everything_is_a_star() {
     let mut sotw = Sotw::new(CLUSTER, true);
     sotw.subscribe(["a"]);
-    assert_eq!(sotw.poll_request().unwrap().resource_names, ["*", "a"]);
+    assert_eq!(read(sotw.poll_request()).resource_names, ["*", "a"]);
 }
 
 #[test]
@@ -49,12 +56,12 @@ fn an_ack_carries_the_new_version_and_a_nack_the_old_one_with_the_reason() {
         (&*update.added[0].name, &*update.added[0].version),
         ("a", "1")
     );
-    let ack = sotw.accept("n1").unwrap();
+    let ack = read(sotw.accept("n1"));
     assert_eq!((&*ack.version_info, &*ack.response_nonce), ("1", "n1"));
     assert!(ack.error_detail.is_none());
 
     sotw.response(response("2", "n2", Vec::new())).unwrap();
-    let nack = sotw.reject("n2", "no such lb policy").unwrap();
+    let nack = read(sotw.reject("n2", "no such lb policy"));
     assert_eq!((&*nack.version_info, &*nack.response_nonce), ("1", "n2"));
     assert_eq!(nack.error_detail.unwrap().message, "no such lb policy");
     assert_eq!(sotw.version(), "1");
@@ -69,8 +76,15 @@ fn a_subscription_changed_while_an_answer_is_due_goes_out_with_it() {
         .unwrap();
     sotw.subscribe(["b"]);
     assert!(sotw.poll_request().is_none());
-    assert_eq!(sotw.accept("n1").unwrap().resource_names, ["a", "b"]);
+    assert_eq!(read(sotw.accept("n1")).resource_names, ["a", "b"]);
     assert!(sotw.poll_request().is_none());
+
+    sotw.response(response("2", "n2", vec![cluster("a")]))
+        .unwrap();
+    sotw.unsubscribe(["a"]);
+    assert_eq!(read(sotw.reject("n2", "no")).resource_names, ["b"]);
+    sotw.subscribe(["c"]);
+    assert_eq!(read(sotw.poll_request()).resource_names, ["b", "c"]);
 }
 
 #[test]
@@ -92,7 +106,7 @@ fn a_new_stream_has_the_accepted_version_and_no_nonce() {
     sotw.response(response("2", "n2", Vec::new())).unwrap();
     sotw.start();
     assert!(sotw.accept("n2").is_none(), "its stream is gone");
-    let first = sotw.poll_request().unwrap();
+    let first = read(sotw.poll_request());
     assert_eq!((&*first.version_info, &*first.response_nonce), ("1", ""));
 }
 
