@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use super::case::{Case, Difference, Send};
 use super::fields::{self, Fields};
 
 /// Texts of ours that users read but no program should depend on: shown, not refused.
 const SOFT: &[&str] = &["details"];
+
+/// So many comparisons in which a case differs, with a machine that runs what is due, are enough.
+const CERTAIN: usize = 2;
 
 /// Differences that are meant, by their reasons: a line `# reason`, then the cases to which it
 /// applies, each `group: case | fields`. A case may end with `*`; the fields are separated by
@@ -95,9 +99,18 @@ fn in_vain(group: &str, cases: &[Case], oracle: &[Fields], subject: &[Fields]) -
 pub struct Report {
     group: String,
     cases: usize,
-    /// The cases that have a difference which is not allowed, with what differs.
-    failed: BTreeMap<String, String>,
+    /// The cases that have a difference which is not allowed.
+    failed: BTreeMap<String, Failed>,
     notes: String,
+    /// What differed in one comparison and not in another.
+    once: String,
+}
+
+struct Failed {
+    /// What differs.
+    lines: String,
+    /// In how many comparisons the machine did nothing to explain it.
+    undisturbed: usize,
 }
 
 impl Report {
@@ -106,22 +119,50 @@ impl Report {
         self.failed.is_empty()
     }
 
-    /// What differs here as well as in a second comparison. What differs in one of them is noted.
-    pub fn and(self, second: Self) -> Self {
+    /// Whether a case differs, and none of what it differs by can be laid on the machine.
+    pub fn is_certain(&self) -> bool {
+        let mut failed = self.failed.values();
+        failed.any(|failed| failed.undisturbed >= CERTAIN)
+    }
+
+    /// Notes for how long the machine did not run what was due, case by case.
+    pub fn disturbed(mut self, cases: &[Case], by: &[Option<Duration>]) -> Self {
+        for (case, by) in cases.iter().zip(by) {
+            let (Some(by), Some(failed)) = (by, self.failed.get_mut(&case.name)) else {
+                continue;
+            };
+            failed.undisturbed = 0;
+            let _ = writeln!(
+                failed.lines,
+                "      (what was due waited for {} ms)\n",
+                by.as_millis()
+            );
+        }
+        self
+    }
+
+    /// What differs here as well as in the next comparison. What differs in one of them is noted.
+    pub fn and(self, next: Self) -> Self {
         let mut report = Self {
             failed: BTreeMap::new(),
-            ..second
+            once: self.once + &next.once,
+            ..next
         };
         let mut first = self.failed;
-        for (case, lines) in second.failed {
-            if first.remove(&case).is_some() {
-                report.failed.insert(case, lines);
+        for (case, mut failed) in next.failed {
+            if let Some(before) = first.remove(&case) {
+                failed.undisturbed += before.undisturbed;
+                report.failed.insert(case, failed);
             } else {
-                first.insert(case, lines);
+                first.insert(case, failed);
             }
         }
-        for lines in first.values() {
-            let _ = write!(report.notes, "    differed once: {}", lines.trim_start());
+        for failed in first.values() {
+            let _ = write!(
+                report.once,
+                "    differed at times: {}",
+                failed.lines.trim_start()
+            );
         }
         report
     }
@@ -133,12 +174,25 @@ impl Report {
             cases,
             failed,
             notes,
+            once,
         } = self;
-        let shown: String = failed.values().map(String::as_str).collect();
+        let shown: String = failed
+            .values()
+            .map(|failed| failed.lines.as_str())
+            .collect();
         format!(
-            "== {group}: {} of {cases} cases differ from Envoy without a reason\n{shown}{notes}",
+            "== {group}: {} of {cases} cases differ from Envoy without a reason\n{shown}{notes}{once}",
             failed.len()
         )
+    }
+}
+
+impl Failed {
+    fn new(lines: String) -> Self {
+        Self {
+            lines,
+            undisturbed: 1,
+        }
     }
 }
 
@@ -154,11 +208,14 @@ pub fn report(
         cases: cases.len(),
         failed: BTreeMap::new(),
         notes: String::new(),
+        once: String::new(),
     };
     let subject = match subject {
         Ok(subject) => subject,
         Err(error) => {
-            let all = cases.iter().map(|case| (case.name.clone(), String::new()));
+            let all = cases
+                .iter()
+                .map(|case| (case.name.clone(), Failed::new(String::new())));
             report.failed = all.collect();
             report.notes = format!("    the subject did not start: {error}\n");
             return report;
@@ -182,7 +239,7 @@ pub fn report(
         }
         if !lines.is_empty() {
             let lines = format!("    {}   ({})\n{lines}\n", case.name, sent(case));
-            report.failed.insert(case.name.clone(), lines);
+            report.failed.insert(case.name.clone(), Failed::new(lines));
         }
     }
     let notes = &mut report.notes;

@@ -67,7 +67,7 @@ fn routes() -> String {
 - {{match: {{path: /empty}}, route: {{cluster: empty, retry_policy: {{retry_on: 5xx, num_retries: 1, {back_off}}}}}}}
 - {{match: {{path: /per-try}}, route: {{cluster: up, timeout: 2s, retry_policy: {{retry_on: 5xx, num_retries: 1, per_try_timeout: 0.15s, {back_off}}}}}}}
 - {{match: {{path: /per-try-off}}, route: {{cluster: up, timeout: 2s, retry_policy: {{retry_on: retriable-4xx, num_retries: 1, per_try_timeout: 0.15s, {back_off}}}}}}}
-- {{match: {{path: /global}}, route: {{cluster: up, timeout: 0.25s, retry_policy: {{retry_on: 5xx, num_retries: 5, {back_off}}}}}}}
+- {{match: {{path: /global}}, route: {{cluster: up, timeout: 1s, retry_policy: {{retry_on: 5xx, num_retries: 5, {back_off}}}}}}}
 - {{match: {{path: /only-get}}, route: {{cluster: up, retry_policy: {{retry_on: 5xx, num_retries: 2, {back_off}, retriable_request_headers: [{{name: ':method', string_match: {{exact: GET}}}}]}}}}}}
 - {{match: {{path: /exact}}, route: {{cluster: up, retry_policy: {{retry_on: retriable-headers, {back_off}, retriable_headers: [{{name: x-retry-exact, string_match: {{exact: a}}}}]}}}}}}
 - {{match: {{path: /asked}}, route: {{cluster: up, retry_policy: {{retry_on: 5xx, {back_off}, retriable_request_headers: [{{name: x-ask, string_match: {{exact: 'yes'}}}}]}}}}}}
@@ -192,17 +192,17 @@ fn numbers() -> Vec<Case> {
         at("connections refused are resets", "/dead-reset"),
         at("no endpoint is not retried", "/empty"),
         at("a try that takes too long", "/per-try")
-            .script("200 delay=600|200")
-            .took(100..=500),
+            .script("200 delay=3000|200")
+            .took(100..=2500),
         at("all tries take too long", "/per-try")
-            .script("200 delay=600")
-            .took(250..=700),
+            .script("200 delay=3000")
+            .took(250..=2500),
         at("a try that takes too long, not retriable", "/per-try-off")
-            .script("200 delay=600|200")
-            .took(100..=500),
+            .script("200 delay=3000|200")
+            .took(100..=2500),
         at("the route's timeout ends retries", "/global")
-            .script("503 delay=100")
-            .took(200..=500),
+            .script("503 delay=600")
+            .took(900..=1900),
         at("a method that may be retried", "/only-get").script("503|200"),
         send("a method that may not", "PUT", "any.test", "/only-get").script("503|200"),
         at("two conditions, the first", "/two").script("409|200"),
@@ -252,13 +252,13 @@ fn asked() -> Vec<Case> {
         at("a client adds a condition", "/5xx").h("x-envoy-retry-on", "retriable-4xx").script("409|503|200"),
         at("a client names statuses", "/none").h("x-envoy-retry-on", "retriable-status-codes").h("x-envoy-retriable-status-codes", "418,419").script("419|200"),
         at("a client names headers", "/none").h("x-envoy-retry-on", "retriable-headers").h("x-envoy-retriable-header-names", "x-again").script("200 header=x-again:1|200"),
-        at("a client sets the time", "/none").h("x-envoy-upstream-rq-timeout-ms", "150").script("200 delay=600").took(100..=500),
+        at("a client sets the time", "/none").h("x-envoy-upstream-rq-timeout-ms", "150").script("200 delay=3000").took(100..=2500),
         at("a client sets a longer time", "/none-timeout").h("x-envoy-upstream-rq-timeout-ms", "1500").script("200 delay=500").took(450..=1400),
-        at("a client sets the time of a try", "/5xx").h("x-envoy-upstream-rq-per-try-timeout-ms", "150").script("200 delay=600|200").took(100..=500),
-        at("a client sets both times", "/5xx").h("x-envoy-upstream-rq-timeout-ms", "200").h("x-envoy-upstream-rq-per-try-timeout-ms", "400").script("200 delay=600|200").took(150..=550),
+        at("a client sets the time of a try", "/5xx").h("x-envoy-upstream-rq-per-try-timeout-ms", "150").script("200 delay=3000|200").took(100..=2500),
+        at("a client sets both times", "/5xx").h("x-envoy-upstream-rq-timeout-ms", "200").h("x-envoy-upstream-rq-per-try-timeout-ms", "400").script("200 delay=3000|200").took(150..=2500),
         at("a client sets a bad time", "/none").h("x-envoy-upstream-rq-timeout-ms", "soon").script("200"),
         at("a client sets no time at all", "/none-timeout").h("x-envoy-upstream-rq-timeout-ms", "0").script("200 delay=500").took(450..=1400),
-        at("a client wants 204 for a timeout", "/none-timeout").h("x-envoy-upstream-rq-timeout-alt-response", "1").script("200 delay=600"),
+        at("a client wants 204 for a timeout", "/none-timeout").h("x-envoy-upstream-rq-timeout-alt-response", "1").script("200 delay=3000"),
         at("a client asks from outside", "/none").h("x-forwarded-for", "8.8.8.8").h("x-envoy-retry-on", "5xx").script("503|200"),
         at("a client asks from outside by main", "/none").h("x-envoy-retry-on", "5xx").script("503|200").on("main"),
         grpc("a client asks for gRPC", "any.test", "/none").h("x-envoy-retry-grpc-on", "unavailable").script("200 nobody header=content-type:application/grpc header=grpc-status:14|200 nobody header=content-type:application/grpc header=grpc-status:0").on("internal"),

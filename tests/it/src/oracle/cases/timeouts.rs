@@ -6,6 +6,7 @@ const ROUTES: &str = r#"
 - {match: {prefix: /short}, route: {cluster: up, timeout: 0.2s}}
 - {match: {prefix: /h2-short}, route: {cluster: up_h2, timeout: 0.2s}}
 - {match: {prefix: /none}, route: {cluster: up, timeout: 0s}}
+- {match: {prefix: /idle-long}, route: {cluster: up, timeout: 0s, idle_timeout: 0.5s}}
 - {match: {prefix: /idle}, route: {cluster: up, timeout: 0s, idle_timeout: 0.2s}}
 - {match: {prefix: /max}, route: {cluster: up, timeout: 0s, max_stream_duration: {max_stream_duration: 0.25s}}}
 - {match: {prefix: /grpc-header}, route: {cluster: up_h2, timeout: 0s, max_stream_duration: {grpc_timeout_header_max: 0.3s}}}
@@ -32,17 +33,17 @@ fn cases() -> Vec<Case> {
         grpc(name, "any.test", path)
             .h("grpc-timeout", limit)
             .script(
-                "200 delay=600 nobody header=content-type:application/grpc header=grpc-status:0",
+                "200 delay=1500 nobody header=content-type:application/grpc header=grpc-status:0",
             )
     };
     vec![
         at("in time", "/short").script("200 delay=50"),
         at("too late", "/short")
-            .script("200 delay=600")
-            .took(150..=500),
+            .script("200 delay=3000")
+            .took(150..=2500),
         at("too late from HTTP/2", "/h2-short")
-            .script("200 delay=600")
-            .took(150..=500),
+            .script("200 delay=3000")
+            .took(150..=2500),
         at("too late in the body", "/short")
             .script("200 body=2000 pause=600")
             .took(150..=1900),
@@ -61,15 +62,15 @@ fn cases() -> Vec<Case> {
         )
         .script("200 delay=100"),
         at("idle before the answer", "/idle")
-            .script("200 delay=600")
-            .took(150..=500),
+            .script("200 delay=3000")
+            .took(150..=2500),
         at("idle in the body", "/idle")
             .script("200 body=2000 pause=600")
             .took(150..=1900),
-        at("idle, but not so long", "/idle").script("200 body=2000 delay=120 pause=120"),
+        at("idle, but not so long", "/idle-long").script("200 body=2000 delay=300 pause=300"),
         at("a stream that takes too long", "/max")
-            .script("200 delay=700")
-            .took(200..=600),
+            .script("200 delay=3000")
+            .took(200..=2500),
         at("a stream that takes too long in the body", "/max")
             .script("200 body=2000 pause=700")
             .took(200..=1900),
@@ -86,49 +87,49 @@ fn cases() -> Vec<Case> {
         raw("the head comes slowly", "GET / HTTP/1.1\r\nHo").then(150, "st: any.test\r\n\r\n"),
         raw("the head comes too slowly", "GET / HTTP/1.1\r\nHo")
             .on("slow")
-            .took(200..=700),
+            .took(200..=1500),
         raw("an empty line and nothing more", "\r\n")
             .on("slow")
-            .took(200..=700),
+            .took(200..=1500),
         raw("empty lines for ever", "\r\n")
             .then(100, "\r\n")
             .then(100, "\r\n")
             .then(50, "\r\n")
             .on("slow")
-            .took(250..=700),
+            .took(250..=1500),
         raw(
             "an empty line behind a request",
             "GET / HTTP/1.1\r\nHost: any.test\r\n\r\n\r\n",
         )
         .responses(2)
         .on("slow")
-        .took(200..=700),
+        .took(200..=1500),
         raw("the head is idle", "GET / HTTP/1.1\r\nHo")
             .on("stream-idle")
-            .took(200..=700),
+            .took(200..=1500),
         raw("the head comes, but slowly", "GET / HTTP/1.1\r\n")
             .then(150, "Ho")
             .then(100, "st")
             .on("stream-idle")
-            .took(200..=700),
+            .took(200..=1500),
         raw(
             "the head is too late for the request",
             "GET / HTTP/1.1\r\nHo",
         )
         .on("request")
-        .took(200..=700),
+        .took(200..=1500),
         raw(
             "the head is too late for the stream",
             "GET / HTTP/1.1\r\nHo",
         )
         .on("stream-max")
-        .took(200..=700),
+        .took(200..=1500),
         raw(
             "the request comes too slowly",
             "POST / HTTP/1.1\r\nHost: any.test\r\nContent-Length: 4\r\n\r\nab",
         )
         .on("request")
-        .took(200..=700),
+        .took(200..=1500),
         raw(
             "the request comes in time",
             "POST / HTTP/1.1\r\nHost: any.test\r\nContent-Length: 4\r\n\r\nab",
@@ -143,13 +144,13 @@ fn cases() -> Vec<Case> {
         .script("200 delay=500")
         .on("request"),
         get("the manager's idle limit of streams", "any.test", "/none")
-            .script("200 delay=700")
+            .script("200 delay=3000")
             .on("stream-idle")
-            .took(200..=600),
+            .took(200..=2500),
         get("the manager's longest stream", "any.test", "/none")
-            .script("200 delay=700")
+            .script("200 delay=3000")
             .on("stream-max")
-            .took(200..=600),
+            .took(200..=2500),
         get(
             "the manager's longest stream, in the body",
             "any.test",
@@ -159,18 +160,18 @@ fn cases() -> Vec<Case> {
         .on("stream-max")
         .took(200..=1900),
         call("grpc-timeout without a maximum", "/none", "100m"),
-        call("grpc-timeout of the client", "/grpc-any", "150m").took(100..=500),
-        call("grpc-timeout above the maximum", "/grpc-header", "5S").took(200..=550),
+        call("grpc-timeout of the client", "/grpc-any", "150m").took(100..=1400),
+        call("grpc-timeout above the maximum", "/grpc-header", "5S").took(200..=1400),
         call("grpc-timeout below the maximum", "/grpc-header", "100m").took(80..=280),
-        call("grpc-timeout in microseconds", "/grpc-any", "150000u").took(100..=500),
+        call("grpc-timeout in microseconds", "/grpc-any", "150000u").took(100..=1400),
         call("grpc-timeout in nanoseconds", "/grpc-any", "1500n").took(0..=300),
         call("grpc-timeout of nought", "/grpc-any", "0m"),
         call("grpc-timeout that is none", "/grpc-header", "soon"),
-        call("grpc-timeout with an offset", "/grpc-offset", "300m").took(150..=500),
-        call("grpc-timeout in hours is cut", "/grpc-header", "1H").took(200..=550),
+        call("grpc-timeout with an offset", "/grpc-offset", "300m").took(150..=1400),
+        call("grpc-timeout in hours is cut", "/grpc-header", "1H").took(200..=1400),
         grpc("no grpc-timeout and a duration", "any.test", "/grpc-both")
-            .script("200 delay=600 nobody header=grpc-status:0")
-            .took(150..=500),
+            .script("200 delay=3000 nobody header=grpc-status:0")
+            .took(150..=2500),
         at("a route of the newer kind has no timeout", "/new-only").script("200 delay=400"),
         at("nor one with a longest stream", "/new-max").script("200 delay=400"),
         call("gRPC: the longest stream is told", "/new-max", "100m"),
@@ -179,17 +180,17 @@ fn cases() -> Vec<Case> {
         call("gRPC: an empty longest stream", "/new-only", "100m"),
         call("gRPC: the manager's longest stream", "/none", "100m")
             .on("stream-max")
-            .took(200..=600),
+            .took(200..=1400),
         grpc("gRPC of old: no grpc-timeout", "any.test", "/old-grpc")
             .script("200 delay=300 nobody header=content-type:application/grpc header=grpc-status:0"),
-        call("gRPC of old: below the maximum", "/old-grpc", "150m").took(100..=500),
+        call("gRPC of old: below the maximum", "/old-grpc", "150m").took(100..=1400),
         call("gRPC of old: above the maximum", "/old-grpc", "5S"),
         call("gRPC of old: nought", "/old-grpc", "0S"),
         call("gRPC of old: any", "/old-any", "2S"),
         grpc("gRPC of old: any, not asked", "any.test", "/old-any")
             .script("200 delay=300 nobody header=content-type:application/grpc header=grpc-status:0"),
-        call("gRPC of old: with an offset", "/old-offset", "300m").took(150..=500),
-        call("gRPC of old: an offset as long", "/old-offset", "100m").took(50..=400),
+        call("gRPC of old: with an offset", "/old-offset", "300m").took(150..=1400),
+        call("gRPC of old: an offset as long", "/old-offset", "100m").took(50..=1400),
         grpc("gRPC of old: tries", "any.test", "/old-tries").h("grpc-timeout", "900m").script(
             "200 nobody header=content-type:application/grpc header=grpc-status:14|200 nobody header=content-type:application/grpc header=grpc-status:0",
         ),
@@ -201,11 +202,11 @@ fn cases() -> Vec<Case> {
             "any.test",
             "/h2-short",
         )
-        .script("200 delay=600")
-        .took(150..=500),
+        .script("200 delay=3000")
+        .took(150..=2500),
         grpc("idle is deadline exceeded", "any.test", "/idle")
-            .script("200 delay=600")
-            .took(150..=500),
+            .script("200 delay=3000")
+            .took(150..=2500),
     ]
 }
 
@@ -236,10 +237,10 @@ fn tries() -> Vec<Case> {
         all.extend([
             named("silent before the answer, then not")
                 .script("200 delay=1500|200")
-                .took(150..=700),
+                .took(150..=1400),
             named("silent before every answer")
                 .script("200 delay=1500")
-                .took(350..=1200),
+                .took(350..=1400),
             named("silent in the body")
                 .script("200 body=2000 pause=1500")
                 .took(150..=1400),
