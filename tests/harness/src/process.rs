@@ -124,18 +124,6 @@ impl Process {
             .unwrap_or(0)
     }
 
-    /// How long its threads together have waited for a core, from `/proc`.
-    pub fn waited(&self) -> Duration {
-        let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.id())) else {
-            return Duration::ZERO;
-        };
-        let waited = threads.flatten().filter_map(|thread| {
-            let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            text.split_whitespace().nth(1)?.parse::<u64>().ok()
-        });
-        Duration::from_nanos(waited.sum())
-    }
-
     /// Kills it (SIGKILL) and waits for the end.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

@@ -1,4 +1,7 @@
 //! Waiting for a condition instead of for a time.
+//!
+//! A limit here is of time that everybody had: of a pause between two looks no more than
+//! [`PAUSE`] counts, so that a machine which stands still does not use it up.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -9,7 +12,7 @@ use tokio::time::{sleep, timeout};
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a pause counts for at most. Where one took longer the machine stood still, and with it who
-/// is waited for.
+/// is waited for. The time in which a condition asks somebody counts in full.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Asks `condition` every few milliseconds until it is true; false when `limit` passed first.

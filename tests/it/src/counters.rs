@@ -143,18 +143,18 @@ async fn bytes(kind: Kind, upstream: u16) -> Counts {
         assert_eq!((response.status, response.body.len()), (200, 20_000));
         open.push(connection);
     }
-    let counts = || async {
+    let moved = || async {
         let mut counts = read(&proxy).await;
         counts.retain(|name, _| name.ends_with("x_bytes_total"));
         counts
     };
     // The last ones are counted a moment after they have moved.
-    wait::until_async(wait::PATIENCE, || async {
-        let counts = counts().await;
+    let all = wait::until_async(wait::PATIENCE, || async {
+        let counts = moved().await;
         counts.iter().all(|(name, count)| *count >= least(name))
-    })
-    .await;
-    counts().await
+    });
+    assert!(all.await, "{kind:?}: {:?}", moved().await);
+    moved().await
 }
 
 /// So many bytes at least are a counter's: what an upstream answers is what the client gets.

@@ -55,10 +55,15 @@ async fn http2(port: u16) -> Vec<(&'static str, u32)> {
     raw.send(&ask(1)).await.unwrap();
     let (mut seen, mut goodbye) = (Vec::new(), None);
     let begun = Instant::now();
+    // What comes next was not there then, however late it is read.
+    let mut empty = begun;
     while begun.elapsed() < 2 * wait::PATIENCE {
-        // What comes next was not there yet, however late it is read.
         let before = Instant::now();
         let Some(frame) = raw.next(LOOK).await else {
+            if before.elapsed() < LOOK {
+                break; // It is closed.
+            }
+            empty = before;
             continue;
         };
         match frame.kind {
@@ -70,7 +75,7 @@ async fn http2(port: u16) -> Vec<(&'static str, u32)> {
             kind::GOAWAY => {
                 let last = frame.payload[..4].try_into().unwrap();
                 seen.push(("goodbye", u32::from_be_bytes(last)));
-                if let Some(first) = goodbye.replace(before) {
+                if let Some(first) = goodbye.replace(empty) {
                     let took = first.elapsed();
                     assert!(took >= DRAIN.mul_f32(0.9), "{took:?}");
                     break;

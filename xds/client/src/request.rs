@@ -12,10 +12,11 @@ use crate::wire::DiscoveryRequest;
 /// The number of the field `resource_names`.
 const NAMES: u32 = 3;
 
-/// What a state-of-the-world subscription says.
+/// What a state-of-the-world subscription says: a [`DiscoveryRequest`] on the wire, and read as
+/// such. It is only ever written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SotwRequest {
-    /// All but the names.
+    /// All but the names, which it has none of.
     rest: DiscoveryRequest,
     names: EncodedNames,
 }
@@ -38,7 +39,8 @@ impl SotwRequest {
         Self { rest, names }
     }
 
-    pub(crate) fn set_node(&mut self, node: Node) {
+    /// Says who asks.
+    pub fn set_node(&mut self, node: Node) {
         self.rest.node = Some(node);
     }
 

@@ -24,6 +24,9 @@ pub const SOON: &str = "300ms";
 /// How long it may take where a verdict is given late, and counts.
 pub const LATE: &str = "3s";
 
+/// How long a Redis server may take for a connection or an answer where that is not the question.
+const PATIENT: &str = "10s";
+
 /// Components of one back-end under the names `state`, `lock`, `sequencer` and `pubsub`.
 pub struct Components {
     pub registry: Registry,
@@ -59,24 +62,24 @@ impl Components {
 
     /// As [`redis`](Self::redis), with the time that an answer to an event may take.
     pub fn redis_within(limit: &str, port: u16) -> Self {
-        Self::redis_with(limit, "10s", port)
+        Self::redis_with(limit, PATIENT, port)
     }
 
-    /// As [`redis`](Self::redis), with the time that the server may take for an answer.
-    pub fn redis_patient_for(time: &str, port: u16) -> Self {
-        Self::redis_with(SOON, time, port)
+    /// As [`redis`](Self::redis), with the time that the server may take for a connection or an answer.
+    pub fn redis_patient_for(patience: &str, port: u16) -> Self {
+        Self::redis_with(SOON, patience, port)
     }
 
-    fn redis_with(limit: &str, server: &str, port: u16) -> Self {
+    fn redis_with(processing: &str, patience: &str, port: u16) -> Self {
         let host = format!("127.0.0.1:{port}");
         let fields = [
             ("redisHost", &*host),
-            ("dialTimeout", server),
-            ("readTimeout", server),
+            ("dialTimeout", patience),
+            ("readTimeout", patience),
             ("redisMaxRetryInterval", "200ms"),
         ];
         let mut pubsub = Declaration::embedded("pubsub", "pubsub.redis")
-            .with("processingTimeout", limit)
+            .with("processingTimeout", processing)
             .with("redeliverInterval", "100ms");
         for (name, value) in fields {
             pubsub = pubsub.with(name, value);

@@ -131,12 +131,13 @@ async fn least_request_avoids_the_busy_one() {
             connection.response("GET").await.unwrap().status
         });
         let kept = || gates[0].kept() + gates[1].kept() == 1;
-        assert!(tandem_harness::wait::until(tandem_harness::wait::PATIENCE, kept).await);
+        assert!(wait::until(wait::PATIENCE, kept).await);
         cluster.call(COUNT).await;
         let busy = gates.iter().find(|gate| gate.kept() == 1).unwrap();
         assert_share(policy, busy.served() - 1, COUNT, chance);
         busy.open();
-        assert_eq!(held.await.unwrap(), 200);
+        let held = wait::within(wait::PATIENCE, held).await;
+        assert_eq!(held.expect("it is answered").unwrap(), 200);
     }
 }
 

@@ -26,6 +26,7 @@ mod trouble;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use tandem_harness::client::h1::{self, Connection};
 use tandem_harness::{Kind, Proxy, ports, wait};
@@ -82,7 +83,7 @@ impl Mesh {
     }
 
     /// The same, with a patience of its own.
-    async fn until_within(&self, patience: std::time::Duration, answer: &str) {
+    async fn until_within(&self, patience: Duration, answer: &str) {
         let answered = wait::until_async(patience, || async {
             h1::get(self.port, "/")
                 .await

@@ -78,7 +78,9 @@ fn resources(
         );
         let socket = socket("UpstreamTlsContext", own, "sni: server.test,", "  ");
         // No handshake is to fail for being slow.
-        let cluster = cluster(name).replace("connect_timeout: 2s", "connect_timeout: 10s");
+        let cluster = cluster(name);
+        assert!(cluster.contains("connect_timeout: 2s"));
+        let cluster = cluster.replace("connect_timeout: 2s", "connect_timeout: 10s");
         cluster + &protocol + &socket + &endpoints(name, &[secure])
     };
     [

@@ -119,24 +119,21 @@ impl Report {
         self.failed.is_empty()
     }
 
-    /// Whether a case differs, and none of what it differs by can be laid on the machine.
+    /// Whether a case differed in enough comparisons in which the machine ran what was due.
     pub fn is_certain(&self) -> bool {
         let mut failed = self.failed.values();
         failed.any(|failed| failed.undisturbed >= CERTAIN)
     }
 
-    /// Notes for how long the machine did not run what was due, case by case.
-    pub fn disturbed(mut self, cases: &[Case], by: &[Option<Duration>]) -> Self {
-        for (case, by) in cases.iter().zip(by) {
-            let (Some(by), Some(failed)) = (by, self.failed.get_mut(&case.name)) else {
+    /// Excuses, in all fields, the cases during which something that was due waited for so long.
+    pub fn excused_by(mut self, cases: &[Case], waits: &[Option<Duration>]) -> Self {
+        for (case, wait) in cases.iter().zip(waits) {
+            let (Some(wait), Some(failed)) = (wait, self.failed.get_mut(&case.name)) else {
                 continue;
             };
             failed.undisturbed = 0;
-            let _ = writeln!(
-                failed.lines,
-                "      (what was due waited for {} ms)\n",
-                by.as_millis()
-            );
+            let excuse = format!(" [what was due waited for {} ms]\n", wait.as_millis());
+            failed.lines = failed.lines.replacen('\n', &excuse, 1);
         }
         self
     }
@@ -197,29 +194,13 @@ impl Failed {
 }
 
 /// Compares case by case.
-pub fn report(
-    group: &str,
-    cases: &[Case],
-    oracle: &[Fields],
-    subject: Result<&[Fields], &String>,
-) -> Report {
+pub fn report(group: &str, cases: &[Case], oracle: &[Fields], subject: &[Fields]) -> Report {
     let mut report = Report {
         group: group.to_owned(),
         cases: cases.len(),
         failed: BTreeMap::new(),
         notes: String::new(),
         once: String::new(),
-    };
-    let subject = match subject {
-        Ok(subject) => subject,
-        Err(error) => {
-            let all = cases
-                .iter()
-                .map(|case| (case.name.clone(), Failed::new(String::new())));
-            report.failed = all.collect();
-            report.notes = format!("    the subject did not start: {error}\n");
-            return report;
-        }
     };
     let mut allowed: BTreeMap<&str, usize> = BTreeMap::new();
     let mut soft = BTreeSet::new();

@@ -21,7 +21,7 @@ use super::fields::{self, Fields, Names};
 
 /// How often a group is gone through at most.
 const MOST: usize = 6;
-/// Read by a group that may have others beside it.
+/// Read by a group that may have others beside it, written by one that is gone through again.
 static ALONE: RwLock<()> = RwLock::const_new(());
 
 /// Compares the subject with Envoy on every case.
@@ -69,16 +69,15 @@ async fn compared(group: &str, subject: Kind, bootstrap: &Bootstrap, cases: &[Ca
         side(Kind::Envoy, bootstrap, cases),
         side(subject, bootstrap, cases)
     );
-    let oracle = oracle.unwrap_or_else(|error| panic!("{group}: the oracle: {error}"));
-    let (oracle, mut disturbed) = oracle;
+    let (oracle, envoys) =
+        oracle.unwrap_or_else(|error| panic!("{group}: the oracle did not start: {error}"));
     compare::save(&format!("{group}.envoy"), &compare::dump(cases, &oracle));
-    let subject = subject.map(|(fields, by)| {
-        for (all, by) in disturbed.iter_mut().zip(by) {
-            *all = (*all).max(by);
-        }
-        fields
-    });
-    compare::report(group, cases, &oracle, subject.as_deref()).disturbed(cases, &disturbed)
+    let (subject, ours) =
+        subject.unwrap_or_else(|error| panic!("{group}: the subject did not start: {error}"));
+    let waits: Vec<_> = (envoys.into_iter().zip(ours))
+        .map(|(one, other)| one.max(other))
+        .collect();
+    compare::report(group, cases, &oracle, &subject).excused_by(cases, &waits)
 }
 
 /// A case for each protocol.
@@ -95,7 +94,7 @@ fn expand(case: Case) -> Vec<Case> {
     }
 }
 
-/// What each case showed, and for how long the machine kept it waiting.
+/// What each case showed, and for how long something that was due waited meanwhile.
 type Shown = (Vec<Fields>, Vec<Option<Duration>>);
 
 async fn side(kind: Kind, bootstrap: &Bootstrap, cases: &[Case]) -> Result<Shown, String> {
@@ -124,20 +123,20 @@ async fn side(kind: Kind, bootstrap: &Bootstrap, cases: &[Case]) -> Result<Shown
         upstream,
         log: LogFile::new(&log),
     };
-    let (mut all, mut disturbed) = (Vec::new(), Vec::new());
+    let (mut all, mut waits) = (Vec::new(), Vec::new());
     for case in cases {
         let watched = Watched::start(&proxy.process);
         let mut fields = side.run(case).await;
-        disturbed.push(watched.disturbed());
         // What Tandem says it would do is what it did.
         let claim = match kind {
             Kind::Tandem => side.claim(&proxy, case, &fields).await,
             Kind::Envoy => None,
         };
+        waits.push(watched.disturbed());
         fields.insert("explained".into(), claim.unwrap_or("as it was".into()));
         all.push(fields);
     }
-    Ok((all, disturbed))
+    Ok((all, waits))
 }
 
 struct Side<'a> {

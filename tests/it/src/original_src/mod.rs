@@ -59,6 +59,7 @@ async fn the_application_sees_the_client() {
     ] {
         assert!(tandem[call].ends_with(client), "{call}: {tandem:#?}");
     }
+    assert_eq!(tandem["a cluster's mark"], "true");
     assert_eq!(tandem, envoy);
 }
 
@@ -72,7 +73,7 @@ async fn seen(network: &Network, kind: Kind) -> BTreeMap<String, String> {
         seen.insert(format!("{from} {url}"), network.curl(from, url));
     }
     // How many packets have it is the kernel's affair, which tries again after a second.
-    let is_marked = network.marked() != "0";
+    let is_marked = network.marked() > 0;
     seen.insert("a cluster's mark".to_owned(), is_marked.to_string());
     for line in network.counters() {
         seen.insert(line, String::new());

@@ -122,7 +122,7 @@ impl Network {
     }
 
     /// How many packets had the cluster's mark since it was asked before.
-    pub fn marked(&self) -> String {
+    pub fn marked(&self) -> u64 {
         let rules = self
             .pod
             .sh("
@@ -130,11 +130,8 @@ impl Network {
             iptables -t mangle -Z OUTPUT 1
         ")
             .unwrap();
-        rules
-            .split_whitespace()
-            .next()
-            .unwrap_or_default()
-            .to_owned()
+        let packets = rules.split_whitespace().next();
+        packets.unwrap().parse().unwrap()
     }
 }
 

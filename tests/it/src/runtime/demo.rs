@@ -8,6 +8,9 @@ use std::time::Duration;
 use tandem_harness::{Kind, Process, proxy, wait};
 use tempfile::TempDir;
 
+/// The demo's processes and their steps take a while on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The demo, with its temporary files in `folder`.
 fn demo(folder: &Path, arguments: &[&str]) -> Process {
     let mut command = Command::new(Kind::Tandem.binary());
@@ -19,9 +22,6 @@ fn demo(folder: &Path, arguments: &[&str]) -> Process {
         .process_group(0);
     Process::spawn("tandem demo", &mut command)
 }
-
-/// Its processes and their steps take a while on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits until all steps are taken.
 async fn until_taken(demo: &Process) {

@@ -311,7 +311,7 @@ impl<M: Machine> Entry<M> {
 
 impl Entry<Sotw> {
     /// What to ask for, where every request says it all; `None` if that is nothing.
-    pub(crate) fn request(&mut self) -> Option<DiscoveryRequest> {
+    pub(crate) fn listed(&mut self) -> Option<DiscoveryRequest> {
         if !self.machine.is_needed() {
             return None;
         }

@@ -72,7 +72,7 @@ impl Subscription {
         if self.entry.is_out() {
             return None;
         }
-        let mut request = self.entry.request()?;
+        let mut request = self.entry.listed()?;
         request.error_detail.clone_from(&self.refused);
         if self.refused.is_none() {
             // There is nothing to answer; the version says it all.

@@ -65,8 +65,8 @@ fn routes() -> String {
 - {{match: {{path: /dead-gateway}}, route: {{cluster: dead, retry_policy: {{retry_on: gateway-error, num_retries: 1, {back_off}}}}}}}
 - {{match: {{path: /dead-reset}}, route: {{cluster: dead, retry_policy: {{retry_on: reset, num_retries: 1, {back_off}}}}}}}
 - {{match: {{path: /empty}}, route: {{cluster: empty, retry_policy: {{retry_on: 5xx, num_retries: 1, {back_off}}}}}}}
-- {{match: {{path: /per-try}}, route: {{cluster: up, timeout: 2s, retry_policy: {{retry_on: 5xx, num_retries: 1, per_try_timeout: 0.15s, {back_off}}}}}}}
-- {{match: {{path: /per-try-off}}, route: {{cluster: up, timeout: 2s, retry_policy: {{retry_on: retriable-4xx, num_retries: 1, per_try_timeout: 0.15s, {back_off}}}}}}}
+- {{match: {{path: /per-try}}, route: {{cluster: up, timeout: 5s, retry_policy: {{retry_on: 5xx, num_retries: 1, per_try_timeout: 0.15s, {back_off}}}}}}}
+- {{match: {{path: /per-try-off}}, route: {{cluster: up, timeout: 5s, retry_policy: {{retry_on: retriable-4xx, num_retries: 1, per_try_timeout: 0.15s, {back_off}}}}}}}
 - {{match: {{path: /global}}, route: {{cluster: up, timeout: 1s, retry_policy: {{retry_on: 5xx, num_retries: 5, {back_off}}}}}}}
 - {{match: {{path: /only-get}}, route: {{cluster: up, retry_policy: {{retry_on: 5xx, num_retries: 2, {back_off}, retriable_request_headers: [{{name: ':method', string_match: {{exact: GET}}}}]}}}}}}
 - {{match: {{path: /exact}}, route: {{cluster: up, retry_policy: {{retry_on: retriable-headers, {back_off}, retriable_headers: [{{name: x-retry-exact, string_match: {{exact: a}}}}]}}}}}}

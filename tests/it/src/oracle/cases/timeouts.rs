@@ -11,13 +11,13 @@ const ROUTES: &str = r#"
 - {match: {prefix: /max}, route: {cluster: up, timeout: 0s, max_stream_duration: {max_stream_duration: 0.25s}}}
 - {match: {prefix: /grpc-header}, route: {cluster: up_h2, timeout: 0s, max_stream_duration: {grpc_timeout_header_max: 0.3s}}}
 - {match: {prefix: /grpc-any}, route: {cluster: up_h2, timeout: 0s, max_stream_duration: {grpc_timeout_header_max: 0s}}}
-- {match: {prefix: /grpc-offset}, route: {cluster: up_h2, timeout: 0s, max_stream_duration: {grpc_timeout_header_max: 1s, grpc_timeout_header_offset: 0.1s}}}
-- {match: {prefix: /grpc-both}, route: {cluster: up_h2, timeout: 0s, max_stream_duration: {max_stream_duration: 0.2s, grpc_timeout_header_max: 1s}}}
+- {match: {prefix: /grpc-offset}, route: {cluster: up_h2, timeout: 0s, max_stream_duration: {grpc_timeout_header_max: 5s, grpc_timeout_header_offset: 0.1s}}}
+- {match: {prefix: /grpc-both}, route: {cluster: up_h2, timeout: 0s, max_stream_duration: {max_stream_duration: 0.2s, grpc_timeout_header_max: 5s}}}
 - {match: {prefix: /new-only}, route: {cluster: up, timeout: 0.2s, max_stream_duration: {}}}
 - {match: {prefix: /new-max}, route: {cluster: up_h2, timeout: 0.2s, max_stream_duration: {max_stream_duration: 5s}}}
 - {match: {prefix: /old-grpc}, route: {cluster: up_h2, timeout: 0.2s, max_grpc_timeout: 0.5s}}
 - {match: {prefix: /old-any}, route: {cluster: up_h2, timeout: 0.2s, max_grpc_timeout: 0s}}
-- {match: {prefix: /old-offset}, route: {cluster: up_h2, timeout: 0.2s, max_grpc_timeout: 1s, grpc_timeout_offset: 0.1s}}
+- {match: {prefix: /old-offset}, route: {cluster: up_h2, timeout: 0.2s, max_grpc_timeout: 5s, grpc_timeout_offset: 0.1s}}
 - {match: {prefix: /old-tries}, route: {cluster: up_h2, timeout: 0.2s, max_grpc_timeout: 5s, retry_policy: {retry_on: unavailable, num_retries: 1, per_try_timeout: 0.5s}}}
 - {match: {prefix: /silent}, route: {cluster: up, timeout: 3s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_idle_timeout: 0.2s}}}
 - {match: {prefix: /h2-silent}, route: {cluster: up_h2, timeout: 3s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_idle_timeout: 0.2s}}}

@@ -149,7 +149,7 @@ impl World {
         let [envoy, tandem] = &self.seen;
         let first = self.steps.first().map_or("", |step| &step.name);
         let name = format!("{} {first}", self.group).replace(' ', "-");
-        let report = compare::report(&name, &self.steps, envoy, Ok(tandem));
+        let report = compare::report(&name, &self.steps, envoy, tandem);
         compare::save(&name, &report.text());
         compare::save(&format!("{name}.envoy"), &compare::dump(&self.steps, envoy));
         let log = self.sides[1].proxy.process.output();
