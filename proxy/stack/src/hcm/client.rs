@@ -22,12 +22,12 @@ pub(crate) fn find(
     peer: Option<SocketAddr>,
 ) -> Client {
     let hops = usize::try_from(manager.xff_num_trusted_hops).unwrap_or(usize::MAX);
-    let named = headers.contains_key(X_FORWARDED_FOR);
     let (address, alone) = if manager.use_remote_address {
         let trusted = hops
             .checked_sub(1)
             .and_then(|hops| forwarded(headers, hops));
-        (trusted.map(|(address, _)| address).or(peer), !named)
+        let alone = !headers.contains_key(X_FORWARDED_FOR);
+        (trusted.map(|(address, _)| address).or(peer), alone)
     } else {
         match forwarded(headers, hops) {
             Some((address, alone)) => (Some(address), alone),

@@ -158,6 +158,9 @@ pub(super) fn sketch(
 }
 
 fn host(request: &mut Request, manager: &HttpConnectionManager, connection: &ConnectionInfo) {
+    if manager.strip_port == StripPort::No && !manager.strip_trailing_host_dot {
+        return;
+    }
     let given = authority::get(request);
     let mut host = given;
     let undotted = manager

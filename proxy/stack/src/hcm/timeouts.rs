@@ -72,11 +72,13 @@ pub(crate) async fn within(
         return response.await;
     };
     // Most often the route's own timeout is nearer, and watched over: then this needs no timer.
-    if let Poll::Ready(response) = poll_fn(|cx| Poll::Ready(response.as_mut().poll(cx))).await {
+    let in_time = poll_fn(|cx| match response.as_mut().poll(cx) {
+        Poll::Ready(response) => Poll::Ready(Some(response)),
+        Poll::Pending if info.ends_by().is_some_and(|end| info.start + end <= at) => Poll::Pending,
+        Poll::Pending => Poll::Ready(None),
+    });
+    if let Some(response) = in_time.await {
         return response;
-    }
-    if info.ends_by().is_some_and(|end| info.start + end <= at) {
-        return response.await;
     }
     loop {
         match tokio::time::timeout_at(at.into(), &mut response).await {

@@ -1,10 +1,10 @@
 //! Whether the connections of one listener on one worker should come to an end.
 
-use std::future::Future as _;
-use std::pin::Pin;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
@@ -57,10 +57,24 @@ impl Draining {
     /// Resolves when it is asked, or at once if it was. For tasks that await nothing else in
     /// hand-written code: nothing is allocated.
     pub(crate) async fn is_asked(&self) {
-        let notified = self.waiting.notified();
-        if !self.is_on() {
-            notified.await;
-        }
+        let mut notified = pin!(self.waiting.notified());
+        let mut waits: Option<Waker> = None;
+        poll_fn(|cx| {
+            if self.is_on() {
+                return Poll::Ready(());
+            }
+            // Whoever waits already is not put in line again, which would take a lock at each turn
+            // of the task.
+            if waits
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(cx.waker()))
+            {
+                return Poll::Pending;
+            }
+            waits = Some(cx.waker().clone());
+            notified.as_mut().poll(cx)
+        })
+        .await;
     }
 
     /// Resolves when this or more is asked, or at once if it was.

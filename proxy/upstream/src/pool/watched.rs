@@ -5,10 +5,11 @@
 use std::future::Future as _;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 
+use memchr::memmem::Finder;
 use tandem_core::ext::wire::Counters;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::consume_budget;
@@ -57,10 +58,13 @@ const CROWDED: usize = 64;
 /// Where such a read is recognized.
 const LOOKED_AT: usize = 1024;
 
+/// The end of a head, and another behind it.
+static BEHIND: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\r\n\r\nHTTP/1."));
+
 /// Takes what was read off the task's budget.
 fn charge(read: &[u8], cx: &mut Context<'_>) {
     let begin = &read[..read.len().min(LOOKED_AT)];
-    let cost = match memchr::memmem::find(begin, b"\r\n\r\nHTTP/1.") {
+    let cost = match BEHIND.find(begin) {
         Some(_) => CROWDED,
         None => read.len() / TURN,
     };
