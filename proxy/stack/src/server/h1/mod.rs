@@ -97,12 +97,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     /// Serves to the end.
     pub(super) async fn run(&mut self) -> End {
         loop {
-            let after = match self.next().await {
-                Next::Request(head) => self.exchange(*head).await,
-                Next::Refused(reply) => self.refuse(reply).await,
+            let exchange = match self.next().await {
+                Next::Request(head) => self.begin(*head),
+                Next::Refused(reply) => self.refuse(reply),
                 Next::Closed(end) => return end,
             };
-            match after {
+            match self.serve(exchange).await {
                 After::Continue => {}
                 After::Close => return self.linger().await,
                 After::Ended(end) => return end,

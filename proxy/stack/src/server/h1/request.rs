@@ -29,9 +29,17 @@ pub(super) struct Asked {
 
 type Call = BoxFuture<Result<Response, Error>>;
 
+/// A request that the service has, whose answer is not here yet. It has begun when its connection's
+/// task waits for it: what a head is made of would be a part of every connection's state.
+pub(super) struct Exchange {
+    asked: Asked,
+    call: Call,
+    interim: Option<Arc<Interim>>,
+}
+
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
-    /// Serves one request.
-    pub(super) async fn exchange(&mut self, head: Head) -> After {
+    /// Begins to serve a request.
+    pub(super) fn begin(&mut self, head: Head) -> Exchange {
         let asked = Asked {
             version: head.request.version(),
             is_head: head.request.method() == Method::HEAD,
@@ -63,11 +71,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             request.extensions_mut().insert(Rejected(reply));
         }
         self.requests = self.requests.saturating_add(1);
-        self.serve(request, asked, interim).await
+        self.dispatch(request, asked, interim)
     }
 
-    /// Answers bytes that are no request.
-    pub(super) async fn refuse(&mut self, reply: LocalReply) -> After {
+    /// Begins to answer bytes that are no request.
+    pub(super) fn refuse(&mut self, reply: LocalReply) -> Exchange {
         self.broken = true;
         let mut request = Request::new(Body::empty());
         request.extensions_mut().insert(Rejected(reply));
@@ -78,26 +86,44 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             keep_alive: false,
             upgrade: false,
         };
-        self.serve(request, asked, None).await
+        self.dispatch(request, asked, None)
     }
 
-    async fn serve(
-        &mut self,
+    fn dispatch(
+        &self,
         mut request: Request,
         asked: Asked,
         interim: Option<Arc<Interim>>,
-    ) -> After {
+    ) -> Exchange {
         request.extensions_mut().insert(Arc::clone(&self.info));
-        let mut call = self.server.service.dispatch(request);
-        match poll_fn(|cx| self.poll_call(&mut call, interim.as_deref(), cx)).await {
-            Some(Ok(response)) => {
-                drop(call);
-                self.respond(response, asked).await
-            }
-            // Nobody to answer, or nothing to say.
-            Some(Err(_)) => After::Ended(End::Local),
-            None => After::Ended(End::Remote),
+        Exchange {
+            asked,
+            call: self.server.service.dispatch(request),
+            interim,
         }
+    }
+
+    /// Serves a request to its end.
+    pub(super) async fn serve(&mut self, exchange: Exchange) -> After {
+        let Exchange {
+            asked,
+            mut call,
+            interim,
+        } = exchange;
+        let answer = poll_fn(|cx| self.poll_call(&mut call, interim.as_deref(), cx)).await;
+        let response = match answer {
+            Some(Ok(response)) => response,
+            // Nobody to answer, or nothing to say.
+            Some(Err(_)) => return After::Ended(End::Local),
+            None => return After::Ended(End::Remote),
+        };
+        drop(call);
+        if asked.upgrade && response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            // Boxed, as it is rare.
+            return Box::pin(self.switch(response, asked)).await;
+        }
+        let download = self.respond(response, asked);
+        self.send(download).await
     }
 
     /// Runs the service; `None` when the client is gone, which ends the call by dropping it.

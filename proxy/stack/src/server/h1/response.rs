@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::CONNECTION;
-use http::{HeaderMap, StatusCode};
 use http_body::{Body as _, Frame};
 use tandem_core::ext::wire::Bytes as Counted;
 use tandem_core::{Body, Response};
@@ -21,9 +21,12 @@ use super::request::Asked;
 use super::{After, Connection, End};
 use crate::access_log::Unwritten;
 
-/// A response body on its way out.
-struct Download {
+/// A response on its way out: its head is written, or waits to be.
+pub(super) struct Download {
     body: Body,
+    /// Whether the connection ends with it.
+    close: bool,
+    unwritten: Option<Unwritten>,
     framing: Framing,
     pass_trailers: bool,
     done: bool,
@@ -34,11 +37,8 @@ struct Download {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
-    /// Writes a response, reading on meanwhile.
-    pub(super) async fn respond(&mut self, mut response: Response, asked: Asked) -> After {
-        if asked.upgrade && response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return self.switch(response, asked).await;
-        }
+    /// Begins to write a response.
+    pub(super) fn respond(&mut self, mut response: Response, asked: Asked) -> Download {
         let close = self.must_close(response.headers_mut(), asked);
         let (parts, body) = response.into_parts();
         let size = body.size_hint().exact();
@@ -58,26 +58,30 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             framing,
             close,
         );
-        let mut download = Download {
+        Download {
             body,
+            close,
+            unwritten: parts.extensions.get::<Unwritten>().cloned(),
             framing,
             pass_trailers: self.server.manager.enable_trailers,
             done: false,
             aborted: false,
             stalled: false,
-        };
-        let unwritten = parts.extensions.get::<Unwritten>().cloned();
-        drop(parts);
+        }
+    }
+
+    /// Writes a response to its end, reading on meanwhile.
+    pub(super) async fn send(&mut self, mut download: Download) -> After {
         let sent = poll_fn(|cx| self.poll_respond(&mut download, cx)).await;
         add(&self.info.wire_sent, self.output.take_written());
         let of_request = self.count();
-        if let Some(unwritten) = unwritten {
+        if let Some(unwritten) = download.unwritten.take() {
             unwritten.written(of_request);
         }
         match sent {
             Some(end) => After::Ended(end),
             None if download.aborted => After::Ended(End::Local),
-            None if close || self.upload.is_some() || self.broken => After::Close,
+            None if download.close || self.upload.is_some() || self.broken => After::Close,
             None => After::Continue,
         }
     }
@@ -222,7 +226,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     }
 
     /// Passes the switch of protocols on, then only bytes.
-    async fn switch(&mut self, response: Response, asked: Asked) -> After {
+    pub(super) async fn switch(&mut self, response: Response, asked: Asked) -> After {
         encode::head(
             self.output.buffer(),
             asked.version,
