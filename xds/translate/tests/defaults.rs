@@ -57,6 +57,9 @@ fn unset_fields_have_the_defaults_of_envoy() {
         ("127.0.0.1:8000", "127.0.0.1_8000")
     );
     assert!(listener.enable_reuse_port);
+    let looked_for = listener.listener_filters_timeout;
+    assert_eq!(looked_for, Some(Duration::from_secs(15)));
+    assert!(!listener.continue_on_listener_filters_timeout);
     let NetworkFilter::Http(manager) = &listener.filter_chains[0].filter else {
         panic!("HTTP")
     };
