@@ -26,6 +26,16 @@ pub(crate) struct Worker {
     pub(crate) ended: oneshot::Receiver<()>,
 }
 
+impl Worker {
+    /// Resolves when it has done what it was told so far, or is gone.
+    pub(crate) async fn caught_up(&self) {
+        let (done, told) = oneshot::channel();
+        if self.commands.send(Command::Tell(done)).is_ok() {
+            let _ = told.await;
+        }
+    }
+}
+
 /// When a worker ends.
 pub(crate) struct Drain {
     /// Both say so when the whole process drains.
@@ -111,3 +121,6 @@ async fn obey(listeners: &mut Listeners, inbox: &mut mpsc::UnboundedReceiver<Com
     }
     std::future::pending().await
 }
+
+#[cfg(test)]
+mod tests;

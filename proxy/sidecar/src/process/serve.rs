@@ -217,9 +217,12 @@ impl Started {
         })
     }
 
-    /// Says that it serves, once what was asked for at start has come.
+    /// Says that it serves, once what was asked for at start has come, and every worker serves it.
     async fn live(&mut self) {
         self.mesh.initialized().await;
+        for worker in &self.workers {
+            worker.caught_up().await;
+        }
         self.server.live(self.begun.elapsed());
         let addresses = self.addresses.all();
         tracing::info!(

@@ -24,6 +24,7 @@ use tandem_core::stats::GaugeGuard;
 use tandem_model::Listener;
 use tandem_model::matching::listening_on;
 use tandem_transport::listen::Listening;
+use tokio::sync::oneshot;
 
 use active::Active;
 use built::Built;
@@ -60,6 +61,8 @@ pub enum Command {
         /// Held by all workers until its last connection is gone.
         draining: Arc<GaugeGuard>,
     },
+    /// Say when everything before it is done, and lookups see it.
+    Tell(oneshot::Sender<()>),
 }
 
 /// The listeners of one worker. To be used within its runtime.
@@ -109,6 +112,7 @@ impl Listeners {
 
     /// Does what it is told; lookups see the outcome of all commands at once.
     pub fn apply(&mut self, commands: impl IntoIterator<Item = Command>) {
+        let mut waiting = Vec::new();
         for command in commands {
             match command {
                 Command::Add {
@@ -118,9 +122,14 @@ impl Listeners {
                 } => self.add(listener, sockets, drain),
                 Command::Replace { listener, sockets } => self.replace(listener, sockets),
                 Command::Remove { name, draining } => self.remove(&name, &draining),
+                Command::Tell(done) => waiting.push(done),
             }
         }
         self.publish();
+        for done in waiting {
+            // Whoever asked may have gone.
+            let _ = done.send(());
+        }
     }
 
     fn add(&mut self, listener: Arc<Listener>, sockets: Vec<Listening>, drain: Watch) {

@@ -172,3 +172,24 @@ async fn what_a_connection_holds_while_it_is_served_is_small() {
     let size = size_of_val(&chain.serve(stream, Arc::default(), None));
     assert!(size <= 3712, "{size}");
 }
+
+#[tokio::test]
+async fn who_asks_is_told_when_everything_before_is_served() {
+    let mut rig = Rig::new().await;
+    let (listener, sockets) = rig.listener("l", [chain("c", FilterChainMatch::default(), "a")]);
+    let port = rig.add(listener.clone(), sockets);
+    let (done, mut told) = tokio::sync::oneshot::channel();
+    let changed = chain("c", FilterChainMatch::default(), "b");
+    rig.listeners.apply([
+        Command::Replace {
+            listener: Arc::new(Listener {
+                filter_chains: vec![changed],
+                ..listener
+            }),
+            sockets: None,
+        },
+        Command::Tell(done),
+    ]);
+    assert_eq!(told.try_recv(), Ok(()));
+    assert_eq!(rig.ask(([127, 0, 0, 1], port).into()).await, "b");
+}
