@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{Request, StatusCode, Version, header};
 use tandem_core::error::{Kind, LocalReply, ResetReason};
 use tandem_core::ext::{Protocol, StreamInfo};
+use tandem_core::headers::own_values;
 use tandem_core::{Body, Error};
 use tandem_model::cluster::UpstreamProtocol;
 use tandem_model::matching::strip_port;
@@ -268,6 +269,9 @@ async fn over_http1(
                     });
                 }
                 let (mut head, incoming) = response.into_parts();
+                if info.protocol == Protocol::Http2 {
+                    own_values(&mut head.headers);
+                }
                 head.version = Version::HTTP_11;
                 if !convert::is_framed_once(&head) {
                     pool.cluster.stats.upstream_cx_protocol_error.inc();

@@ -8,7 +8,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use tandem_core::Error;
 use tandem_core::error::LocalReply;
-use tandem_core::headers::has_connection_fields;
+use tandem_core::headers::{has_connection_fields, own_values};
 use tandem_model::scheme::{self, X_FORWARDED_PROTO};
 
 use crate::upload::Outgoing;
@@ -75,6 +75,9 @@ pub(crate) fn to_http2(head: &mut Parts) -> Result<(), Error> {
         head.method = Method::CONNECT;
         let wanted = wanted.to_str().unwrap_or_default();
         head.extensions.insert(h2::ext::Protocol::from(wanted));
+    }
+    if head.version != Version::HTTP_2 {
+        own_values(&mut head.headers);
     }
     head.version = Version::HTTP_2;
     let host = head.headers.remove(HOST);

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use tandem_harness::client::{Request, h2c};
 use tandem_harness::{Kind, Proxy, ports, wait};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 const GIB: u64 = 1 << 30;
 
@@ -107,6 +109,57 @@ async fn a_gibibyte_each_way_costs_no_memory() {
         between < most && after < most,
         "{before}, {between}, {after} KiB"
     );
+}
+
+/// Answers with a field that is never the same, and a body that fills buffers.
+async fn serials(mut stream: TcpStream) {
+    let body = vec![b'x'; 128 * 1024];
+    for serial in 0.. {
+        head(&mut stream).await;
+        let length = body.len();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nx-serial: {serial}\r\ncontent-length: {length}\r\n\r\n");
+        let sent = stream.write_all(head.as_bytes()).await;
+        if sent.is_err() || stream.write_all(&body).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// HPACK's table keeps values for as long as an HTTP/2 connection lasts: not all that an HTTP/1
+/// upstream sent with them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_of_http2_keep_nothing_of_what_http1_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            connections.spawn(serials(stream));
+        }
+    });
+    let (proxy, port) = proxy(upstream, &[]).await;
+    let request = Request {
+        method: "GET".into(),
+        path: "/".into(),
+        authority: "any.test".into(),
+        ..Request::default()
+    };
+    let mut clients = Vec::new();
+    for _ in 0..16 {
+        let mut client = h2c::Connection::open(port).await.unwrap();
+        assert_eq!(client.exchange(&request).await.status, 200);
+        clients.push(client);
+    }
+    let before = proxy.process.resident_kib();
+    for _ in 0..50 {
+        for client in &mut clients {
+            assert_eq!(client.exchange(&request).await.status, 200);
+        }
+    }
+    let after = proxy.process.resident_kib();
+    assert!(after < before + 16 * 1024, "{before}, {after} KiB");
+    server.abort();
 }
 
 /// An upstream that has the request and answers when it is told to.

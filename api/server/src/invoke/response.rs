@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use http_body::Body as _;
 use tandem_api_proto::layotto::InvokeResponse;
 use tandem_core::ext::LocalAnswer;
+use tandem_core::headers::own_values;
 use tandem_core::{Body, Error as MeshError, Response, rescue};
 
 use super::{Answer, headers};
@@ -44,6 +45,7 @@ pub(super) async fn received(outcome: Result<Response, MeshError>) -> Result<Res
 /// An HTTP answer as the message that the caller gets, and its metadata.
 pub(super) async fn convert(response: Response) -> Result<Answer, Error> {
     let (mut parts, body) = response.into_parts();
+    own_values(&mut parts.headers);
     headers::of_http(&mut parts.headers);
     let value = body
         .collect_bounded(MAX_MESSAGE)

@@ -5,6 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use http::header::{CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, StatusCode};
 
+use crate::headers::own_values;
+
 /// Where the upstream's side leaves an interim answer and the client's side finds it. Both run
 /// in the task that serves the request, so nobody has to be woken. Set by the connection's
 /// server where `proxy_100_continue` is on; without it interim answers are dropped.
@@ -28,6 +30,7 @@ impl Interim {
             for name in NOT_PASSED {
                 headers.remove(name);
             }
+            own_values(&mut headers);
             *state = State::Waiting(Box::new((status, headers)));
         }
     }

@@ -62,3 +62,22 @@ fn what_is_unwanted_goes_with_all_its_values_and_nothing_else() {
     let left: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(left, ["x-a"]);
 }
+
+/// A value that is part of something larger keeps all of it.
+#[test]
+fn values_of_their_own_keep_nothing_else() {
+    let read = bytes::Bytes::from(b"date: today\r\ncookie: secret\r\n".to_vec());
+    let part = |range| HeaderValue::from_maybe_shared(read.slice(range)).unwrap();
+    let (today, mut secret) = (part(6..11), part(21..27));
+    secret.set_sensitive(true);
+    let mut headers = HeaderMap::new();
+    headers.append("date", today.clone());
+    headers.append("cookie", secret.clone());
+    headers.append("cookie", today.clone());
+    let before = headers.clone();
+    own_values(&mut headers);
+    assert_eq!(headers, before);
+    assert!(headers["cookie"].is_sensitive() && !headers["date"].is_sensitive());
+    drop((before, today, secret));
+    assert!(read.is_unique());
+}

@@ -75,3 +75,15 @@ fn an_upgrade_becomes_an_extended_connect() {
         assert_eq!(protocol.map(|p| p.as_str()), Some("websocket"));
     }
 }
+
+/// What came over HTTP/1 is part of a large buffer, which a long-lived connection would keep.
+#[test]
+fn http1_values_leave_their_buffer_behind() {
+    let read = Bytes::from(b"host: a\r\nx-id: 1\r\n".to_vec());
+    let mut head = head("/", &[("host", "a")]);
+    let id = http::HeaderValue::from_maybe_shared(read.slice(15..16)).unwrap();
+    head.headers.insert("x-id", id);
+    to_http2(&mut head).unwrap();
+    assert_eq!(head.headers["x-id"], "1");
+    assert!(read.is_unique());
+}
