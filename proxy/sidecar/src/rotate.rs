@@ -11,8 +11,9 @@ pub(crate) fn on_signal(logs: Sinks) -> io::Result<()> {
     let mut asked = signal(SignalKind::user_defined1())?;
     tokio::spawn(async move {
         while asked.recv().await.is_some() {
-            tracing::info!("opening the access-log files anew");
             logs.reopen();
+            // What is logged after somebody has read this is in the new files.
+            tracing::info!("opening the access-log files anew");
         }
     });
     Ok(())

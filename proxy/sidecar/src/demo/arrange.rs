@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -194,18 +195,23 @@ fn named(ports: &Ports) -> [(&'static str, u16); 7] {
     ]
 }
 
+/// Ports that nobody listens on. They are below those that Linux gives to whoever does not mind
+/// which: until the sidecars have bound them, nobody else is given one.
 fn free_ports() -> io::Result<Ports> {
-    let held: Vec<TcpListener> = (0..7)
-        .map(|_| TcpListener::bind("127.0.0.1:0"))
-        .collect::<io::Result<_>>()?;
-    let port = |index: usize| held[index].local_addr().map(|address| address.port());
+    const RANGE: Range<u16> = 4096..10_240;
+    let span = u32::from(RANGE.end - RANGE.start);
+    // Two demos that begin at once do not look at the same ones.
+    let first = std::process::id() * 97 % span;
+    let all = (0..span).map(|step| RANGE.start + ((first + step) % span) as u16);
+    let mut free = all.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let mut port = || free.next().ok_or(io::ErrorKind::AddrInUse);
     Ok(Ports {
-        outbound: port(0)?,
-        runtime: port(1)?,
-        admin: port(2)?,
-        inbound: port(3)?,
-        stock: port(4)?,
-        stock_runtime: port(5)?,
-        stock_admin: port(6)?,
+        outbound: port()?,
+        runtime: port()?,
+        admin: port()?,
+        inbound: port()?,
+        stock: port()?,
+        stock_runtime: port()?,
+        stock_admin: port()?,
     })
 }

@@ -75,8 +75,18 @@ pub(super) fn serve(
         .build()
         .map_err(Error::system("cannot start the control thread's runtime"))?;
     runtime.block_on(async move {
-        let started = Started::start(loaded, &settings, levels).await?;
-        started.until_end(settings).await
+        // Before anything is served: whoever is answered may ask the process to end.
+        let signals = match &settings.app {
+            None => Signals::new(),
+            // What the sidecar hears is for the application, which would outlive it otherwise.
+            Some(_) => Signals::with_application(),
+        };
+        let mut signals = signals.map_err(Error::system("cannot take over signals"))?;
+        let started = tokio::select! {
+            started = Started::start(loaded, &settings, levels) => started?,
+            heard = ending(&mut signals) => return Ok(ExitCode::from(early(heard, &settings))),
+        };
+        started.until_end(settings, signals).await
     })
 }
 
@@ -237,21 +247,15 @@ impl Started {
         tokio::spawn(release_start_up());
     }
 
-    async fn until_end(mut self, settings: Settings) -> Result<ExitCode, Error> {
-        let signals = match &settings.app {
-            None => Signals::new(),
-            // What the sidecar hears is for the application, which would outlive it otherwise.
-            Some(_) => Signals::with_application(),
-        };
-        let mut signals = signals.map_err(Error::system("cannot take over signals"))?;
+    async fn until_end(
+        mut self,
+        settings: Settings,
+        mut signals: Signals,
+    ) -> Result<ExitCode, Error> {
         let quit = self.quit.clone();
         let ended_early = tokio::select! {
             () = self.live() => None,
-            heard = ending(&mut signals) => {
-                tracing::info!(signal = %heard, "ending");
-                // The application, which did not run, has no code that could be told.
-                Some(settings.app.as_ref().map_or(0, |_| child::code_of(heard.signal)))
-            }
+            heard = ending(&mut signals) => Some(early(heard, &settings)),
             () = quit.requested() => Some(0),
         };
         if let Some(code) = ended_early {
@@ -363,6 +367,16 @@ impl Started {
         }
         env
     }
+}
+
+/// The exit code of a process that is asked to end before its application runs.
+fn early(heard: Heard, settings: &Settings) -> u8 {
+    tracing::info!(signal = %heard, "ending");
+    // The application has no code that could be told.
+    settings
+        .app
+        .as_ref()
+        .map_or(0, |_| child::code_of(heard.signal))
 }
 
 /// Resolves when every worker is gone. Dropped before, it can be asked again.
