@@ -283,9 +283,7 @@ async fn failures_say_what_happened() {
     );
     let error = rig.send_to("other", get("/")).await.unwrap_err();
     assert_eq!(kind(error), "ClusterNotFound(503)");
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = closed.local_addr().unwrap();
-    drop(closed);
+    let (_reserved, addr) = refusing();
     let rig = Rig::new(cluster(&[addr]), RoutePolicy::default());
     let error = rig.send(get("/")).await.unwrap_err();
     assert_eq!(kind(error), "ConnectFailure(Refused)");

@@ -43,9 +43,7 @@ async fn a_raw_connection_ends_a_row_of_failures() {
         (false, "consecutive_5xx"),
         (true, "consecutive_local_origin_failure"),
     ] {
-        let listening = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listening.local_addr().unwrap();
-        drop(listening);
+        let (_reserved, addr) = refusing();
         let mut config = cluster(&[addr]);
         config.outlier_detection = Some(OutlierDetection {
             split_external_local_origin_errors: split,
@@ -157,9 +155,8 @@ async fn hosts_are_compared_by_their_connections() {
                 .0,
         );
     }
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    addresses.push(closed.local_addr().unwrap());
-    drop(closed);
+    let (_reserved, closed) = refusing();
+    addresses.push(closed);
     for split in [true, false] {
         let mut config = cluster(&addresses);
         config.outlier_detection = Some(OutlierDetection {

@@ -140,11 +140,17 @@ impl Drop for Process {
 fn collect(mut pipe: impl Read + Send + 'static, output: Arc<Mutex<Vec<u8>>>) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut buffer = [0; 4096];
+        // The beginning of a line: the other pipe's bytes do not come between it and its end.
+        let mut begun = Vec::new();
         while let Ok(read) = pipe.read(&mut buffer) {
             if read == 0 {
                 break;
             }
-            output.lock().unwrap().extend_from_slice(&buffer[..read]);
+            begun.extend_from_slice(&buffer[..read]);
+            let whole = begun.iter().rposition(|byte| *byte == b'\n');
+            let whole = whole.map_or(0, |end| end + 1);
+            output.lock().unwrap().extend(begun.drain(..whole));
         }
+        output.lock().unwrap().append(&mut begun);
     })
 }

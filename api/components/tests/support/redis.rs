@@ -1,28 +1,30 @@
 //! A real Redis server on a free port.
 
 use std::{
-    net::TcpListener,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use tokio::net::TcpSocket;
+
 /// Ended when it is dropped.
 pub struct Redis {
     pub port: u16,
+    /// Bound and not listening: the port is given to nobody else, also while the server is away.
+    _reserved: TcpSocket,
     folder: tempfile::TempDir,
     child: Option<Child>,
 }
 
 impl Redis {
     pub fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let reserved = TcpSocket::new_v4().unwrap();
+        reserved.set_reuseaddr(true).unwrap();
+        reserved.bind(([127, 0, 0, 1], 0).into()).unwrap();
         let mut redis = Self {
-            port,
+            port: reserved.local_addr().unwrap().port(),
+            _reserved: reserved,
             folder: tempfile::tempdir().unwrap(),
             child: None,
         };

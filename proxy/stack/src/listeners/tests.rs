@@ -66,8 +66,8 @@ async fn a_chain_that_did_not_change_keeps_its_connections_and_one_that_is_gone_
     }]);
     let built = rig.listeners.by_name["l"].active.built();
     assert!(Arc::ptr_eq(&before, built.chains().next().unwrap()));
-    assert_eq!(rig.ask(([127, 0, 0, 2], port).into()).await, "c");
     assert_eq!(rig.stat("listener_manager.total_filter_chains_draining"), 1);
+    assert_eq!(rig.ask(([127, 0, 0, 2], port).into()).await, "c");
 
     // the drain time is short
     assert_eq!(ends.hear().await, "");

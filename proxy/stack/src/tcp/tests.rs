@@ -10,7 +10,7 @@ use tandem_model::format::Format;
 use tandem_model::{Address, Cluster};
 use tandem_upstream::ClusterManager;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::*;
 use crate::access_log::Sinks;
@@ -146,9 +146,10 @@ async fn bytes_and_half_closes_reach_the_cluster_and_come_back() {
 
 #[tokio::test]
 async fn connecting_is_tried_as_often_as_allowed() {
-    let unused = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = unused.local_addr().unwrap();
-    drop(unused);
+    // Bound, and so nobody else's; nobody listens.
+    let reserved = TcpSocket::new_v4().unwrap();
+    reserved.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let addr = reserved.local_addr().unwrap();
     let mut rig = rig(addr, TcpCluster::Cluster("a".into()), 3).await;
     assert_eq!(rig.client.read(&mut [0; 9]).await.unwrap(), 0);
     (&mut rig.served).await.unwrap();

@@ -32,9 +32,10 @@ async fn connects_without_delay() {
 /// A refusal says so in Envoy's words.
 #[tokio::test]
 async fn a_refusal_names_its_cause() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound, and so nobody else's; nobody listens.
+    let reserved = tokio::net::TcpSocket::new_v4().unwrap();
+    reserved.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let addr = reserved.local_addr().unwrap();
     let error = connect(
         &Address::Socket(addr),
         Duration::from_secs(5),

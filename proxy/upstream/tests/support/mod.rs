@@ -24,7 +24,17 @@ use tandem_model::cluster::*;
 use tandem_model::{Address, Cluster};
 use tandem_upstream::{ClusterManager, RoutePolicy, forward};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+/// An address that refuses connections as long as the socket is there: it is bound, and so given to
+/// nobody else, and does not listen. Who asks for the address by its number may have it too.
+pub(crate) fn refusing() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let addr = socket.local_addr().unwrap();
+    (socket, addr)
+}
 
 /// Serves every connection with `handler`, HTTP/1 or HTTP/2; counts connections.
 pub(crate) async fn server<F, R>(http2: bool, handler: F) -> (SocketAddr, Arc<AtomicUsize>)

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use tandem_harness::Kind;
 use tandem_harness::client::h1::Connection;
+use tandem_harness::{Kind, ports};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -47,9 +47,7 @@ async fn ask(cluster: &Cluster, destination: &str) -> (u16, String) {
 #[tokio::test]
 async fn a_header_names_the_destination() {
     let addr = mirror().await;
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = free.local_addr().unwrap();
-    drop(free);
+    let nobody = SocketAddr::from(([127, 0, 0, 1], ports::free()));
     let fields = "
 type: ORIGINAL_DST
 lb_policy: CLUSTER_PROVIDED

@@ -70,7 +70,8 @@ async fn a_new_delta_stream_says_the_versions_that_are_held() {
     mesh.plane.stop().await;
     mesh.plane.resume().await;
     let said = wait::until(wait::PATIENCE, || {
-        version(&mesh, ENDPOINTS, "two").is_some() && version(&mesh, CLUSTERS, "two").is_some()
+        let known = |url, name| version(&mesh, url, name).is_some();
+        known(ENDPOINTS, "two") && known(CLUSTERS, "two") && known(CLUSTERS, "one")
     });
     assert!(said.await, "{}", mesh.proxy.process.output());
     assert_eq!(version(&mesh, CLUSTERS, "one").as_deref(), Some("1"));

@@ -12,7 +12,7 @@ use super::sidecar::Sidecar;
 
 /// An application that tells every signal, and ends with 40 at one whose name is given.
 const TELLS: &str = r#"
-import os, signal, sys
+import os, signal, sys, time
 ends = sys.argv[1:]
 def told(number, _):
     name = signal.Signals(number).name[3:]
@@ -24,7 +24,7 @@ for name in ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2"]:
 os.write(2, b"app complains\n")
 os.write(1, b"app runs\n")
 while True:
-    signal.pause()
+    time.sleep(0.1)
 "#;
 
 /// `tandem run` with an application, in a process group of its own.
@@ -133,7 +133,7 @@ def ends(*_):
 signal.signal(signal.SIGTERM, ends)
 print("app read " + input(), flush=True)
 while True:
-    signal.pause()
+    time.sleep(0.1)
 "#;
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("app.py"), READS).unwrap();

@@ -18,7 +18,10 @@ impl Files {
         let DataSource::Inline(bytes) = source else {
             panic!("inline")
         };
-        std::fs::write(self.0.path().join(name), bytes).expect("written");
+        // Another file in its place: the times of one may be too coarse to tell two writes apart.
+        let (new, path) = (self.0.path().join("new"), self.0.path().join(name));
+        std::fs::write(&new, bytes).expect("written");
+        std::fs::rename(&new, path).expect("moved");
     }
 
     fn certificate(&self) -> Arc<TlsCertificate> {

@@ -14,6 +14,8 @@ use crate::oracle::{Fields, compare};
 
 /// How long the two may be of different minds while a change lands.
 const AGREES: Duration = Duration::from_secs(2);
+/// … and at least so many looks.
+const LOOKS: usize = 10;
 
 /// The control plane, its clients and their upstreams.
 pub struct World {
@@ -83,7 +85,7 @@ impl World {
         let mut meant = compare::meant("planes", name);
         meant.extend(compare::meant(&self.group, name));
         case.differs = meant;
-        let begun = Instant::now();
+        let (begun, mut agreeing) = (Instant::now(), None);
         let (mut envoy, mut tandem);
         loop {
             (envoy, tandem) = self.both(resources, asks).await;
@@ -94,8 +96,15 @@ impl World {
             if settled && answered && agree {
                 break;
             }
-            let patience = if answered { AGREES } else { wait::PATIENCE };
-            if begun.elapsed() > patience {
+            // From when Envoy answered, however long that took.
+            if answered {
+                let (since, looks) = agreeing.get_or_insert((Instant::now(), 0));
+                *looks += 1;
+                if *looks > LOOKS && since.elapsed() > AGREES {
+                    break;
+                }
+            }
+            if begun.elapsed() > wait::PATIENCE {
                 let missed = asks.iter().filter(|ask| !ask.is_answered(&envoy));
                 let missed: Vec<_> = missed.collect();
                 assert!(

@@ -40,6 +40,16 @@ pub(super) fn trusting_nobody() -> Tls {
     client(RootCertStore::empty())
 }
 
+/// The same server, without the other addresses that its name may have: of them nobody listens.
+fn by_number(endpoint: Address, mut tls: Tls) -> (Address, Tls) {
+    let Address::Tcp { host, port } = endpoint else {
+        panic!("expected a name, got {endpoint}");
+    };
+    tls.server_name = Some(host.try_into().unwrap());
+    let host = "127.0.0.1".to_owned();
+    (Address::Tcp { host, port }, tls)
+}
+
 async fn server(acceptor: TlsAcceptor) -> (Address, Served) {
     let (listener, address) = listen().await;
     let echo = service_fn(|request| echo("tls", request));
@@ -84,7 +94,8 @@ async fn the_name_asked_for_can_be_another_than_the_endpoints() {
 async fn a_server_that_nobody_vouches_for_is_refused() {
     let (acceptor, _) = pair("localhost", &["h2"]);
     let (endpoint, _served) = server(acceptor).await;
-    let error = get(&channel(endpoint, trusting_nobody())).await;
+    let (endpoint, tls) = by_number(endpoint, trusting_nobody());
+    let error = get(&channel(endpoint, tls)).await;
     let error = error.unwrap_err().to_string();
     assert!(error.contains("UnknownIssuer"), "{error}");
 }
@@ -94,6 +105,7 @@ async fn a_server_that_chooses_another_protocol_is_refused() {
     let (acceptor, mut tls) = pair("localhost", &["http/1.1"]);
     Arc::make_mut(&mut tls.config).alpn_protocols = vec!["h2".into(), "http/1.1".into()];
     let (endpoint, _served) = server(acceptor).await;
+    let (endpoint, tls) = by_number(endpoint, tls);
     let error = get(&channel(endpoint.clone(), tls)).await.unwrap_err();
     assert_eq!(
         error.to_string(),
