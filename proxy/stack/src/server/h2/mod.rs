@@ -108,18 +108,9 @@ where
     let mut deadline = Deadline::new();
     let idle = server.after(server.manager.idle_timeout);
     deadline.set([idle, expires].into_iter().flatten().min());
-    let handshake = builder(&server).handshake::<_, Bytes>(io);
-    let Some(shaken) = in_time(handshake, &mut deadline, &server).await else {
+    // Both boxed: the connection has no room of its own for what comes before it.
+    let Some(mut connection) = Box::pin(open(io, &mut deadline, &server)).await else {
         return End::Local;
-    };
-    let mut connection = match shaken {
-        Ok(connection) => connection,
-        Err(error) => {
-            if !error.is_io() {
-                server.stats.protocol_error.inc();
-            }
-            return End::Local;
-        }
     };
     let mut life = Life {
         drained: server.draining.reached(Level::Gently),
@@ -139,6 +130,27 @@ where
     let end = poll_fn(|cx| life.turn(&mut connection, &uncork, &info, cx)).await;
     info.ended.store(true, Relaxed);
     end
+}
+
+/// The connection, if its handshake comes to one.
+async fn open<IO>(
+    io: Corked<Guarded<IO>>,
+    deadline: &mut Deadline,
+    server: &Server,
+) -> Option<Box<Connection<Corked<Guarded<IO>>, Bytes>>>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let handshake = builder(server).handshake::<_, Bytes>(io);
+    match in_time(handshake, deadline, server).await? {
+        Ok(connection) => Some(Box::new(connection)),
+        Err(error) => {
+            if !error.is_io() {
+                server.stats.protocol_error.inc();
+            }
+            None
+        }
+    }
 }
 
 /// What becomes of a handshake, unless the connection should end before.
