@@ -101,9 +101,9 @@ pub fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
 
 /// Gives each value memory of its own, as small as it is.
 ///
-/// Values that came over HTTP/1 are parts of what their connection has read, 8 KiB and more at a time,
-/// and HPACK's table keeps values for as long as an HTTP/2 connection lasts: sent there as it came, a
-/// date keeps all that came with it. (The HTTP/2 library has copied the values that it read.)
+/// Values that came over HTTP/1 are parts of what their connection has read, 8 KiB and more at a
+/// time, and HPACK's table keeps values for as long as an HTTP/2 connection lasts: sent there as it
+/// came, a date keeps all that came with it. (The HTTP/2 library has copied the values it read.)
 pub fn own_values(headers: &mut HeaderMap) {
     for value in headers.values_mut() {
         if let Ok(mut own) = HeaderValue::from_bytes(value.as_bytes()) {

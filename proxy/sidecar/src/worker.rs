@@ -89,6 +89,8 @@ async fn serve(
             () = async { one.reached(Phase::Draining).await; other.reached(Phase::Draining).await } => {}
             () = obey(&mut listeners, &mut inbox) => {}
         }
+        // Who waits to hear that something is served will not hear it.
+        drop(inbox);
         listeners.drain();
         tokio::select! {
             () = listeners.idle() => {}

@@ -76,10 +76,7 @@ pub(crate) fn to_http2(head: &mut Parts) -> Result<(), Error> {
         let wanted = wanted.to_str().unwrap_or_default();
         head.extensions.insert(h2::ext::Protocol::from(wanted));
     }
-    if head.version != Version::HTTP_2 {
-        own_values(&mut head.headers);
-    }
-    head.version = Version::HTTP_2;
+    let by_http1 = std::mem::replace(&mut head.version, Version::HTTP_2) != Version::HTTP_2;
     let host = head.headers.remove(HOST);
     if head.uri.authority().is_none() || head.uri.scheme().is_none() {
         let mut parts = std::mem::take(&mut head.uri).into_parts();
@@ -109,6 +106,9 @@ pub(crate) fn to_http2(head: &mut Parts) -> Result<(), Error> {
         && te != "trailers"
     {
         head.headers.remove(TE);
+    }
+    if by_http1 {
+        own_values(&mut head.headers);
     }
     Ok(())
 }

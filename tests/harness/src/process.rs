@@ -15,7 +15,7 @@ const LAST_OUTPUT: Duration = Duration::from_secs(5);
 pub struct Process {
     name: String,
     child: Child,
-    output: Arc<Mutex<Vec<u8>>>,
+    output: Arc<Mutex<Output>>,
     collectors: Vec<JoinHandle<()>>,
 }
 
@@ -31,13 +31,13 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {name} ({command:?}): {error}"));
-        let output = Arc::new(Mutex::new(Vec::new()));
+        let output = Arc::<Mutex<Output>>::default();
         let mut collectors = Vec::new();
         if let Some(pipe) = child.stdout.take() {
-            collectors.push(collect(pipe, Arc::clone(&output)));
+            collectors.push(collect(pipe, 0, Arc::clone(&output)));
         }
         if let Some(pipe) = child.stderr.take() {
-            collectors.push(collect(pipe, Arc::clone(&output)));
+            collectors.push(collect(pipe, 1, Arc::clone(&output)));
         }
         Self {
             name: name.to_owned(),
@@ -54,7 +54,10 @@ impl Process {
 
     /// What it printed so far, standard output and error as they came.
     pub fn output(&self) -> String {
-        String::from_utf8_lossy(&self.output.lock().unwrap()).into_owned()
+        let output = self.output.lock().unwrap();
+        let [one, other] = &output.begun;
+        let all = [output.lines.as_slice(), one, other].concat();
+        String::from_utf8_lossy(&all).into_owned()
     }
 
     /// Its exit status, if it ended.
@@ -137,20 +140,38 @@ impl Drop for Process {
     }
 }
 
-fn collect(mut pipe: impl Read + Send + 'static, output: Arc<Mutex<Vec<u8>>>) -> JoinHandle<()> {
+/// What came on both pipes.
+#[derive(Default)]
+struct Output {
+    /// Whole lines, in the order in which they ended.
+    lines: Vec<u8>,
+    /// Of each pipe what has no end of a line yet.
+    begun: [Vec<u8>; 2],
+}
+
+impl Output {
+    /// More of a pipe: what the other brings meanwhile does not come into the middle of its lines.
+    fn add(&mut self, pipe: usize, bytes: &[u8]) {
+        let begun = &mut self.begun[pipe];
+        begun.extend_from_slice(bytes);
+        if let Some(end) = begun.iter().rposition(|byte| *byte == b'\n') {
+            self.lines.extend(begun.drain(..=end));
+        }
+    }
+}
+
+fn collect(
+    mut pipe: impl Read + Send + 'static,
+    which: usize,
+    output: Arc<Mutex<Output>>,
+) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut buffer = [0; 4096];
-        // The beginning of a line: the other pipe's bytes do not come between it and its end.
-        let mut begun = Vec::new();
         while let Ok(read) = pipe.read(&mut buffer) {
             if read == 0 {
                 break;
             }
-            begun.extend_from_slice(&buffer[..read]);
-            let whole = begun.iter().rposition(|byte| *byte == b'\n');
-            let whole = whole.map_or(0, |end| end + 1);
-            output.lock().unwrap().extend(begun.drain(..whole));
+            output.lock().unwrap().add(which, &buffer[..read]);
         }
-        output.lock().unwrap().append(&mut begun);
     })
 }

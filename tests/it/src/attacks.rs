@@ -374,6 +374,12 @@ async fn answers_to_pings_that_were_not_sent_are_not_logged() {
         let _ = tokio::time::timeout(QUIET, raw.send(&bytes)).await;
     }
     victim.still_serves().await;
+    // What is said of this comes after all that was said of the pings.
+    victim.proxy.process.signal("HUP");
+    let process = &victim.proxy.process;
+    process
+        .wait_for_output("a signal that has no meaning")
+        .await;
     assert_eq!(news(), before);
 }
 

@@ -5,7 +5,7 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, STANDARD_NO_PAD};
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tandem_core::headers::remove_where;
+use tandem_core::headers::{own_values, remove_where};
 
 /// Metadata of a call: its time limit in milliseconds.
 pub(super) const TIMEOUT: &str = "rpc_request_timeout";
@@ -95,6 +95,7 @@ pub(super) fn with_status(mut headers: HeaderMap) -> HeaderMap {
     let details = headers.remove(DETAILS);
     remove_where(&mut headers, of_answer);
     headers.extend(details.map(|details| (DETAILS, details)));
+    own_values(&mut headers);
     headers
 }
 

@@ -195,12 +195,12 @@ fn named(ports: &Ports) -> [(&'static str, u16); 7] {
     ]
 }
 
-/// Ports that nobody listens on. They are below those that Linux gives to whoever does not mind
-/// which: until the sidecars have bound them, nobody else is given one.
+/// Ports that nobody listens on. They are below those that Linux, unless it was told otherwise,
+/// gives to whoever does not mind which: nobody is given one before the sidecars have bound them.
 fn free_ports() -> io::Result<Ports> {
     const RANGE: Range<u16> = 4096..10_240;
     let span = u32::from(RANGE.end - RANGE.start);
-    // Two demos that begin at once do not look at the same ones.
+    // Two demos that begin at once seldom look at the same ones.
     let first = std::process::id() * 97 % span;
     let all = (0..span).map(|step| RANGE.start + ((first + step) % span) as u16);
     let mut free = all.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());

@@ -75,17 +75,7 @@ pub(super) fn serve(
         .build()
         .map_err(Error::system("cannot start the control thread's runtime"))?;
     runtime.block_on(async move {
-        // Before anything is served: whoever is answered may ask the process to end.
-        let signals = match &settings.app {
-            None => Signals::new(),
-            // What the sidecar hears is for the application, which would outlive it otherwise.
-            Some(_) => Signals::with_application(),
-        };
-        let mut signals = signals.map_err(Error::system("cannot take over signals"))?;
-        let started = tokio::select! {
-            started = Started::start(loaded, &settings, levels) => started?,
-            heard = ending(&mut signals) => return Ok(ExitCode::from(early(heard, &settings))),
-        };
+        let (started, signals) = Started::start(loaded, &settings, levels).await?;
         started.until_end(settings, signals).await
     })
 }
@@ -118,7 +108,7 @@ impl Started {
         loaded: Loaded,
         settings: &Settings,
         levels: LevelHandle,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Signals), Error> {
         let (begun, read) = (Instant::now(), SystemTime::now());
         let Loaded {
             mut bootstrap,
@@ -173,6 +163,13 @@ impl Started {
         let admin = bootstrap.admin.take();
         let applier = Applier::new(&clusters, &routes, &extensions, &layers, listening);
         let fitness = Fitness::new(clusters.tls().secrets(), &runtimes);
+        // Before the workers serve: who has been answered may ask the process to end.
+        let signals = match &settings.app {
+            None => Signals::new(),
+            // What the sidecar hears is for the application, which would outlive it otherwise.
+            Some(_) => Signals::with_application(),
+        };
+        let signals = signals.map_err(Error::system("cannot take over signals"))?;
         let (streams, counters) = (clusters.worker(), stats.clone());
         let (handle, landing) = Landing::start(move || {
             Mesh::start(&bootstrap, node, streams, &counters, applier, fitness)
@@ -212,7 +209,7 @@ impl Started {
             };
             tokio::spawn(admin::serve(socket, Arc::new(endpoints)));
         }
-        Ok(Self {
+        let started = Self {
             workers,
             runtimes,
             drains,
@@ -224,7 +221,8 @@ impl Started {
             mesh: handle,
             landing,
             begun,
-        })
+        };
+        Ok((started, signals))
     }
 
     /// Says that it serves, once what was asked for at start has come, and every worker serves it.

@@ -12,6 +12,7 @@ use h2::client::SendRequest;
 use tandem_core::Error;
 use tandem_core::error::{ConnectFailure, Kind, ResetReason, UpstreamReset};
 use tandem_core::ext::{Protocol, UpstreamFacts};
+use tandem_core::headers::own_values;
 use tandem_model::hcm::Http2Options;
 use tandem_transport::cork::cork;
 use tandem_transport::tls::Offer;
@@ -448,7 +449,9 @@ pub(crate) async fn pump(
                 }
             }
             Err(frame) => {
-                let _ = stream.send_trailers(frame.into_trailers().unwrap_or_default());
+                let mut trailers = frame.into_trailers().unwrap_or_default();
+                own_values(&mut trailers);
+                let _ = stream.send_trailers(trailers);
                 return Ok(());
             }
         }

@@ -85,7 +85,7 @@ impl World {
         let mut meant = compare::meant("planes", name);
         meant.extend(compare::meant(&self.group, name));
         case.differs = meant;
-        let (begun, mut agreeing) = (Instant::now(), None);
+        let (begun, mut looked) = (Instant::now(), None);
         let (mut envoy, mut tandem);
         loop {
             (envoy, tandem) = self.both(resources, asks).await;
@@ -96,23 +96,20 @@ impl World {
             if settled && answered && agree {
                 break;
             }
-            // From when Envoy answered, however long that took.
+            // Counted from when Envoy answered, however long that took.
             if answered {
-                let (since, looks) = agreeing.get_or_insert((Instant::now(), 0));
+                let (since, looks) = looked.get_or_insert((Instant::now(), 0));
                 *looks += 1;
                 if *looks > LOOKS && since.elapsed() > AGREES {
                     break;
                 }
             }
-            if begun.elapsed() > wait::PATIENCE {
-                let missed = asks.iter().filter(|ask| !ask.is_answered(&envoy));
-                let missed: Vec<_> = missed.collect();
-                assert!(
-                    missed.is_empty(),
-                    "{name}: Envoy does not answer {missed:?}: {envoy:#?}"
-                );
-                break;
-            }
+            let missed = asks.iter().filter(|ask| !ask.is_answered(&envoy));
+            let missed: Vec<_> = missed.collect();
+            assert!(
+                missed.is_empty() || begun.elapsed() < wait::PATIENCE,
+                "{name}: Envoy does not answer {missed:?}: {envoy:#?}"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         for side in &mut self.sides {
