@@ -375,3 +375,20 @@ async fn binary_metadata_of_an_http_answer_is_base64() {
     let values = ["x-a-bin", "x-b-bin", "x-c"].map(|name| metadata[name].to_str().unwrap());
     assert_eq!(values, ["bm90IGJhc2U2NA", "aGk=", "?"]);
 }
+
+/// Metadata goes to connections of HTTP/2, which keep it: not what an HTTP/1 application sent with it.
+#[tokio::test]
+async fn metadata_leaves_its_buffer_behind() {
+    let read = Bytes::from(b"x-id: 17".to_vec());
+    let part = || http::HeaderValue::from_maybe_shared(read.slice(6..)).unwrap();
+    let mut response = Response::new(Body::empty());
+    response.headers_mut().insert("x-id", part());
+    let answer = super::response::convert(response).await.unwrap();
+    let refused = http::HeaderMap::from_iter([("x-id".parse().unwrap(), part())]);
+    let refused = super::headers::with_status(refused);
+    assert!(read.is_unique());
+    assert_eq!(
+        (&answer.metadata["x-id"], &refused["x-id"]),
+        (&part(), &part())
+    );
+}

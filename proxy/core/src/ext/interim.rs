@@ -92,4 +92,18 @@ mod tests {
         interim.leave(StatusCode::CONTINUE, &headers);
         assert!(interim.take().is_none());
     }
+
+    /// It may go to a connection that keeps it: not what it was read with.
+    #[test]
+    fn it_leaves_its_buffer_behind() {
+        let read = bytes::Bytes::from(b"x-a: 1".to_vec());
+        let mut headers = HeaderMap::new();
+        let part = HeaderValue::from_maybe_shared(read.slice(5..)).unwrap();
+        headers.insert("x-a", part);
+        let interim = Interim::default();
+        interim.leave(StatusCode::EARLY_HINTS, &headers);
+        drop(headers);
+        assert!(read.is_unique());
+        assert_eq!(interim.take().unwrap().1["x-a"], "1");
+    }
 }

@@ -421,14 +421,8 @@ fn a_connections_future_is_small() {
         .unwrap();
     let size = runtime.block_on(async {
         let served = serve(|_| {});
-        let server = crate::server::Server::new(
-            Arc::new(super::support::default_manager()),
-            echo(Seen::default()),
-            &served.stats,
-            Arc::clone(&served.draining),
-        );
         let (_, io) = tokio::io::duplex(1);
-        size_of_val(&Arc::new(server).serve(io, connection()))
+        size_of_val(&Arc::clone(&served.server).serve(io, connection()))
     });
     assert!(size <= 3072, "{size}");
 }

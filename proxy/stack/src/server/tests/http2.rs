@@ -6,7 +6,7 @@ use http::Request;
 use tandem_transport::rewind::Rewind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-use super::support::{Seen, Served, connection, echo, serve, settle};
+use super::support::{Served, connection, serve, settle};
 use crate::server::h2::goodbye;
 
 type Client = h2::client::SendRequest<Bytes>;
@@ -359,15 +359,9 @@ async fn connect_is_refused() {
 #[tokio::test]
 async fn what_a_connection_holds_is_small() {
     let served = serve(|_| {});
-    let server = crate::server::Server::new(
-        Arc::new(super::support::default_manager()),
-        echo(Seen::default()),
-        &served.stats,
-        Arc::clone(&served.draining),
-    );
     let (_, io) = tokio::io::duplex(1);
     let io = Rewind::new(Bytes::new(), io);
-    let serving = crate::server::h2::serve(Arc::new(server), io, connection(), None);
+    let serving = crate::server::h2::serve(Arc::clone(&served.server), io, connection(), None);
     // Beside what the protocol's library has, to which it points.
     let size = size_of_val(&serving);
     assert!(size <= 448, "{size}");

@@ -29,7 +29,7 @@ pub(super) struct Served {
     pub(super) draining: Arc<Draining>,
     pub(super) task: tokio::task::JoinHandle<()>,
     /// Holds the metrics, which go with the last server that counts by them.
-    _server: Arc<Server>,
+    pub(super) server: Arc<Server>,
 }
 
 impl Served {
@@ -96,7 +96,7 @@ pub(super) fn serve_with(
         stats,
         draining,
         task,
-        _server: server,
+        server,
     }
 }
 
