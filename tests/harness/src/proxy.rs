@@ -140,7 +140,7 @@ impl Proxy {
         admin: u16,
     ) -> Result<Self, String> {
         let mut process = Process::spawn(name, command);
-        let deadline = tokio::time::Instant::now() + wait::PATIENCE;
+        let deadline = tokio::time::Instant::now() + 3 * wait::PATIENCE;
         loop {
             if let Ok((200, _)) = client::h1::get(admin, "/ready").await {
                 return Ok(Self {

@@ -1,6 +1,6 @@
 //! An access-log service that remembers what it is sent.
 
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use envoy_types::pb::envoy::service::accesslog::v3::access_log_service_server::{
@@ -9,8 +9,9 @@ use envoy_types::pb::envoy::service::accesslog::v3::access_log_service_server::{
 use envoy_types::pb::envoy::service::accesslog::v3::{
     StreamAccessLogsMessage, StreamAccessLogsResponse,
 };
-use tokio::task::JoinHandle;
+use tokio::runtime::Runtime;
 use tonic::metadata::MetadataMap;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 /// What came over one stream.
@@ -25,7 +26,8 @@ pub struct Stream {
 /// The service, until it is dropped.
 pub struct Service {
     streams: Arc<Mutex<Vec<Stream>>>,
-    server: JoinHandle<()>,
+    /// A thread of its own: how long a proxy that ends waits for it is not the test's to spend.
+    runtime: Option<Runtime>,
 }
 
 impl Service {
@@ -33,12 +35,23 @@ impl Service {
     pub fn start(port: u16) -> Self {
         let streams = Arc::<Mutex<Vec<Stream>>>::default();
         let service = AccessLogServiceServer::new(Recorder(Arc::clone(&streams)));
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let server = tokio::spawn(async move {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             let served = tonic::transport::Server::builder().add_service(service);
-            served.serve(address).await.unwrap();
+            let served = served.serve_with_incoming(TcpIncoming::from(listener));
+            served.await.unwrap();
         });
-        Self { streams, server }
+        Self {
+            streams,
+            runtime: Some(runtime),
+        }
     }
 
     /// All streams so far.
@@ -49,7 +62,9 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.server.abort();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -351,11 +351,13 @@ impl server::AggregatedDiscoveryService for Service {
 }
 
 impl Service {
-    /// What is to be said of a type to a node.
-    fn said(&self, url: &str, node: &str) -> Said {
+    /// What is to be said to a node, by type, and how often anything was said: of one moment.
+    /// Routes may not be sent before the clusters that were said with them.
+    fn said(&self, node: &str) -> (u64, BTreeMap<String, Said>) {
         let state = self.state.lock().unwrap();
-        let said = state.said.get(url);
-        said.map_or_else(Said::default, |said| said.heard_by(node))
+        let said = state.said.iter();
+        let said = said.map(|(url, said)| (url.clone(), said.heard_by(node)));
+        (state.epoch, said.collect())
     }
 
     fn hear(&self, metadata: &MetadataMap) {
@@ -472,9 +474,9 @@ impl Service {
                 }
                 _ = changed.changed() => {}
             }
-            let epoch = self.state.lock().unwrap().epoch;
+            let (epoch, all) = self.said(&node);
             for (url, (names, sent)) in &mut asked {
-                let said = self.said(url, &node);
+                let said = all.get(url).cloned().unwrap_or_default();
                 if said.version == 0 || *sent == Some(said.version) {
                     continue;
                 }
@@ -552,9 +554,9 @@ impl Service {
                 }
                 _ = changed.changed() => {}
             }
-            let epoch = self.state.lock().unwrap().epoch;
+            let (epoch, all) = self.said(&node);
             for (url, asked) in &mut asked {
-                let said = self.said(url, &node);
+                let said = all.get(url).cloned().unwrap_or_default();
                 if let Some(response) = asked.response(url, &said) {
                     let open = (url.clone(), response.nonce.clone());
                     self.of(&node, |told| _ = told.open.insert(open));

@@ -12,7 +12,7 @@ use crate::mesh::plane::Plane;
 use crate::oracle::case::{self, Case};
 use crate::oracle::{Fields, compare};
 
-/// How long the two may be of different minds while a change lands.
+/// How long Envoy may still be at a change when both answer alike.
 const AGREES: Duration = Duration::from_secs(2);
 /// … and at least so many looks.
 const LOOKS: usize = 10;
@@ -100,7 +100,8 @@ impl World {
             if answered {
                 let (since, looks) = looked.get_or_insert((Instant::now(), 0));
                 *looks += 1;
-                if *looks > LOOKS && since.elapsed() > AGREES {
+                let patience = if agree { AGREES } else { wait::PATIENCE };
+                if *looks > LOOKS && since.elapsed() > patience {
                     break;
                 }
             }
