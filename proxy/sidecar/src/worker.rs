@@ -93,7 +93,7 @@ async fn serve(
         drop(inbox);
         listeners.drain();
         tokio::select! {
-            () = listeners.idle() => {}
+            () = listeners.drained() => {}
             () = other.reached(Phase::Closing) => {}
         }
         let given_up = async {

@@ -74,7 +74,12 @@ impl Active {
             match Acceptor::new(socket) {
                 Ok(acceptor) => {
                     let (active, shared) = (Arc::clone(self), Arc::clone(shared));
-                    tokio::spawn(active.accept(acceptor, Arc::clone(&stop), shared));
+                    let accepting = shared.accepting.one();
+                    let accept = active.accept(acceptor, Arc::clone(&stop), shared);
+                    tokio::spawn(async move {
+                        accept.await;
+                        drop(accepting);
+                    });
                 }
                 Err(error) => {
                     let listener = &self.built().listener;

@@ -148,24 +148,28 @@ impl Chain {
         });
     }
 
-    /// Serves a connection to its end; `logs` get the listener's own line of it.
-    pub(super) async fn serve(
+    /// Serves a connection to its end; `logs` get the listener's own line of it. It is counted
+    /// from this call on, not from when its task first runs: a drain waits for it.
+    pub(super) fn serve(
         self: Arc<Self>,
         stream: TcpStream,
         info: Arc<ConnectionInfo>,
         logs: Option<Arc<Logs>>,
-    ) {
-        let _open = self.open.one();
-        self.stats.total.inc();
-        let _active = self.stats.active.guard();
-        let since = Instant::now();
-        tokio::select! {
-            biased;
-            () = self.shake_and_serve(stream, info, logs) => {}
-            () = self.cut.is_asked() => {}
+    ) -> impl Future<Output = ()> {
+        let open = self.open.one();
+        async move {
+            let _open = open;
+            self.stats.total.inc();
+            let _active = self.stats.active.guard();
+            let since = Instant::now();
+            tokio::select! {
+                biased;
+                () = self.shake_and_serve(stream, info, logs) => {}
+                () = self.cut.is_asked() => {}
+            }
+            self.stats.destroy.inc();
+            self.stats.length.record(since.elapsed());
         }
-        self.stats.destroy.inc();
-        self.stats.length.record(since.elapsed());
     }
 }
 

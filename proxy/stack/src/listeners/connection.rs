@@ -29,7 +29,12 @@ pub(super) fn admit(built: &Live<Built>, stream: TcpStream, peer: Peer, shared: 
     let facts = Facts::new(&stream);
     if !built.is_plain() {
         let (built, shared) = (Arc::clone(&built), Arc::clone(shared));
-        tokio::spawn(find_and_serve(built, stream, peer, facts, shared));
+        // Counted before its task first runs: a drain waits for it.
+        let open = shared.open.one();
+        tokio::spawn(async move {
+            find_and_serve(built, stream, peer, facts, shared).await;
+            drop(open);
+        });
     } else if let Some((chain, info)) = choose(&built, facts, peer) {
         tokio::spawn(chain.serve(stream, info, built.logs.clone()));
     }
@@ -42,7 +47,6 @@ async fn find_and_serve(
     mut facts: Facts,
     shared: Arc<Shared>,
 ) {
-    let _open = shared.open.one();
     let pre_active = built.stats.pre_active.guard();
     let Some(looked_at) = look(&built, stream, &peer, &mut facts).await else {
         return;

@@ -90,6 +90,8 @@ pub(crate) struct Shared {
     addresses: Live<HashMap<SocketAddr, Arc<Active>>>,
     /// How long connections of what was removed may go on.
     drain_time: Duration,
+    /// Who may still bring connections.
+    accepting: Arc<Open>,
     open: Arc<Open>,
 }
 
@@ -101,6 +103,7 @@ impl Listeners {
             deps,
             addresses: Live::new(HashMap::new()),
             drain_time,
+            accepting: Arc::default(),
             open: Arc::default(),
         };
         Self {
@@ -191,8 +194,10 @@ impl Listeners {
         }
     }
 
-    /// Resolves when no connection is left.
-    pub async fn idle(&self) {
+    /// After [`Listeners::drain`]: resolves when everybody was let in whom the system had
+    /// accepted by then, and no connection is left.
+    pub async fn drained(&self) {
+        self.shared.accepting.none().await;
         self.shared.open.none().await;
     }
 }

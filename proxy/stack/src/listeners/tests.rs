@@ -80,12 +80,13 @@ async fn a_removed_listener_accepts_no_more_and_its_connections_end_in_time() {
     let mut rig = Rig::new().await;
     let (listener, sockets) = rig.listener("l", [chain("c", FilterChainMatch::default(), "a")]);
     let port = rig.add(listener, sockets);
+    let _reserved = reserved(port);
     let mut open = rig.open(([127, 0, 0, 1], port).into()).await;
     assert_eq!(open.hear().await, "a");
     rig.remove("l");
     assert_eq!(rig.stat("listener_manager.total_listeners_draining"), 1);
     assert_eq!(open.hear().await, "");
-    rig.listeners.idle().await;
+    rig.listeners.drained().await;
     assert_eq!(rig.stat("listener_manager.total_listeners_draining"), 0);
     assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
 }
@@ -126,11 +127,35 @@ async fn clients_that_wait_to_be_accepted_are_served_when_the_listener_goes() {
     assert_eq!(waiting.hear().await, "a");
 }
 
+/// As a worker does, whose runtime ends as soon as it has drained.
+#[tokio::test]
+async fn who_was_let_in_is_served_before_a_drain_is_over() {
+    use std::io::Read as _;
+
+    for plain in [true, false] {
+        let mut rig = Rig::new().await;
+        let (mut listener, sockets) =
+            rig.listener("l", [chain("c", FilterChainMatch::default(), "a")]);
+        listener.use_original_dst = !plain;
+        let port = rig.add(listener, sockets);
+        let mut waiting = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        waiting.shutdown(std::net::Shutdown::Write).unwrap();
+        rig.listeners.drain();
+        rig.listeners.drained().await;
+        // It is all there, or never will be: nothing else runs meanwhile.
+        waiting.set_nonblocking(true).unwrap();
+        let mut heard = String::new();
+        waiting.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "a", "{plain}");
+    }
+}
+
 #[tokio::test]
 async fn a_drain_of_the_process_stops_accepting_and_leaves_what_runs() {
     let mut rig = Rig::new().await;
     let (listener, sockets) = rig.listener("l", [chain("c", FilterChainMatch::default(), "a")]);
     let port = rig.add(listener, sockets);
+    let _reserved = reserved(port);
     let mut open = rig.open(([127, 0, 0, 1], port).into()).await;
     assert_eq!(open.hear().await, "a");
     rig.signal.set(Phase::Draining);
@@ -140,7 +165,7 @@ async fn a_drain_of_the_process_stops_accepting_and_leaves_what_runs() {
     open.say(b"x").await;
     assert_eq!(open.hear().await, "x");
     drop(open);
-    rig.listeners.idle().await;
+    rig.listeners.drained().await;
 }
 
 #[tokio::test]
@@ -148,6 +173,7 @@ async fn new_sockets_take_the_place_of_the_old_ones() {
     let mut rig = Rig::new().await;
     let (listener, sockets) = rig.listener("l", [chain("c", FilterChainMatch::default(), "a")]);
     let before = rig.add(listener, sockets);
+    let _reserved = reserved(before);
     let (listener, sockets) = rig.listener("l", [chain("c", FilterChainMatch::default(), "a")]);
     let after = sockets[0].local_addr().unwrap().port();
     rig.listeners.apply([Command::Replace {

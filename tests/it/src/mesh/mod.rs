@@ -429,7 +429,9 @@ async fn an_address_that_is_taken_is_refused() {
         mesh.plane.accepted().await;
         // Who comes to the old socket as it is closed is reset: the system chooses among the two.
         let over = wait::until_async(wait::PATIENCE, || async {
-            h1::get(port, "/").await.is_ok_and(|(_, body)| body == "two")
+            h1::get(port, "/")
+                .await
+                .is_ok_and(|(_, body)| body == "two")
         });
         assert!(over.await, "{}", mesh.proxy.process.output());
     }

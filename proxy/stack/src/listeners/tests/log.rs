@@ -28,7 +28,7 @@ async fn every_connection_has_a_line_of_the_listener_even_without_a_chain() {
         client.hear().await;
     }
     drop(client);
-    rig.listeners.idle().await;
+    rig.listeners.shared.open.none().await;
     rig.flush();
     let lines = std::fs::read_to_string(&path).unwrap();
     std::fs::remove_file(&path).unwrap();

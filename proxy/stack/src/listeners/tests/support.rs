@@ -218,3 +218,13 @@ async fn endpoint(name: &'static str) -> SocketAddr {
     });
     addr
 }
+
+/// Bound beside a listener, and not listening: when the listener has gone nobody else is given
+/// its port.
+pub(super) fn reserved(port: u16) -> tokio::net::TcpSocket {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.set_reuseport(true).unwrap();
+    socket.bind(([0, 0, 0, 0], port).into()).unwrap();
+    socket
+}
