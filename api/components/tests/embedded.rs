@@ -202,21 +202,28 @@ async fn concurrent_writes_share_commits() {
     let folder = tempfile::tempdir().unwrap();
     let components = Components::local("embedded", folder.path());
     let store = components.clients.state.get("state").unwrap();
-    let mut writers = tokio::task::JoinSet::new();
-    let before = std::time::Instant::now();
-    for number in 0..1_000 {
-        let store = store.clone();
-        writers.spawn(async move {
-            let set = Set {
-                key: number.to_string(),
-                ..Set::default()
-            };
-            store.set_all(vec![set]).await.unwrap();
-        });
+    // A disk that is slow for a moment makes one round slow, a commit for each write all of them.
+    let mut rounds = Vec::new();
+    while rounds.len() < 5 {
+        let mut writers = tokio::task::JoinSet::new();
+        let before = std::time::Instant::now();
+        for number in 0..1_000 {
+            let store = store.clone();
+            writers.spawn(async move {
+                let set = Set {
+                    key: number.to_string(),
+                    ..Set::default()
+                };
+                store.set_all(vec![set]).await.unwrap();
+            });
+        }
+        writers.join_all().await;
+        rounds.push(before.elapsed());
+        if rounds.last() < Some(&std::time::Duration::from_secs(5)) {
+            return;
+        }
     }
-    writers.join_all().await;
-    eprintln!("1000 concurrent writes in {:?}", before.elapsed());
-    assert!(before.elapsed() < std::time::Duration::from_secs(5));
+    panic!("1000 concurrent writes in {rounds:?}");
 }
 
 /// Not again for each component, with this process as the one that has the directory.

@@ -13,7 +13,6 @@ use tandem_api_contract::{
     sequencer::Increment,
     state::{Concurrency, Consistency, Get, Set},
 };
-use tokio::time::Instant;
 
 use support::{Components, Inbox, eventually, redis::Redis};
 
@@ -185,10 +184,10 @@ async fn a_server_that_is_down_at_start_is_found_later() {
     let mut redis = Redis::start();
     redis.stop();
     let components = Components::redis(redis.port);
-    let before = Instant::now();
-    assert_eq!(read(&components, "a").await, Err(Kind::Unavailable));
+    let (answer, moments) = counting(read(&components, "a")).await;
+    assert_eq!(answer, Err(Kind::Unavailable));
     // At once, where a server that hangs may take ten seconds.
-    assert!(before.elapsed() < Duration::from_secs(5));
+    assert!(moments < 400, "{moments}");
     let store = components.clients.state.get("state").unwrap();
     let metadata = Metadata::new();
     let get = Get {
@@ -246,6 +245,19 @@ async fn a_restart_between_calls_is_not_noticed() {
     save(&components, "a", "two").await.unwrap();
 }
 
+/// How often ten milliseconds passed meanwhile; a time in which the machine stood still is one.
+async fn counting<T>(work: impl Future<Output = T>) -> (T, u32) {
+    let mut work = std::pin::pin!(work);
+    let mut count = 0;
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return (done, count),
+            () = tokio::time::sleep(Duration::from_millis(10)) => count += 1,
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_hangs_is_given_up_in_time() {
     let redis = Redis::start();
@@ -256,10 +268,10 @@ async fn a_server_that_hangs_is_given_up_in_time() {
     .await;
     redis.pause();
     for _ in 0..3 {
-        let before = Instant::now();
-        assert_eq!(read(&components, "a").await, Err(Kind::Unavailable));
-        // Three seconds is what it takes when nothing is declared.
-        assert!(before.elapsed() < Duration::from_millis(2_800));
+        let (answer, moments) = counting(read(&components, "a")).await;
+        assert_eq!(answer, Err(Kind::Unavailable));
+        // Three seconds, which is what it takes when nothing is declared, has about 260.
+        assert!(moments < 200, "{moments}");
     }
     redis.resume();
     eventually("recovery", async || read(&components, "a").await.is_ok()).await;
@@ -308,7 +320,8 @@ async fn a_stream_forgets_what_is_older_than_its_ttl() {
     let redis = Redis::start();
     let declaration = Declaration::embedded("pubsub", "pubsub.redis")
         .with("redisHost", &format!("127.0.0.1:{}", redis.port))
-        .with("streamTTL", "1ms");
+        .with("streamTTL", "1ms")
+        .with("readTimeout", "10s");
     let registry = tandem_api_components::build(&[declaration], &Context::default()).unwrap();
     let clients = registry.clients();
     for _ in 0..500 {

@@ -482,18 +482,16 @@ async fn a_large_streamed_body_is_not_replayed() {
 /// A try that takes too long is given up for another.
 #[tokio::test]
 async fn a_slow_try_is_given_up() {
-    let addr = scripted(vec![
-        None,
-        Some("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),
-    ])
-    .await;
-    let mut policy = retry("reset", 1);
+    let ok = Some("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    let addr = scripted(vec![None, ok, ok, ok]).await;
+    // More tries than one: a machine that stands still may use one up.
+    let mut policy = retry("reset", 3);
     let mut inner = (**policy.retry.as_ref().unwrap()).clone();
     inner.per_try_timeout = Some(Duration::from_secs(2));
     policy.retry = Some(Arc::new(inner));
     let rig = Rig::new(cluster(&[addr]), policy);
     assert_eq!(rig.send(get("/")).await.unwrap().status(), 200);
-    assert_eq!(rig.stat("upstream_rq_per_try_timeout"), 1);
+    assert!(rig.stat("upstream_rq_per_try_timeout") >= 1);
 }
 
 /// A try of which nothing more comes is given up: for another before its answer has begun, and
@@ -515,19 +513,21 @@ async fn a_silent_try_is_given_up() {
         }
     })
     .await;
-    let mut policy = retry("reset", 1);
+    // More tries than one: a machine that stands still may use one up.
+    let mut policy = retry("reset", 3);
     let mut inner = (**policy.retry.as_ref().unwrap()).clone();
     inner.per_try_idle_timeout = Some(Duration::from_secs(2));
     policy.retry = Some(Arc::new(inner));
     let rig = Rig::new(cluster(&[addr]), policy);
     let response = rig.send(get("/")).await.unwrap();
     assert_eq!(response.status(), 200);
-    assert_eq!(rig.stat("upstream_rq_per_try_idle_timeout"), 1);
+    let given_up = rig.stat("upstream_rq_per_try_idle_timeout");
+    assert!(given_up >= 1);
     // Nothing but the time moves from here on.
     tokio::time::pause();
     let error = response.into_body().collect().await.unwrap_err();
     assert!(matches!(error.kind(), Kind::PerTryIdleTimeout), "{error}");
-    assert_eq!(rig.stat("upstream_rq_per_try_idle_timeout"), 2);
+    assert_eq!(rig.stat("upstream_rq_per_try_idle_timeout"), given_up + 1);
 }
 
 /// Beyond `max_connections` requests wait for a connection, in order; beyond that they fail.

@@ -119,7 +119,7 @@ async fn switching_protocols_is_an_error_at_once() {
     })
     .await;
     let rig = Rig::new(config(addr), RoutePolicy::default());
-    let limit = Duration::from_secs(5);
+    let limit = Duration::from_secs(30);
     let answer = tokio::time::timeout(limit, rig.send(get("/"))).await;
     match answer.unwrap().unwrap_err().kind() {
         Kind::UpstreamReset(reset) => assert_eq!(reset.reason, ResetReason::Protocol),
@@ -161,7 +161,7 @@ async fn streams_wait_when_a_connection_is_full() {
     let rig = Rig::new(config, RoutePolicy::default());
     let requests = (0..10).map(|_| async { text(rig.send(get("/")).await.unwrap()).await });
     let all = futures_util::future::join_all(requests);
-    let bodies = tokio::time::timeout(Duration::from_secs(5), all)
+    let bodies = tokio::time::timeout(Duration::from_secs(30), all)
         .await
         .unwrap();
     assert!(bodies.iter().all(|body| body == "ok"));
@@ -200,7 +200,7 @@ async fn who_gave_up_takes_nobodys_turn() {
     drop(second);
     release.notify_one();
     assert_eq!(first.await, "ok");
-    let third = tokio::time::timeout(Duration::from_secs(5), third).await;
+    let third = tokio::time::timeout(Duration::from_secs(30), third).await;
     assert_eq!(third.unwrap(), "ok");
 }
 

@@ -38,9 +38,14 @@ fn what_was_given_back_is_mapped_again_as_it_is_run() {
         numbers.sort_unstable();
         numbers
     };
-    let before = resident();
-    assert!(release().unwrap() > 0);
-    let after = resident();
-    assert!(after < before, "{before} kB, then {after} kB");
+    // What other tests run meanwhile is mapped for them. It becomes less in no other way: once in
+    // many times is enough.
+    let mut seen = Vec::new();
+    while seen.last().is_none_or(|(before, after)| after >= before) {
+        assert!(seen.len() < 100, "kB before and after: {seen:?}");
+        let before = resident();
+        assert!(release().unwrap() > 0);
+        seen.push((before, resident()));
+    }
     assert_eq!(sorted(vec![3, 1, 2]), [1, 2, 3]);
 }

@@ -174,14 +174,18 @@ async fn publish(service: &HttpService, data: &'static str) {
 /// restarted.
 #[tokio::test]
 async fn an_application_may_come_late_and_come_back() {
-    let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // Bound and not listening: whenever nobody listens there, nobody else is given the port.
+    let reserved = tokio::net::TcpSocket::new_v4().unwrap();
+    reserved.set_reuseaddr(true).unwrap();
+    reserved.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = reserved.local_addr().unwrap();
+    let listener = TcpListener::bind(address).await.unwrap();
     let process = process(Some(address.port())).await;
     let service = filter(&process);
     keep_events(&process).await;
     // It tried in vain.
-    drop(reserved.accept().await.unwrap());
-    drop(reserved);
+    drop(listener.accept().await.unwrap());
+    drop(listener);
 
     for round in 1..=2 {
         let app = App::default();

@@ -12,7 +12,7 @@ use tower::service_fn;
 use super::plane::{Plane, all, service};
 use super::*;
 use crate::connect::{Address, Channel, Server};
-use crate::tests::served::{Served, http2, listen, serve};
+use crate::tests::served::{Served, http2, listen, reserved, serve};
 
 pub(super) fn plane(listener: TcpListener, stalls: bool) -> (Plane, Served) {
     let (service, plane) = service(stalls);
@@ -32,7 +32,8 @@ pub(super) fn impatient(variant: Variant) -> Ads {
 
 #[tokio::test]
 async fn a_control_plane_that_restarts_on_its_port_gets_the_versions() {
-    let (listener, address) = listen().await;
+    let (_reserved, address) = reserved();
+    let listener = TcpListener::bind(address).await.unwrap();
     let (mut plane, served) = plane(listener, false);
     let mut ads = impatient(Variant::StateOfTheWorld);
     let mut clusters = ads.consumer(CDS, true, None).unwrap();

@@ -6,10 +6,16 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::connect::KeepAlive;
+use crate::tests::served::reserved;
 
 #[tokio::test]
 async fn a_lost_connection_is_made_again_by_the_next_request() {
-    let (address, served) = server("one").await;
+    let (_reserved, address) = reserved();
+    let listener = TcpListener::bind(address).await.unwrap();
+    let served = {
+        let echo = service_fn(|request| echo("one", request));
+        serve(listener, move |stream| http2(stream, echo))
+    };
     let channel = Channel::new(Server::new([tcp("127.0.0.1", address.port())]));
     assert_eq!(seen(&channel, "server").await, "one");
     drop(served);
@@ -26,8 +32,7 @@ async fn a_lost_connection_is_made_again_by_the_next_request() {
 
 #[tokio::test]
 async fn endpoints_are_tried_in_turn_and_each_connection_begins_with_the_next() {
-    let (closed, gone) = listen().await;
-    drop(closed);
+    let (_reserved, gone) = reserved();
     let (one, _one) = server("one").await;
     let (two, _two) = server("two").await;
     let endpoints = [gone, one, two].map(|address| tcp("127.0.0.1", address.port()));
