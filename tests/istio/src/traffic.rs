@@ -193,8 +193,19 @@ outlierDetection: { consecutive5xxErrors: 5, interval: 1s, baseEjectionTime: 60s
         .await;
     mesh.apps[0].set_sick(true);
     let found = answers(mesh, "/x", 100).await;
-    let expected = BTreeMap::from([("503".to_owned(), 5), ("v2".to_owned(), 95)]);
-    report.equal("an endpoint that fails is ejected", found, expected);
+    let of = |answer: &str| found.get(answer).copied().unwrap_or_default();
+    // Envoy's worker hears of the ejection from its main thread, a call or two later; Tandem's
+    // knows at once.
+    report.say(
+        &format!("an endpoint that fails is asked five times before it is ejected: {found:?}"),
+        (5..20).contains(&of("503")) && of("503") + of("v2") == 100,
+        "expected 503 five times, and v2 otherwise",
+    );
+    let others = BTreeMap::from([("v2".to_owned(), 20)]);
+    let next = || answers(mesh, "/x", 20);
+    report
+        .becomes("nobody goes to what is ejected", EDIT, next, others)
+        .await;
     let counted = mesh
         .client
         .stats(&mesh.network.client, "all.*ejections_active")

@@ -15,7 +15,7 @@ const LIMITS: [(&str, &str); 2] = [
     ),
     ("idle_timeout", "downstream_cx_idle_timeout"),
 ];
-const DRAIN: Duration = Duration::from_secs(3);
+const DRAIN: Duration = Duration::from_secs(6);
 /// How closely it is seen when a goodbye came.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -119,8 +119,8 @@ static_resources:
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: main
-          common_http_protocol_options: { LIMIT: 2s }
-          drain_timeout: 3s
+          common_http_protocol_options: { LIMIT: 4s }
+          drain_timeout: 6s
           route_config:
             name: r
             virtual_hosts:

@@ -117,7 +117,7 @@ static_resources:
               routes:
               - { match: { path: /one_request }, route: { cluster: one_request } }
               # When who waits for the only connection is told: long enough for the WebSocket itself.
-              - { match: { path: /one_connection }, route: { cluster: one_connection, timeout: 2s } }
+              - { match: { path: /one_connection }, route: { cluster: one_connection, timeout: 6s } }
               - { match: { path: /one_request_h2 }, route: { cluster: one_request_h2 } }
           http_filters:
           - name: envoy.filters.http.router

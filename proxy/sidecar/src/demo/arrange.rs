@@ -199,9 +199,11 @@ fn named(ports: &Ports) -> [(&'static str, u16); 7] {
 /// gives to whoever does not mind which: nobody is given one before the sidecars have bound them.
 fn free_ports() -> io::Result<Ports> {
     const RANGE: Range<u16> = 4096..10_240;
+    /// How many a demo takes.
+    const PORTS: u32 = 7;
     let span = u32::from(RANGE.end - RANGE.start);
-    // Two demos that begin at once seldom look at the same ones.
-    let first = std::process::id() * 97 % span;
+    // Demos that begin at once look at different ones, unless they are hundreds of processes apart.
+    let first = std::process::id() % (span / PORTS) * PORTS;
     let all = (0..span).map(|step| RANGE.start + ((first + step) % span) as u16);
     let mut free = all.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     let mut port = || free.next().ok_or(io::ErrorKind::AddrInUse);

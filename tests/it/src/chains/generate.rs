@@ -173,7 +173,7 @@ fn head(at: usize, looks: &str, goes_on: bool) -> String {
     let mut text = format!(
         "  - name: l{at}\n    stat_prefix: l{at}\n    \
          address: {{socket_address: {{address: 0.0.0.0, port_value: {{port}}}}}}\n    \
-         listener_filters_timeout: 3s\n    continue_on_listener_filters_timeout: {goes_on}\n    \
+         listener_filters_timeout: 10s\n    continue_on_listener_filters_timeout: {goes_on}\n    \
          listener_filters:\n"
     );
     for look in looks.chars() {

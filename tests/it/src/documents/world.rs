@@ -37,7 +37,12 @@ pub struct World {
 impl World {
     /// `None`, loudly, where there can be no network of its own.
     pub fn new(bootstrap: &str, components: &[Block]) -> Option<Self> {
-        let namespace = match Namespace::new() {
+        let made = Namespace::new().and_then(|namespace| {
+            // The runtime API's default port is one of those that outgoing connections are given.
+            namespace.sh("echo 34904 > /proc/sys/net/ipv4/ip_local_reserved_ports")?;
+            Ok(namespace)
+        });
+        let namespace = match made {
             Ok(namespace) => namespace,
             Err(why) => {
                 eprintln!("NOT TESTED: the documentation's commands: {why}");

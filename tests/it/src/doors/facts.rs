@@ -34,7 +34,9 @@ pub async fn log(mesh: &Mesh, count: usize) -> Vec<serde_json::Map<String, serde
 
 fn lines(file: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
-    text.lines().map(str::to_owned).collect()
+    // One that is being written has no end yet.
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    whole.lines().map(str::to_owned).collect()
 }
 
 /// The different lines there are.

@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener as StdListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use tandem_harness::calm::Watched;
 use tandem_harness::certs::{Authority, Folder};
 use tandem_harness::netns::Namespace;
 use tandem_harness::{Kind, Process, wait};
@@ -35,7 +36,7 @@ pub struct Pair {
     near: Namespace,
     _far: Namespace,
     _app: Backend,
-    _processes: [Process; 2],
+    processes: [Process; 2],
     folder: Folder,
     asked: std::cell::Cell<usize>,
 }
@@ -85,7 +86,7 @@ impl Pair {
             near,
             _far: far,
             _app: app,
-            _processes: processes,
+            processes,
             folder,
             asked: Default::default(),
         })
@@ -103,6 +104,11 @@ impl Pair {
     /// All packets pass.
     pub fn heal(&self) {
         self.near.sh("nft flush table inet trouble").unwrap();
+    }
+
+    /// Watches whether the machine and the near host's process run from now on.
+    pub fn watched(&self) -> Watched<'_> {
+        Watched::start(&self.processes[0])
     }
 
     /// Makes a request of the application on the near host.

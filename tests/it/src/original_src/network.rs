@@ -2,7 +2,7 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tandem_harness::netns::Namespace;
@@ -76,10 +76,11 @@ impl Network {
             .replace("PIPE", self.pipe.path().to_str().unwrap());
         std::fs::write(&config, bootstrap).unwrap();
         self.app.forget();
-        let command = as_sidecar(&kind.command(&config), rights);
+        let binary = kind.binary_in(folder.path()).unwrap();
+        let command = as_sidecar(&binary, &kind.command(&config), rights);
         let mut process = Process::spawn(&format!("{kind:?}"), &mut self.pod.wrap(&command));
         let ready = "curl -sf -m 1 http://127.0.0.1:15000/ready";
-        let ready = wait::until(wait::PATIENCE, || {
+        let ready = wait::until(3 * wait::PATIENCE, || {
             process.exited().is_some() || self.pod.sh(ready).is_ok()
         });
         assert!(
@@ -161,7 +162,7 @@ fn open_to_all() -> TempDir {
 
 fn curl(command: &mut Command) -> String {
     let facts = "\n%{http_code}";
-    let output = command.args(["-s", "-m", "5", "-w", facts]).output();
+    let output = command.args(["-s", "-m", "30", "-w", facts]).output();
     let output = output.unwrap();
     match String::from_utf8_lossy(&output.stdout).rsplit_once('\n') {
         Some((body, facts)) => format!("{facts} {}", body.trim_end()),
@@ -169,8 +170,8 @@ fn curl(command: &mut Command) -> String {
     }
 }
 
-/// The same as user 1337, which the rules know.
-fn as_sidecar(inner: &Command, rights: Rights) -> Command {
+/// The same by this binary and as user 1337, which the rules know.
+fn as_sidecar(binary: &Path, inner: &Command, rights: Rights) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--reuid=1337", "--regid=1337", "--clear-groups"]);
     if rights == Rights::NetAdmin {
@@ -178,6 +179,6 @@ fn as_sidecar(inner: &Command, rights: Rights) -> Command {
     } else {
         command.args(["--inh-caps=-all", "--ambient-caps=-all"]);
     }
-    command.arg(inner.get_program()).args(inner.get_args());
+    command.arg(binary).args(inner.get_args());
     command
 }
