@@ -491,7 +491,9 @@ async fn a_slow_try_is_given_up() {
     policy.retry = Some(Arc::new(inner));
     let rig = Rig::new(cluster(&[addr]), policy);
     assert_eq!(rig.send(get("/")).await.unwrap().status(), 200);
-    assert!(rig.stat("upstream_rq_per_try_timeout") >= 1);
+    let given_up = rig.stat("upstream_rq_per_try_timeout");
+    assert!(given_up >= 1);
+    assert_eq!(rig.stat("upstream_rq_retry"), given_up);
 }
 
 /// A try of which nothing more comes is given up: for another before its answer has begun, and
@@ -523,6 +525,7 @@ async fn a_silent_try_is_given_up() {
     assert_eq!(response.status(), 200);
     let given_up = rig.stat("upstream_rq_per_try_idle_timeout");
     assert!(given_up >= 1);
+    assert_eq!(rig.stat("upstream_rq_retry"), given_up);
     // Nothing but the time moves from here on.
     tokio::time::pause();
     let error = response.into_body().collect().await.unwrap_err();

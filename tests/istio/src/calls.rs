@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::network::Machine;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A GET.
 #[derive(Clone, Debug, Default)]

@@ -82,7 +82,7 @@ async fn check(pair: Pair, outage: Duration) -> Report {
     match Mesh::start(pair, &mut report).await {
         Ok(mut mesh) => {
             basic::run(&mut mesh, &mut report).await;
-            traffic::run(&mesh, &mut report).await;
+            traffic::run(&mesh, pair.client, &mut report).await;
             if pair.client == Kind::Tandem {
                 doors::run(&mesh, &mut report).await;
             }

@@ -202,7 +202,7 @@ fn free_ports() -> io::Result<Ports> {
     /// How many a demo takes.
     const PORTS: u32 = 7;
     let span = u32::from(RANGE.end - RANGE.start);
-    // Demos that begin at once look at different ones, unless they are hundreds of processes apart.
+    // Demos that begin at once look at different ones, unless their ids differ by a multiple of 877.
     let first = std::process::id() % (span / PORTS) * PORTS;
     let all = (0..span).map(|step| RANGE.start + ((first + step) % span) as u16);
     let mut free = all.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());

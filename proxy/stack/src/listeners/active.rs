@@ -74,11 +74,11 @@ impl Active {
             match Acceptor::new(socket) {
                 Ok(acceptor) => {
                     let (active, shared) = (Arc::clone(self), Arc::clone(shared));
-                    let accepting = shared.accepting.one();
+                    let counted = shared.acceptors.one();
                     let accept = active.accept(acceptor, Arc::clone(&stop), shared);
                     tokio::spawn(async move {
                         accept.await;
-                        drop(accepting);
+                        drop(counted);
                     });
                 }
                 Err(error) => {

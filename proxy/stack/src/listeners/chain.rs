@@ -218,7 +218,7 @@ impl Target {
     }
 }
 
-/// How many connections a worker has.
+/// How many connections a worker has, or tasks that accept them.
 #[derive(Debug, Default)]
 pub(crate) struct Open {
     count: AtomicUsize,
@@ -243,7 +243,7 @@ impl Open {
     }
 }
 
-/// A connection that is counted.
+/// One that is counted.
 #[derive(Debug)]
 pub(crate) struct One(Arc<Open>);
 

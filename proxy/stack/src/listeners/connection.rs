@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use super::Shared;
 use super::built::Built;
-use super::chain::Chain;
+use super::chain::{Chain, One};
 use super::line::Line;
 use super::look::{Facts, look};
 
@@ -31,10 +31,7 @@ pub(super) fn admit(built: &Live<Built>, stream: TcpStream, peer: Peer, shared: 
         let (built, shared) = (Arc::clone(&built), Arc::clone(shared));
         // Counted before its task first runs: a drain waits for it.
         let open = shared.open.one();
-        tokio::spawn(async move {
-            find_and_serve(built, stream, peer, facts, shared).await;
-            drop(open);
-        });
+        tokio::spawn(find_and_serve(built, stream, peer, facts, shared, open));
     } else if let Some((chain, info)) = choose(&built, facts, peer) {
         tokio::spawn(chain.serve(stream, info, built.logs.clone()));
     }
@@ -46,6 +43,7 @@ async fn find_and_serve(
     peer: Peer,
     mut facts: Facts,
     shared: Arc<Shared>,
+    _open: One,
 ) {
     let pre_active = built.stats.pre_active.guard();
     let Some(looked_at) = look(&built, stream, &peer, &mut facts).await else {

@@ -90,8 +90,9 @@ pub(crate) struct Shared {
     addresses: Live<HashMap<SocketAddr, Arc<Active>>>,
     /// How long connections of what was removed may go on.
     drain_time: Duration,
-    /// Who may still bring connections.
-    accepting: Arc<Open>,
+    /// The tasks that may still bring connections.
+    acceptors: Arc<Open>,
+    /// The connections.
     open: Arc<Open>,
 }
 
@@ -103,7 +104,7 @@ impl Listeners {
             deps,
             addresses: Live::new(HashMap::new()),
             drain_time,
-            accepting: Arc::default(),
+            acceptors: Arc::default(),
             open: Arc::default(),
         };
         Self {
@@ -197,7 +198,7 @@ impl Listeners {
     /// After [`Listeners::drain`]: resolves when everybody was let in whom the system had
     /// accepted by then, and no connection is left.
     pub async fn drained(&self) {
-        self.shared.accepting.none().await;
+        self.shared.acceptors.none().await;
         self.shared.open.none().await;
     }
 }

@@ -142,8 +142,9 @@ async fn who_was_let_in_is_served_before_a_drain_is_over() {
         waiting.shutdown(std::net::Shutdown::Write).unwrap();
         rig.listeners.drain();
         rig.listeners.drained().await;
-        // It is all there, or never will be: nothing else runs meanwhile.
-        waiting.set_nonblocking(true).unwrap();
+        // Blocking: nothing else runs meanwhile.
+        let limit = std::time::Duration::from_secs(10);
+        waiting.set_read_timeout(Some(limit)).unwrap();
         let mut heard = String::new();
         waiting.read_to_string(&mut heard).unwrap();
         assert_eq!(heard, "a", "{plain}");

@@ -38,8 +38,8 @@ fn what_was_given_back_is_mapped_again_as_it_is_run() {
         numbers.sort_unstable();
         numbers
     };
-    // What other tests run meanwhile is mapped for them. It becomes less in no other way: once in
-    // many times is enough.
+    // What other tests run meanwhile is mapped for them. In hardly any other way it becomes less:
+    // once in many times is enough.
     let mut seen = Vec::new();
     while seen.last().is_none_or(|(before, after)| after >= before) {
         assert!(seen.len() < 100, "kB before and after: {seen:?}");

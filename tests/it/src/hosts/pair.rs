@@ -12,8 +12,9 @@ use tokio::net::TcpListener;
 
 use crate::mesh::backend::Backend;
 
-/// No request may take longer than its own timeout by more than this: less than any timeout of
-/// `/single`, so that it tells what waits for one from what does not.
+/// No request may take longer than its own timeout by more than this, and for how long the machine
+/// stood still: less than any timeout of `/single`, so that it tells what waits for one from what
+/// does not.
 pub const SLACK: Duration = Duration::from_millis(1900);
 
 /// The longest timeout that the bootstrap gives.

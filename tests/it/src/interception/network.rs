@@ -65,11 +65,17 @@ impl Network {
     pub fn transparent(&self) -> bool {
         let cleared = self.namespace.sh("iptables -t nat -F; ip6tables -t nat -F");
         cleared.unwrap();
-        let made = self.namespace.sh(TRANSPARENT);
-        if let Err(error) = &made {
-            eprintln!("SKIPPED: no TPROXY here: {error}");
+        for iptables in ["iptables", "ip6tables"] {
+            let rules = format!("{iptables} -t mangle");
+            let rule = format!("{rules} -A PREROUTING -p tcp -j TPROXY --on-port 15006");
+            if let Err(error) = self.namespace.sh(&rule) {
+                eprintln!("SKIPPED: no TPROXY here: {error}");
+                return false;
+            }
+            self.namespace.sh(&format!("{rules} -F")).unwrap();
         }
-        made.is_ok()
+        self.namespace.sh(TRANSPARENT).unwrap();
+        true
     }
 
     /// Starts a proxy in it, and waits until it is ready.

@@ -427,7 +427,7 @@ async fn an_address_that_is_taken_is_refused() {
         // Under another name it takes over.
         mesh.say("two", &text.replace("name: second", "name: third"));
         mesh.plane.accepted().await;
-        // Who comes to the old socket as it is closed is reset: the system chooses among the two.
+        // Who comes to the old socket as it is closed is reset: the system chooses between the two.
         let over = wait::until_async(wait::PATIENCE, || async {
             h1::get(port, "/")
                 .await

@@ -89,6 +89,8 @@ pub struct Side {
     names: Names,
     log: PathBuf,
     read: usize,
+    /// No line came in time for the last request.
+    late: bool,
     /// How many of its answers were compared.
     pub heard: usize,
 }
@@ -137,6 +139,7 @@ impl Place {
             names: Names(names.collect()),
             log: self.folder.path().join("access.log"),
             read: 0,
+            late: false,
             heard: 0,
         }
     }
@@ -156,9 +159,11 @@ impl Side {
     /// Sends a request; what came of it.
     pub async fn ask(&mut self, ask: &Ask, fields: &mut Fields) {
         let name = ask.name();
-        // A line that was too late for the last request is not this one's.
-        let written = std::fs::metadata(&self.log).map(|log| log.len());
-        self.read = written.map_or(self.read, |length| usize::try_from(length).unwrap());
+        if std::mem::take(&mut self.late) {
+            // A line that was too late for the last request is not this one's.
+            let written = std::fs::metadata(&self.log).map(|log| log.len());
+            self.read = written.map_or(self.read, |length| usize::try_from(length).unwrap());
+        }
         let Ok(mut connection) = Connection::open(self.ports[ask.listener]).await else {
             fields.insert(format!("{name}status"), "0".into());
             return;
@@ -190,7 +195,7 @@ impl Side {
             let bytes = std::fs::read(&self.log).unwrap_or_default();
             String::from_utf8_lossy(&bytes[read.min(bytes.len())..]).into_owned()
         };
-        wait::until(Duration::from_millis(400), || new().ends_with('\n')).await;
+        self.late = !wait::until(Duration::from_millis(400), || new().ends_with('\n')).await;
         let lines = new();
         self.read += lines.len();
         for line in lines.lines() {

@@ -12,10 +12,13 @@ use crate::mesh::plane::Plane;
 use crate::oracle::case::{self, Case};
 use crate::oracle::{Fields, compare};
 
+/// How long the two may be of different minds while a change lands.
+const AGREES: Duration = Duration::from_secs(4);
 /// How long Envoy may still be at a change when both answer alike.
-const AGREES: Duration = Duration::from_secs(2);
-/// … and at least so many looks.
-const LOOKS: usize = 10;
+const SETTLES: Duration = Duration::from_secs(2);
+/// What a look and the pause behind it count for at most: where they took longer the machine stood
+/// still.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The control plane, its clients and their upstreams.
 pub struct World {
@@ -85,9 +88,10 @@ impl World {
         let mut meant = compare::meant("planes", name);
         meant.extend(compare::meant(&self.group, name));
         case.differs = meant;
-        let (begun, mut looked) = (Instant::now(), None);
+        let (begun, mut spent) = (Instant::now(), Duration::ZERO);
         let (mut envoy, mut tandem);
         loop {
+            let look = Instant::now();
             (envoy, tandem) = self.both(resources, asks).await;
             let mut sides = self.sides.iter();
             let settled = self.away || sides.all(|side| self.plane.settled(side.node));
@@ -97,13 +101,8 @@ impl World {
                 break;
             }
             // Counted from when Envoy answered, however long that took.
-            if answered {
-                let (since, looks) = looked.get_or_insert((Instant::now(), 0));
-                *looks += 1;
-                let patience = if agree { AGREES } else { wait::PATIENCE };
-                if *looks > LOOKS && since.elapsed() > patience {
-                    break;
-                }
+            if answered && spent > if agree { SETTLES } else { AGREES } {
+                break;
             }
             let missed = asks.iter().filter(|ask| !ask.is_answered(&envoy));
             let missed: Vec<_> = missed.collect();
@@ -112,6 +111,9 @@ impl World {
                 "{name}: Envoy does not answer {missed:?}: {envoy:#?}"
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
+            if answered {
+                spent += look.elapsed().min(LOOK);
+            }
         }
         for side in &mut self.sides {
             side.heard = self.plane.told(side.node).answers.len();
