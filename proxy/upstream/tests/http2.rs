@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use h2::server::{Builder, SendResponse};
-use http::{Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::BodyExt as _;
 use support::*;
 use tandem_core::Body;
@@ -202,6 +202,32 @@ async fn who_gave_up_takes_nobodys_turn() {
     assert_eq!(first.await, "ok");
     let third = tokio::time::timeout(Duration::from_secs(30), third).await;
     assert_eq!(third.unwrap(), "ok");
+}
+
+/// HPACK's table keeps what it was given as long as the connection lasts: not the buffers that
+/// fields and trailers of HTTP/1 requests were read into.
+#[tokio::test]
+async fn a_connection_keeps_no_buffer_of_its_requests() {
+    let (addr, _) = raw(100, |_, (request, respond)| {
+        tokio::spawn(async move {
+            let head = request.headers().clone();
+            let trailers = request.into_body().trailers().await.unwrap().unwrap();
+            assert_eq!([&head["x-start"], &trailers["x-end"]], ["read", "read"]);
+            ok(respond);
+        });
+        true
+    })
+    .await;
+    let rig = Rig::new(config(addr), RoutePolicy::default());
+    let buffer: Arc<[u8]> = Arc::from(*b"read");
+    let value = || HeaderValue::from_maybe_shared(Bytes::from_owner(Arc::clone(&buffer))).unwrap();
+    let trailers = HeaderMap::from_iter([(HeaderName::from_static("x-end"), value())]);
+    let body = Body::empty().with_trailers(async move { Some(Ok(trailers)) });
+    let mut request = post(Body::new(body));
+    request.headers_mut().insert("x-start", value());
+    assert_eq!(text(rig.send(request).await.unwrap()).await, "ok");
+    assert_eq!(Arc::strong_count(&buffer), 1);
+    assert_eq!(rig.stat("upstream_cx_active"), 1);
 }
 
 /// A peer that allows few streams gets more connections.
